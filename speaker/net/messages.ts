@@ -1,0 +1,86 @@
+/**
+ * What the main thread and the frame worker say to each other. The main thread decides by the records of the API
+ * server; the worker owns every socket, answers, announces, probes, hears, and fences itself.
+ */
+import type { MoveReason } from "../reasons.ts";
+
+/** One usable link of this node, as rtnetlink tells it (netlink(7), RTM_NEWLINK and RTM_NEWADDR). */
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  readonly mac: string;
+  /** IFF_UP and IFF_LOWER_UP: the cable is in. */
+  readonly carrier: boolean;
+  /** Not empty when another device owns this one (bridge port, bond slave): such a link is never used itself. */
+  readonly master: string;
+  /** IFLA_INFO_KIND: "veth", "bridge", "macvlan", "" for a physical device. */
+  readonly kind: string;
+  /** Ethernet (ARPHRD_ETHER), broadcast, not loopback, not point-to-point. */
+  readonly broadcast: boolean;
+  readonly addresses: readonly LinkAddress[];
+}
+
+export interface LinkAddress {
+  /** Canonical text of the node's own address. */
+  readonly address: string;
+  readonly prefixLength: number;
+  /** Metric of the connected route (IFA_RT_PRIORITY), 0 when the kernel gives none. */
+  readonly metric: number;
+}
+
+/** An address this node answers for. */
+export interface TableEntry {
+  readonly address: string;
+  readonly interface: string;
+}
+
+export type ToWorker =
+  /** The whole set of addresses to answer for, under one generation; confirmed by `applied`. */
+  | { readonly type: "table"; readonly generation: number; readonly entries: readonly TableEntry[] }
+  /** Start the rounds of announcements of an address in the table (at once, then every 1.1 s, five rounds). */
+  | { readonly type: "announce"; readonly address: string; readonly interface: string; readonly reason: MoveReason }
+  /** Ask three times, 100 ms apart, whether anybody answers for the address; ends in one `probed`. */
+  | { readonly type: "probe"; readonly id: number; readonly address: string; readonly interface: string }
+  /** Interfaces to keep a socket on and addresses whose announcements by others the main thread wants to hear of. */
+  | { readonly type: "listen"; readonly interfaces: readonly string[]; readonly addresses: readonly string[] }
+  /** The main thread is alive: without one of these for 3 s the worker stops answering. */
+  | { readonly type: "sign" }
+  /** After `fenced`: the main thread has read the records again; answer the current table. */
+  | { readonly type: "resume"; readonly fence: number }
+  | { readonly type: "stop" };
+
+export type FromWorker =
+  | { readonly type: "ready" }
+  /** All links, on each change (a rtnetlink event, never a poll). */
+  | { readonly type: "links"; readonly links: readonly Link[] }
+  /** From here on no frame leaves for an address that is not in this generation. */
+  | { readonly type: "applied"; readonly generation: number }
+  /** Who answered the probe: their MACs, in order, without repeats; own MACs never. */
+  | {
+      readonly type: "probed";
+      readonly id: number;
+      readonly address: string;
+      readonly answers: readonly string[];
+      readonly sent: boolean;
+    }
+  /** An announcement (or the answer to a probe) by somebody else, for a table or listened address; at most 10/s each address. */
+  | {
+      readonly type: "heard";
+      readonly address: string;
+      readonly interface: string;
+      readonly mac: string;
+      readonly how: HeardHow;
+    }
+  /** The loop did not run for too long or the main thread did not sign: nothing is answered until `resume`. */
+  | {
+      readonly type: "fenced";
+      readonly fence: number;
+      readonly reason: "loop-gap" | "main-silent" | "drops";
+      readonly gapMs: number;
+    }
+  /** Answers went on by themselves after a short gap; these addresses were announced by others meanwhile and are dropped. */
+  | { readonly type: "lost"; readonly addresses: readonly { readonly address: string; readonly mac: string }[] }
+  | { readonly type: "counters"; readonly counters: Readonly<Record<string, number>> }
+  | { readonly type: "failed"; readonly message: string };
+
+export type HeardHow = "announcement" | "answer" | "probe";
