@@ -1,4 +1,15 @@
-import type { Condition, Labels, ObjectMeta, PortProtocol } from "./meta.ts";
+import type { Json } from "../kube/api.ts";
+import { parseConditions } from "./conditions.ts";
+import { asInteger, asText, fields, parseAll, parseMeta } from "./decode.ts";
+import {
+  API_VERSION,
+  type Condition,
+  HELD_FINALIZER,
+  type Labels,
+  type ObjectMeta,
+  type PortProtocol,
+} from "./meta.ts";
+import { l2RulesJson, parseL2Rules } from "./selector.ts";
 
 /** Where an address may be announced: the pool's `l2` block, copied so that a speaker judges from one object. */
 export interface L2Rules {
@@ -53,4 +64,98 @@ export interface VirtualIP {
   readonly l2: L2Rules;
   readonly holder: Holder | undefined;
   readonly conditions: readonly Condition[];
+}
+
+/** The part of a VirtualIP that the controller writes. */
+export type VirtualIPSpec = Pick<VirtualIP, "address" | "pool" | "services" | "l2">;
+
+/** Narrows a VirtualIP; undefined when a part is missing that the schema requires (never guessed: it decides who answers). */
+export function parseVirtualIP(raw: Json): VirtualIP | undefined {
+  const meta = parseMeta(raw);
+  const spec = fields(fields(raw)["spec"]);
+  const status = fields(fields(raw)["status"]);
+  const address = asText(spec["address"]);
+  const services = parseAll(spec["services"], parseService);
+  const l2 = parseL2Rules(spec["l2"]);
+  if (meta === undefined || address === undefined || services === undefined || l2 === undefined) return undefined;
+  const rawHolder = status["holder"] ?? undefined;
+  const holder = rawHolder === undefined ? undefined : parseHolder(rawHolder);
+  if (rawHolder !== undefined && holder === undefined) return undefined;
+  const pool = asText(spec["pool"]) ?? "";
+  return { meta, address, pool, services, l2, holder, conditions: parseConditions(status["conditions"]) };
+}
+
+function parseService(raw: Json): VirtualIPService | undefined {
+  const service = fields(raw);
+  const namespace = asText(service["namespace"]);
+  const name = asText(service["name"]);
+  const uid = asText(service["uid"]);
+  const ports = parseAll(service["ports"], parsePort);
+  if (namespace === undefined || name === undefined || uid === undefined || ports === undefined) return undefined;
+  const externalTrafficPolicy = asText(service["externalTrafficPolicy"]) === "Local" ? "Local" : "Cluster";
+  return { namespace, name, uid, externalTrafficPolicy, ports };
+}
+
+function parsePort(raw: Json): VirtualIPService["ports"][number] | undefined {
+  const { name, protocol, port } = fields(raw);
+  const number = asInteger(port);
+  if (number === undefined || !(protocol === "TCP" || protocol === "UDP" || protocol === "SCTP")) return undefined;
+  return { name: asText(name) ?? "", protocol, port: number };
+}
+
+/** Narrows `status.holder`; undefined without an epoch or a node, the two that the compare-and-set is about. */
+export function parseHolder(raw: Json): Holder | undefined {
+  const holder = fields(raw);
+  const node = asText(holder["node"]);
+  const epoch = asInteger(holder["epoch"]);
+  if (node === undefined || epoch === undefined) return undefined;
+  const text = (field: string) => asText(holder[field]) ?? "";
+  return {
+    node,
+    instance: text("instance"),
+    epoch,
+    since: text("since"),
+    interface: text("interface"),
+    mac: text("mac"),
+    from: text("from"),
+    reason: text("reason"),
+  };
+}
+
+export function holderJson(holder: Holder): Json {
+  return { ...holder };
+}
+
+/** The whole object to create. `name` is virtualIpName(address); the finalizer keeps it until its holder is silent. */
+export function virtualIPJson(name: string, spec: VirtualIPSpec): Json {
+  return {
+    apiVersion: API_VERSION,
+    kind: "VirtualIP",
+    metadata: { name, finalizers: [HELD_FINALIZER] },
+    spec: virtualIPSpecJson(spec),
+  };
+}
+
+/** `spec` as it is written, at creation and by a JSON patch that replaces all of it (a merge would keep old selector keys). */
+export function virtualIPSpecJson(spec: VirtualIPSpec): Json {
+  return {
+    address: spec.address,
+    pool: spec.pool,
+    usedBy: usedByText(spec.services),
+    services: spec.services.map((service) => ({
+      namespace: service.namespace,
+      name: service.name,
+      uid: service.uid,
+      externalTrafficPolicy: service.externalTrafficPolicy,
+      ports: service.ports.map(({ name, protocol, port }) =>
+        name === "" ? { protocol, port } : { name, protocol, port },
+      ),
+    })),
+    l2: l2RulesJson(spec.l2),
+  };
+}
+
+/** The services in one text: a column of kubectl shows only the first item of a list. */
+export function usedByText(services: readonly VirtualIPService[]): string {
+  return services.map((service) => `${service.namespace}/${service.name}`).join(",");
 }
