@@ -1,0 +1,49 @@
+/** JSON lines on standard output, one object per line (pino). */
+import { pino } from "pino";
+
+export interface Logger {
+  debug(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+  /** A logger that adds these fields to each of its lines. */
+  child(fields: Record<string, unknown>): Logger;
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+
+/** Where lines go; standard output unless a test says otherwise. */
+export interface LogSink {
+  write(line: string): void;
+}
+
+/**
+ * A logger that writes synchronously: the last line before an exit or a crash is the one that matters, and an
+ * asynchronous destination loses it. Errors under the key `error` are written with their code, stack and cause.
+ */
+export function createLogger(options: {
+  readonly name: string;
+  readonly level: LogLevel;
+  readonly sink?: LogSink;
+}): Logger {
+  return pino(
+    {
+      name: options.name,
+      level: options.level,
+      base: { name: options.name },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: pino.stdSerializers.errWithCause },
+    },
+    options.sink ?? pino.destination({ dest: 1, sync: true }),
+  );
+}
+
+/** Drops every line; for tests and for parts whose caller does not care. */
+export const silentLogger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silentLogger,
+};
