@@ -1,0 +1,80 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { BerthError } from "../../lib/runtime/errors.ts";
+import type { CgroupLayout } from "./cgroups.ts";
+import { runDir, statePath } from "./paths.ts";
+import type { LabPlan } from "./plan.ts";
+import { isAlive, type ProcessId } from "./processes.ts";
+import type { Toolchain } from "./toolchain.ts";
+
+/** What a later process must know to use or to end the lab. */
+export interface LabState {
+  readonly phase: "starting" | "up";
+  /** The process the lab lives for; a lab without an owner is kept until it is taken down. */
+  readonly owner?: ProcessId;
+  readonly plan: LabPlan;
+  readonly cgroups: CgroupLayout;
+  readonly toolchain: Toolchain;
+}
+
+export function writeState(state: LabState): void {
+  mkdirSync(runDir, { recursive: true });
+  // By rename, so that whoever reads finds a whole file whenever the writer is killed.
+  writeFileSync(`${statePath}.new`, JSON.stringify(state));
+  renameSync(`${statePath}.new`, statePath);
+}
+
+/** The state that the last start wrote, or undefined when there is none (or none that can be read). */
+export function readState(): LabState | undefined {
+  try {
+    return JSON.parse(readFileSync(statePath, "utf8")) as LabState;
+  } catch {
+    return undefined;
+  }
+}
+
+export type Standing = "none" | "kept" | "owned" | "left-over";
+
+/** Whose the lab is that the state tells of; a lab whose owner is dead was cut off and may be taken over. */
+export function standingOf(state: LabState | undefined, alive: (owner: ProcessId) => boolean = isAlive): Standing {
+  if (state === undefined) return "none";
+  if (state.owner === undefined) return state.phase === "up" ? "kept" : "left-over";
+  return alive(state.owner) ? "owned" : "left-over";
+}
+
+/**
+ * Runs `work` while holding the machine's one lab lock: an abstract socket, which the kernel takes back the moment its
+ * holder dies. BerthError "conflict" when another process is starting or ending a lab.
+ */
+export async function withLock<T>(work: () => Promise<T>): Promise<T> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => {
+      reject(
+        new BerthError("conflict", "another process is starting or ending the lab just now; wait for it", {
+          cause: error,
+        }),
+      );
+    });
+    server.listen("\0berth-lab-lock", resolve);
+  });
+  try {
+    return await work();
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+/** BerthError "conflict" when a lab is up that somebody uses; it says how to end it. */
+export function refuseWhenUp(state: LabState | undefined): void {
+  const standing = standingOf(state);
+  if (standing === "kept") {
+    throw new BerthError("conflict", "a lab is already up; end it with `make lab-down`, or use it with BERTH_LAB=keep");
+  }
+  if (standing === "owned") {
+    throw new BerthError(
+      "conflict",
+      `a lab is already up, it belongs to process ${state?.owner?.pid}; it ends with that process, or with \`make lab-down\``,
+    );
+  }
+}
