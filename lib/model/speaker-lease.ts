@@ -1,0 +1,169 @@
+/**
+ * The heartbeat Lease of a speaker (election.md section 2; coordination.k8s.io/v1 Lease): one per node, named
+ * `berth-speaker-<node>`. It says which process acts for the node and what other nodes must know about it. Its
+ * timestamps are for people: age is judged by lib/lease/peers.ts from the moment a change was seen.
+ */
+
+import { formatMac, parseMac } from "../address/mac.ts";
+import { parseCidr } from "../address/range.ts";
+import type { Json } from "../kube/api.ts";
+import { asInteger, asObject, asText, fields, items, parseMeta, texts } from "./decode.ts";
+import type { ObjectMeta } from "./meta.ts";
+
+export const COMPONENT_LABEL = "berth.dev/component";
+export const SPEAKER_COMPONENT = "speaker";
+/** The label selector that lists the Leases of all speakers and nothing else. */
+export const SPEAKER_LEASE_SELECTOR = `${COMPONENT_LABEL}=${SPEAKER_COMPONENT}`;
+
+export const INTERFACES_ANNOTATION = "berth.dev/interfaces";
+export const LEAVING_ANNOTATION = "berth.dev/leaving";
+export const NEXT_INSTANCE_ANNOTATION = "berth.dev/next-instance";
+export const PREVIOUS_INSTANCE_ANNOTATION = "berth.dev/previous-instance";
+export const FENCED_BY_ANNOTATION = "berth.dev/fenced-by";
+
+const NAME_PREFIX = "berth-speaker-";
+/** BOUNDED: more interfaces than this in one Lease are not read; a node announces on a handful. */
+const INTERFACES_MAX = 64;
+
+/** One interface that the node may announce on. */
+export interface SpeakerInterface {
+  readonly name: string;
+  /** Lower case, six pairs. */
+  readonly mac: string;
+  /** Connected subnets in CIDR form, both families. */
+  readonly subnets: readonly string[];
+  readonly carrier: boolean;
+  /** Canonical link-local IPv6 address, the target of probes by neighbour solicitation; "" if there is none. */
+  readonly linkLocal: string;
+}
+
+/** What a speaker tells the others about its node; written on change only. */
+export interface SpeakerFacts {
+  readonly interfaces: readonly SpeakerInterface[];
+}
+
+export interface SpeakerLease {
+  readonly meta: ObjectMeta;
+  readonly node: string;
+  /** Instance id of the one process that acts for the node; "" when the last one released it. */
+  readonly instance: string;
+  /** How often the instance changed (spec.leaseTransitions). */
+  readonly transitions: number;
+  /** RFC 3339, for people. */
+  readonly renewTime: string;
+  readonly facts: SpeakerFacts;
+  /** The node gives up all it holds: every successor starts at once. */
+  readonly leaving: boolean;
+  /** The process on the same node that waits to take over (rolling update); "" if none. */
+  readonly nextInstance: string;
+  /** Whose records `instance` may adopt without a move: it handed the Lease over while it lived; "" if nobody did. */
+  readonly previousInstance: string;
+  /** The node that found this one gone by the wire; its process holds nothing until it has won a new epoch. "" if none. */
+  readonly fencedBy: string;
+}
+
+/** Instance id of a process: `<podUid>/<random>`, so that a restarted container knows its own predecessor. */
+export function instanceId(podUid: string, random: string): string {
+  return `${podUid}/${random}`;
+}
+
+/** True for two different processes of one pod's container: the kubelet starts one only when the other is dead. */
+export function isSamePod(left: string, right: string): boolean {
+  const pod = left.slice(0, left.indexOf("/") + 1);
+  return pod.length > 1 && right.startsWith(pod);
+}
+
+export function speakerLeaseName(node: string): string {
+  return `${NAME_PREFIX}${node}`;
+}
+
+/** Reads a Lease of a speaker; undefined for an object that is none. Facts that cannot be read are left out. */
+export function parseSpeakerLease(raw: Json): SpeakerLease | undefined {
+  const meta = parseMeta(raw);
+  if (meta === undefined || !meta.name.startsWith(NAME_PREFIX) || meta.name === NAME_PREFIX) return undefined;
+  const spec = fields(fields(raw)["spec"]);
+  const { annotations } = meta;
+  return {
+    meta,
+    node: meta.name.slice(NAME_PREFIX.length),
+    instance: asText(spec["holderIdentity"]) ?? "",
+    transitions: asInteger(spec["leaseTransitions"]) ?? 0,
+    renewTime: asText(spec["renewTime"]) ?? "",
+    facts: { interfaces: parseInterfaces(annotations[INTERFACES_ANNOTATION] ?? "[]") },
+    leaving: annotations[LEAVING_ANNOTATION] === "true",
+    nextInstance: annotations[NEXT_INSTANCE_ANNOTATION] ?? "",
+    previousInstance: annotations[PREVIOUS_INSTANCE_ANNOTATION] ?? "",
+    fencedBy: annotations[FENCED_BY_ANNOTATION] ?? "",
+  };
+}
+
+/** The facts as the annotation `berth.dev/interfaces` holds them. Equal facts give equal text. */
+export function serializeFacts(facts: SpeakerFacts): string {
+  const sorted = [...facts.interfaces].sort((left, right) => (left.name < right.name ? -1 : 1));
+  return JSON.stringify(
+    sorted.map((one) => ({
+      name: one.name,
+      mac: one.mac,
+      subnets: [...one.subnets].sort(),
+      carrier: one.carrier,
+      linkLocal: one.linkLocal,
+    })),
+  );
+}
+
+/** The whole object, as the API server would return it. Empty marks are left out. */
+export function serializeSpeakerLease(lease: SpeakerLease): Json {
+  const marks = {
+    [LEAVING_ANNOTATION]: lease.leaving ? "true" : "",
+    [NEXT_INSTANCE_ANNOTATION]: lease.nextInstance,
+    [PREVIOUS_INSTANCE_ANNOTATION]: lease.previousInstance,
+    [FENCED_BY_ANNOTATION]: lease.fencedBy,
+  };
+  const marked = Object.entries(marks).filter(([, value]) => value !== "");
+  return {
+    apiVersion: "coordination.k8s.io/v1",
+    kind: "Lease",
+    metadata: {
+      name: lease.meta.name,
+      namespace: lease.meta.namespace,
+      ...(lease.meta.uid === "" ? {} : { uid: lease.meta.uid }),
+      ...(lease.meta.resourceVersion === "" ? {} : { resourceVersion: lease.meta.resourceVersion }),
+      labels: { ...lease.meta.labels, [COMPONENT_LABEL]: SPEAKER_COMPONENT },
+      annotations: { [INTERFACES_ANNOTATION]: serializeFacts(lease.facts), ...Object.fromEntries(marked) },
+    },
+    spec: {
+      ...(lease.instance === "" ? {} : { holderIdentity: lease.instance }),
+      ...(lease.renewTime === "" ? {} : { renewTime: lease.renewTime }),
+      leaseDurationSeconds: 10,
+      leaseTransitions: lease.transitions,
+    },
+  };
+}
+
+function parseInterfaces(text: string): readonly SpeakerInterface[] {
+  let raw: Json;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  return items(raw)
+    .slice(0, INTERFACES_MAX)
+    .map(parseInterface)
+    .filter((one) => one !== undefined);
+}
+
+/** Fields that a newer version adds are ignored; without a name or a MAC the interface is of no use to anybody. */
+function parseInterface(raw: Json): SpeakerInterface | undefined {
+  const one = asObject(raw);
+  const name = asText(one?.["name"]);
+  const mac = parseMac(asText(one?.["mac"]) ?? "");
+  if (one === undefined || name === undefined || name === "" || !mac.ok) return undefined;
+  return {
+    name,
+    mac: formatMac(mac.value),
+    subnets: texts(one["subnets"]).filter((subnet) => parseCidr(subnet).ok),
+    carrier: one["carrier"] === true,
+    linkLocal: asText(one["linkLocal"]) ?? "",
+  };
+}
