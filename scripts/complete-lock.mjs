@@ -5,7 +5,18 @@
 // with the exact version their parent asks for and the platform their name states, so that npm knows them and skips them.
 import { readFileSync, writeFileSync } from "node:fs";
 
-const platforms = ["aix", "android", "darwin", "freebsd", "linux", "netbsd", "openbsd", "openharmony", "sunos", "win32"];
+const platforms = [
+  "aix",
+  "android",
+  "darwin",
+  "freebsd",
+  "linux",
+  "netbsd",
+  "openbsd",
+  "openharmony",
+  "sunos",
+  "win32",
+];
 const processors = ["arm64", "arm", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "wasm32", "x64"];
 
 /** The platform fields of a package whose name ends like "linux-arm64-musl". */
@@ -30,7 +41,12 @@ for (const [path, entry] of Object.entries(packages)) {
     if (known !== undefined || !/^\d/.test(version)) {
       continue;
     }
-    packages[`node_modules/${name}`] = { version, ...(entry.dev && { dev: true }), optional: true, ...platformOf(name) };
+    packages[`node_modules/${name}`] = {
+      version,
+      ...(entry.dev && { dev: true }),
+      optional: true,
+      ...platformOf(name),
+    };
     added.push(name);
   }
 }
