@@ -1,0 +1,96 @@
+/** The part of the image that is ours: the programs, bundled, and the packages with native code beside them. */
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
+import { type BuildOptions, build, type Plugin } from "esbuild";
+import { place, placeText } from "./files.ts";
+import { appDirectory, root, rootTree } from "./names.ts";
+
+/** Bundle to source. The worker is a program of its own: a thread has its own module graph. */
+const programs: Readonly<Record<string, string>> = {
+  controller: "controller/main.ts",
+  speaker: "speaker/main.ts",
+  "frame-worker": "speaker/net/frame-worker.ts",
+};
+
+/** Files of the packages that are not bundled, since they load native code by its path. */
+const nativePackages: Readonly<Record<string, readonly string[]>> = {
+  koffi: ["package.json", "index.js", "index.cjs", "src/koffi/**/*.{js,cjs}", "LICENSE.txt"],
+  [`@koromix/koffi-linux-${process.arch}`]: ["package.json", "index.js", `linux_${process.arch}/koffi.node`],
+  "raw-socket": ["package.json", "index.js", "build/Release/raw.node", "README.md"],
+};
+
+/** The native addons, as paths in this repository. */
+export function addons(): string[] {
+  return nativeFiles().filter((path) => path.endsWith(".node"));
+}
+
+/** Bundles the programs and lays them, with licences, into the root tree. */
+export async function layApp(): Promise<void> {
+  const result = await build(options());
+  for (const name of packagesIn(Object.keys(result.metafile?.inputs ?? {}))) {
+    for (const licence of globSync(`node_modules/${name}/{LICEN[CS]E,licen[cs]e}*`, { cwd: root })) {
+      place(join(root, licence), `licenses/${name}/${basename(licence)}`, "data");
+    }
+  }
+  for (const path of nativeFiles()) {
+    place(join(root, path), join(appDirectory, path), path.endsWith(".node") ? "program" : "data");
+  }
+  placeText('{ "type": "module" }\n', `${appDirectory}/package.json`);
+}
+
+/** Names of the packages that some inputs of a bundle belong to. */
+export function packagesIn(inputs: readonly string[]): string[] {
+  const names = inputs.flatMap((input) => {
+    const tail = input.split("node_modules/").at(-1) ?? "";
+    const [, name] = /^((?:@[^/]+\/)?[^/]+)\//.exec(tail) ?? [];
+    return input.includes("node_modules/") && name !== undefined ? [name] : [];
+  });
+  return [...new Set(names)].sort();
+}
+
+function options(): BuildOptions {
+  const present = Object.entries(programs).filter(([, source]) => existsSync(join(root, source)));
+  if (present.length < Object.keys(programs).length) {
+    const missing = Object.values(programs).filter((source) => !existsSync(join(root, source)));
+    throw new Error(`no ${missing.join(", no ")}: the image would be without it`);
+  }
+  return {
+    absWorkingDir: root,
+    entryPoints: Object.fromEntries(present),
+    outdir: relative(root, join(rootTree, appDirectory)),
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node26",
+    external: Object.keys(nativePackages),
+    legalComments: "none",
+    metafile: true,
+    // Dependencies written as CommonJS call require(), which an ES module does not have.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    plugins: [workerBeside],
+    logLevel: "warning",
+  };
+}
+
+/** In the bundle the worker lies beside the program; in the sources it lies where it belongs. */
+const workerBeside: Plugin = {
+  name: "worker-beside",
+  setup(hooks) {
+    hooks.onLoad({ filter: /\/(?:controller|speaker|lib)\/.*\.ts$/ }, ({ path }) => {
+      const text = readFileSync(path, "utf8");
+      return { contents: text.replaceAll(/"[./a-z-]*\/frame-worker\.ts"/g, '"./frame-worker.js"'), loader: "ts" };
+    });
+  },
+};
+
+function nativeFiles(): string[] {
+  return Object.entries(nativePackages).flatMap(([name, patterns]) =>
+    patterns.flatMap((pattern) => {
+      const found = globSync(`node_modules/${name}/${pattern}`, { cwd: root }).sort();
+      if (found.length === 0) {
+        throw new Error(`node_modules/${name}/${pattern} is missing: make deps`);
+      }
+      return found;
+    }),
+  );
+}
