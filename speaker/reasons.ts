@@ -9,4 +9,58 @@ export type MoveReason =
   | "hand-over-not-candidate"
   | "hand-over-no-endpoint"
   | "taken-back"
+  | "interface-changed"
   | "same-node-restart";
+
+/** Why a node stopped answering for an address. Reaches metric and log. */
+export type YieldReason =
+  | "successor-heard"
+  | "hand-over-timeout"
+  | "record-names-other"
+  | "released"
+  | "uid-changed"
+  | "deleted"
+  | "interface-unusable"
+  | "no-endpoint"
+  | "not-candidate"
+  | "peer-heard-without-api"
+  | "peer-announced-in-gap"
+  | "fenced"
+  | "lease-lost";
+
+/** Why a node is not a candidate for an address. Reaches the condition `Announced` when no node is left. */
+export type ExclusionReason =
+  | "no-service"
+  | "no-endpoint"
+  | "node-unknown"
+  | "out-of-service"
+  | "exclude-label"
+  | "node-selector"
+  | "no-speaker"
+  | "speaker-lease-expired"
+  | "speaker-leaving"
+  | "no-interface"
+  | "no-carrier"
+  | "local-endpoint-terminating"
+  | "no-local-endpoint";
+
+/** The exclusions in words a user can act on, for the message of a condition. */
+export function exclusionText(reason: ExclusionReason): string {
+  return EXCLUSION_TEXTS[reason];
+}
+
+const EXCLUSION_TEXTS: Readonly<Record<ExclusionReason, string>> = {
+  "no-service": "no Service uses the address",
+  "no-endpoint": "the Service has no ready endpoint",
+  "node-unknown": "there is no Node object",
+  "out-of-service": "the node has the out-of-service taint",
+  "exclude-label": "the node is labelled exclude-from-external-load-balancers",
+  "node-selector": "the pool's nodeSelector does not take the node",
+  "no-speaker": "no speaker runs there",
+  "speaker-lease-expired": "its speaker has not renewed its Lease",
+  "speaker-leaving": "its speaker is shutting down",
+  "no-interface": "no interface is in the address's subnet or matches the pool's interfaces",
+  "no-carrier": "the interface has no carrier",
+  "local-endpoint-terminating": "its last ready endpoint is terminating (externalTrafficPolicy Local)",
+  "no-local-endpoint": "it has no ready endpoint (externalTrafficPolicy Local)",
+};

@@ -1,0 +1,207 @@
+/** The one decision of a step: from the record, the place and the world to what this node does about the address. */
+import type { ExclusionReason, MoveReason, YieldReason } from "../reasons.ts";
+import {
+  claim,
+  type Draft,
+  due,
+  fallSilent,
+  isMine,
+  needRead,
+  ownCandidate,
+  pass,
+  release,
+  serve,
+  silenceConfirmed,
+  successor,
+  wake,
+} from "./draft.ts";
+import { decideOther, startProbe } from "./take.ts";
+import { TIMES } from "./types.ts";
+
+export function decide(d: Draft): void {
+  const { s } = d;
+  if (!d.w.acting) {
+    standDown(d);
+    return;
+  }
+  expire(d);
+  mustFallSilent(d);
+  if (s.handing !== undefined) {
+    continueHandOver(d);
+    return;
+  }
+  if (s.reading !== undefined) continueReading(d);
+  if (s.task.kind === "write") return;
+  if (s.deleting) {
+    finish(d);
+    return;
+  }
+  if (isMine(d)) {
+    s.serving === undefined ? decideSilentHolder(d) : decideHolder(d);
+    return;
+  }
+  decideOther(d);
+}
+
+/** Another instance acts for this node, or none yet: nothing is answered, and nothing is believed afterwards without a read. */
+function standDown(d: Draft): void {
+  const { s } = d;
+  if (s.serving !== undefined) fallSilent(d, "lease-lost");
+  if (isMine(d) && s.record?.instance === d.w.instance) needRead(d, "was-silent");
+  if (s.task.kind !== "write") s.task = { kind: "none" };
+}
+
+function expire(d: Draft): void {
+  const { s, now } = d;
+  if (s.skipped.some((one) => one.untilMs <= now)) s.skipped = s.skipped.filter((one) => one.untilMs > now);
+  if (s.task.kind === "probe" && due(d, s.task.sinceMs + TIMES.probeLimitMs)) s.task = { kind: "none" };
+  if (s.foreign !== undefined && s.serving !== undefined && due(d, s.foreign.sinceMs + TIMES.conflictHoldMs))
+    s.foreign = undefined;
+}
+
+/** What ends answering at once, whoever else could do it. */
+function mustFallSilent(d: Draft): void {
+  const { s, place } = d;
+  if (s.serving === undefined) return;
+  const { interface: name, mac } = s.serving;
+  if (!isMine(d) && s.handing === undefined) fallSilent(d, s.record?.node === "" ? "released" : "record-names-other");
+  else if (s.deleting) fallSilent(d, "deleted");
+  else if (!place.standing.usable.some((one) => one.interface === name && one.mac === mac)) {
+    fallSilent(d, "interface-unusable");
+    needRead(d, "was-silent");
+  } else if (isSilencing(place.standing.rule)) fallSilent(d, silencedBy(place.standing.rule));
+}
+
+/** No traffic could be carried: answering would only draw it here (F12). */
+function isSilencing(rule: ExclusionReason | undefined): boolean {
+  return rule === "no-service" || rule === "no-endpoint" || rule === "no-local-endpoint";
+}
+
+function silencedBy(rule: ExclusionReason | undefined): YieldReason {
+  return rule === "no-service" ? "not-candidate" : "no-endpoint";
+}
+
+/** The record names the successor, this node answers until it hears it, or until the time is over (section 8). */
+function continueHandOver(d: Draft): void {
+  const { s } = d;
+  const handing = s.handing;
+  if (handing === undefined || !due(d, handing.untilMs)) return;
+  fallSilent(d, "hand-over-timeout");
+  s.skipped = [...s.skipped, { node: handing.to, untilMs: d.now + TIMES.skipMs }];
+  const on = ownCandidate(d);
+  const next = successor(d);
+  // A leaving node takes nothing back: the next in line is tried.
+  if (on !== undefined && !d.w.stopping) claim(d, on, "taken-back");
+  else if (next !== undefined) pass(d, next, d.w.stopping ? "hand-over-shutdown" : "hand-over-not-candidate");
+}
+
+function continueReading(d: Draft): void {
+  const { s } = d;
+  const reading = s.reading;
+  if (reading === undefined) return;
+  if (reading.id === 0 && d.w.apiUp && s.task.kind !== "write" && due(d, s.retryAtMs)) {
+    s.serial += 1;
+    s.reading = { ...reading, id: s.serial, sinceMs: reading.failed ? reading.sinceMs : d.now };
+    d.effects.push({ type: "read", name: s.name, id: s.serial });
+  }
+  if (reading.why !== "peer-heard" || s.serving === undefined) return;
+  // Rule Y: without a confirmation in time the other one, whom clients hear, has it.
+  if (d.w.apiUp && !reading.failed && !due(d, reading.sinceMs + TIMES.confirmMs)) return;
+  fallSilent(d, "peer-heard-without-api");
+  s.reading = { ...(s.reading ?? reading), why: "was-silent", sinceMs: d.now };
+}
+
+/** The object is being deleted: silence first, then the record that says so; the controller then frees the address (A1). */
+function finish(d: Draft): void {
+  const { s } = d;
+  if (s.task.kind !== "none") s.task = { kind: "none" };
+  if (s.record?.node !== d.w.node || s.reading !== undefined || !silenceConfirmed(d)) return;
+  release(d, "holder-released");
+}
+
+function decideHolder(d: Draft): void {
+  const { s, place } = d;
+  if (s.reading !== undefined || s.record === undefined) return;
+  const { rule } = place.standing;
+  const next = successor(d);
+  if (rule !== undefined) {
+    if (next !== undefined) pass(d, next, handOverReason(rule));
+    else if (mayBeReleased(rule)) fallSilent(d, "not-candidate");
+    wakeForSkipped(d);
+  } else if (d.w.stopping) {
+    // Without a successor the address is answered until the process ends.
+    if (next !== undefined) pass(d, next, "hand-over-shutdown");
+  } else if (s.topEpoch > s.record.epoch && s.serving !== undefined) {
+    claim(d, s.serving, "taken-back");
+  }
+}
+
+/** What somebody decided about the node is obeyed; what only happens to it silences nobody while traffic is carried. */
+function mayBeReleased(rule: ExclusionReason): boolean {
+  return rule === "node-selector" || rule === "exclude-label" || rule === "out-of-service";
+}
+
+function handOverReason(rule: ExclusionReason | undefined): MoveReason {
+  return rule === "local-endpoint-terminating" || isSilencing(rule)
+    ? "hand-over-no-endpoint"
+    : "hand-over-not-candidate";
+}
+
+/** The record names this node, which does not answer: just named, or silenced for a while. */
+function decideSilentHolder(d: Draft): void {
+  const { s, place } = d;
+  const { record } = s;
+  if (record === undefined) return;
+  const on = ownCandidate(d);
+  if (on === undefined) {
+    decline(d);
+    return;
+  }
+  if (d.w.stopping && successor(d) !== undefined) {
+    decline(d);
+    return;
+  }
+  if (s.reading !== undefined) {
+    if (s.reading.why === "was-silent") comeBack(d);
+    return;
+  }
+  if (s.topEpoch > record.epoch) {
+    startProbe(d, "taken-back");
+    return;
+  }
+  const named = place.standing.usable.find((one) => one.interface === record.interface && one.mac === record.mac);
+  if (named === undefined) {
+    claim(d, on, "interface-changed");
+    return;
+  }
+  serve(d, named, record.instance === d.w.instance);
+}
+
+/** Holder by record, unable to hold: hands on, or says that nobody holds. A predecessor that still answers gets time to take it back. */
+function decline(d: Draft): void {
+  const { s } = d;
+  const from = s.record?.from ?? "";
+  if (from !== "" && from !== d.w.node && !due(d, s.recordSeenMs + TIMES.declineMs)) return;
+  if (s.reading !== undefined && s.reading.why !== "was-silent") return;
+  if (s.task.kind !== "none") s.task = { kind: "none" };
+  if (!silenceConfirmed(d)) return;
+  const next = successor(d);
+  const why = d.w.stopping ? "hand-over-shutdown" : handOverReason(d.place.standing.rule);
+  if (next !== undefined) pass(d, next, why);
+  else release(d, "holder-not-candidate");
+}
+
+/** Silent, and the API cannot be asked: after a pause by rank this node probes, and goes on if nobody else answers (rule Y). */
+function comeBack(d: Draft): void {
+  const { s } = d;
+  const reading = s.reading;
+  if (reading === undefined || s.task.kind === "probe") return;
+  if (d.w.apiUp && !reading.failed) return;
+  const rank = d.place.ordered.findIndex((one) => one.node === d.w.node);
+  const jitterMs = (s.serial * 37 + rank * 13) % 50;
+  if (due(d, reading.sinceMs + (rank + 1) * TIMES.comeBackRankMs + jitterMs)) startProbe(d, "come-back");
+}
+
+function wakeForSkipped(d: Draft): void {
+  for (const one of d.s.skipped) wake(d, one.untilMs);
+}

@@ -1,0 +1,164 @@
+/** The state of one address while a step works on it. It never leaves the step: what goes in and comes out is plain and frozen by type. */
+import type { Holder, VirtualIP } from "../../lib/model/virtual-ip.ts";
+import type { Candidate } from "../candidates.ts";
+import type { Place } from "../desired.ts";
+import type { MoveReason, YieldReason } from "../reasons.ts";
+import { type AddressState, type Effect, type ReadWhy, TIMES, type World } from "./types.ts";
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+export interface Draft {
+  readonly s: Writable<AddressState>;
+  readonly w: World;
+  readonly place: Place;
+  readonly now: number;
+  readonly effects: Effect[];
+  wakeAt: number;
+}
+
+export function wake(d: Draft, atMs: number): void {
+  if (atMs < d.wakeAt) d.wakeAt = atMs;
+}
+
+/** Whether `atMs` has come; asks for a tick at that time if not. */
+export function due(d: Draft, atMs: number): boolean {
+  if (d.now >= atMs) return true;
+  wake(d, atMs);
+  return false;
+}
+
+/** Whether the record makes this process the holder: its instance is named, or it was given the place of the one that is. */
+export function isMine(d: Draft): boolean {
+  const { record } = d.s;
+  return record !== undefined && record.node === d.w.node && (record.instance === d.w.instance || d.w.adopted);
+}
+
+/** Starts to answer: the record names this node. `announce` is false when the same node answered up to now. */
+export function serve(d: Draft, on: { readonly interface: string; readonly mac: string }, announce: boolean): void {
+  const { s } = d;
+  const reason = reasonOf(s.record);
+  const epoch = s.record?.epoch ?? 0;
+  s.serving = { interface: on.interface, mac: on.mac, sinceMs: d.now, generation: d.w.nextGeneration };
+  s.task = { kind: "none" };
+  if (announce) d.effects.push({ type: "announce", address: s.address, interface: on.interface, reason });
+  if (epoch > s.toldEpoch && announce)
+    d.effects.push({ type: "moved", name: s.name, reason, epoch, interface: on.interface });
+  s.toldEpoch = Math.max(s.toldEpoch, epoch);
+}
+
+export function fallSilent(d: Draft, reason: YieldReason): void {
+  const { s } = d;
+  if (s.serving === undefined) return;
+  s.serving = undefined;
+  s.handing = undefined;
+  s.silentGeneration = d.w.nextGeneration;
+  d.effects.push({ type: "yielded", name: s.name, reason, epoch: s.record?.epoch ?? 0 });
+}
+
+/** The worker has confirmed that no frame leaves for the address any more (S5). */
+export function silenceConfirmed(d: Draft): boolean {
+  return d.s.serving === undefined && d.w.appliedGeneration >= d.s.silentGeneration;
+}
+
+/** Asks for a GET; `was-silent` is the strictest reason and is never weakened by another. */
+export function needRead(d: Draft, why: ReadWhy): void {
+  const { s } = d;
+  if (s.reading?.why === "was-silent" && why !== "was-silent") return;
+  // A request that is under way was asked before this came up: its answer would prove nothing.
+  s.reading = { why, sinceMs: d.now, id: 0, failed: false };
+}
+
+/** No write or read before a pause that doubles with each failure; the first one costs nothing. */
+export function backOff(d: Draft): void {
+  const { s } = d;
+  s.failures = Math.min(s.failures + 1, 10);
+  const pauseMs = s.failures === 1 ? 0 : Math.min(TIMES.apiRetryMs * 2 ** (s.failures - 2), TIMES.apiRetryMaxMs);
+  s.retryAtMs = Math.max(s.retryAtMs, d.now + pauseMs);
+}
+
+/** The next epoch for this uid: above all that were ever seen, should the API server have been rolled back. */
+export function nextEpoch(d: Draft): number {
+  return Math.max(d.s.record?.epoch ?? 0, d.s.topEpoch) + 1;
+}
+
+type Target = Pick<Holder, "node" | "instance" | "interface" | "mac" | "from">;
+
+/** Emits the compare-and-set. False when it must wait for the API or for the pause after a failure. */
+export function write(d: Draft, act: "claim" | "pass" | "release", to: Target, why: MoveReason): boolean {
+  const { s } = d;
+  if (!d.w.apiUp || s.task.kind === "write" || !due(d, s.retryAtMs)) return false;
+  const epoch = nextEpoch(d);
+  s.task = { kind: "write", act, epoch, why };
+  d.effects.push({
+    type: "compare-and-set",
+    name: s.name,
+    uid: s.uid,
+    fromEpoch: s.record?.epoch,
+    resourceVersion: s.resourceVersion,
+    bareStatus: s.conditions.length === 0,
+    holder: { ...to, epoch, reason: why },
+  });
+  return true;
+}
+
+export function claim(d: Draft, on: { readonly interface: string; readonly mac: string }, why: MoveReason): boolean {
+  const { node, instance } = d.w;
+  return write(d, "claim", { node, instance, interface: on.interface, mac: on.mac, from: "" }, why);
+}
+
+/** Names the successor. While this node still answers the record says so (`from`), the one permitted overlap (section 8). */
+export function pass(d: Draft, to: Candidate, why: MoveReason): boolean {
+  const from = d.s.serving === undefined ? "" : d.w.node;
+  return write(d, "pass", { node: to.node, instance: to.instance, interface: to.interface, mac: to.mac, from }, why);
+}
+
+export function release(d: Draft, why: MoveReason): boolean {
+  return write(d, "release", { node: "", instance: d.w.instance, interface: "", mac: "", from: "" }, why);
+}
+
+/** Who comes next: the best candidate that is another node and was not skipped. */
+export function successor(d: Draft): Candidate | undefined {
+  const skipped = d.s.skipped.filter((one) => one.untilMs > d.now).map((one) => one.node);
+  return d.place.ordered.find((one) => one.node !== d.w.node && !skipped.includes(one.node));
+}
+
+export function ownCandidate(d: Draft): Candidate | undefined {
+  return d.place.ordered.find((one) => one.node === d.w.node);
+}
+
+/** Place in the queue among the living candidates other than `without`; -1 for a node that is none. */
+export function rankOf(d: Draft, without: string): number {
+  return d.place.ordered.filter((one) => one.node !== without).findIndex((one) => one.node === d.w.node);
+}
+
+function reasonOf(record: Holder | undefined): MoveReason {
+  return (record?.reason ?? "first-holder") as MoveReason;
+}
+
+/** What is known of an address when it is first seen. */
+export function initialState(vip: VirtualIP, now: number): AddressState {
+  return {
+    name: vip.meta.name,
+    address: vip.address,
+    uid: vip.meta.uid,
+    resourceVersion: vip.meta.resourceVersion,
+    deleting: vip.meta.deletionTimestamp !== undefined,
+    conditions: vip.conditions,
+    record: vip.holder,
+    recordSeenMs: now,
+    topEpoch: vip.holder?.epoch ?? 0,
+    serving: undefined,
+    silentGeneration: 0,
+    handing: undefined,
+    task: { kind: "none" },
+    reading: undefined,
+    retryAtMs: 0,
+    failures: 0,
+    skipped: [],
+    defendedMs: Number.NEGATIVE_INFINITY,
+    foreign: undefined,
+    posted: [],
+    serial: 0,
+    toldEpoch: 0,
+  };
+}

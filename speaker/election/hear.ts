@@ -1,0 +1,113 @@
+/** What the wire says (election.md section 7): announcements by others, answers to this node's own probes. */
+import type { MoveReason } from "../reasons.ts";
+import { claim, type Draft, fallSilent, isMine, needRead, ownCandidate, serve } from "./draft.ts";
+import { type Input, type ProbeWhy, TIMES } from "./types.ts";
+
+type Heard = Extract<Input, { type: "heard" }>;
+type Probed = Extract<Input, { type: "probed" }>;
+
+/** Probes of others are neither conflict nor evidence (section 9). */
+export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
+  const { s, w } = d;
+  if (how === "probe" || s.serving === undefined) return;
+  const owner = w.macOwners.get(mac);
+  if (owner === w.node) return;
+  if (owner === undefined) {
+    defend(d, mac);
+    return;
+  }
+  if (s.handing !== undefined) {
+    if (owner === s.handing.to) fallSilent(d, "successor-heard");
+    return;
+  }
+  // Rounds of the predecessor that were under way when it named this node say nothing.
+  if (owner === s.record?.from && d.now < s.serving.sinceMs + TIMES.declineMs) return;
+  if (s.reading === undefined) needRead(d, "peer-heard");
+}
+
+/** RFC 5227 section 2.4 (c): one announcement in ten seconds, never cease. An unknown MAC silences nobody (A4). */
+function defend(d: Draft, mac: string): void {
+  const { s } = d;
+  s.foreign = { mac, sinceMs: d.now };
+  if (s.serving === undefined || d.now < s.defendedMs + TIMES.defendMs) return;
+  s.defendedMs = d.now;
+  const reason = (s.record?.reason ?? "first-holder") as MoveReason;
+  d.effects.push({ type: "announce", address: s.address, interface: s.serving.interface, reason });
+}
+
+/** The worker has dropped the address by itself; a read decides whether it is still this node's. */
+export function onLost(d: Draft): void {
+  if (d.s.serving === undefined) return;
+  fallSilent(d, "peer-announced-in-gap");
+  needRead(d, "was-silent");
+}
+
+export function onProbed(d: Draft, probed: Probed): void {
+  const { s } = d;
+  const task = s.task;
+  if (task.kind !== "probe" || task.id !== probed.id) return;
+  s.task = { kind: "none" };
+  if (!probed.sent) {
+    retry(d, TIMES.rankMs);
+    return;
+  }
+  const peers = probed.answers.filter((mac) => (d.w.macOwners.get(mac) ?? d.w.node) !== d.w.node);
+  const foreign = probed.answers.filter((mac) => !d.w.macOwners.has(mac) && mac !== s.record?.mac);
+  if (task.why === "come-back") {
+    onComeBack(d, peers);
+    return;
+  }
+  if (holderAnswers(d, probed.answers)) {
+    // Its speaker lives and is cut off from the API only: nothing moves until its Node is not ready either (E10).
+    const peer = d.w.peers.get(s.record?.node ?? "");
+    if (peer?.nodeExists === true && peer.nodeReady) {
+      retry(d, TIMES.cutOffRetryMs);
+      return;
+    }
+  } else if (peers.length > 0) {
+    needRead(d, "write-outcome");
+    retry(d, TIMES.peerRetryMs);
+    return;
+  }
+  const mac = foreign[0];
+  if (mac !== undefined) s.foreign = { mac, sinceMs: d.now };
+  if (task.why === "first-holder" && mac !== undefined) {
+    retry(d, conflictPause(d));
+    return;
+  }
+  if (mac === undefined) s.foreign = undefined;
+  take(d, task.why);
+}
+
+/** The record's own node was asked for by name; its MAC, or another of its interfaces, has answered. */
+function holderAnswers(d: Draft, answers: readonly string[]): boolean {
+  const { record } = d.s;
+  if (record === undefined || record.node === "" || record.node === d.w.node) return false;
+  return answers.some((mac) => mac === record.mac || d.w.macOwners.get(mac) === record.node);
+}
+
+/** Without the API: nobody else answers, so the former holder goes on, and reads as soon as it can. */
+function onComeBack(d: Draft, peers: readonly string[]): void {
+  const on = ownCandidate(d);
+  if (peers.length > 0 || on === undefined || !isMine(d)) {
+    retry(d, TIMES.peerRetryMs);
+    return;
+  }
+  d.s.reading = undefined;
+  needRead(d, "write-outcome");
+  serve(d, on, true);
+}
+
+function take(d: Draft, why: Exclude<ProbeWhy, "come-back">): void {
+  const on = ownCandidate(d);
+  if (on !== undefined) claim(d, on, why);
+}
+
+function retry(d: Draft, pauseMs: number): void {
+  d.s.retryAtMs = Math.max(d.s.retryAtMs, d.now + pauseMs);
+}
+
+function conflictPause(d: Draft): number {
+  d.s.failures = Math.min(d.s.failures + 1, 10);
+  return Math.min(TIMES.conflictRetryMs * 2 ** (d.s.failures - 1), TIMES.conflictRetryMaxMs);
+}

@@ -1,0 +1,114 @@
+/** What the record says, as this node has learned it: by events, by reads, by the outcome of its own writes (election.md section 1). */
+
+import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
+import { assertNever } from "../../lib/runtime/errors.ts";
+import { backOff, type Draft, fallSilent, initialState, isMine, needRead } from "./draft.ts";
+import { type ReadResult, TIMES, type WriteResult } from "./types.ts";
+
+/** An event of the watch. One that goes back behind a known epoch is not acted on: a read decides (F6). */
+export function onSeen(d: Draft, vip: VirtualIP): void {
+  if (vip.meta.uid !== d.s.uid) {
+    replace(d, vip);
+    return;
+  }
+  if (epochOf(vip) < (d.s.record?.epoch ?? 0)) {
+    needRead(d, "lower-epoch");
+    return;
+  }
+  accept(d, vip);
+}
+
+export function onRead(d: Draft, id: number, result: ReadResult): void {
+  const { s } = d;
+  const reading = s.reading;
+  if (reading === undefined || reading.id !== id) return;
+  switch (result.kind) {
+    case "failed":
+      backOff(d);
+      s.reading = { ...reading, id: 0, failed: true };
+      return;
+    case "gone":
+      s.reading = undefined;
+      forget(d);
+      return;
+    case "found":
+      if (result.vip.meta.uid !== s.uid) {
+        replace(d, result.vip);
+        return;
+      }
+      if (epochOf(result.vip) < (s.record?.epoch ?? 0) && s.recordSeenMs >= reading.sinceMs) {
+        // The higher epoch was learned after the question was asked, so the answer is merely older.
+        s.reading = { ...reading, id: 0, sinceMs: d.now };
+        return;
+      }
+      s.reading = undefined;
+      accept(d, result.vip);
+      if (reading.why === "peer-heard") reassert(d);
+      return;
+    default:
+      assertNever(result);
+      return;
+  }
+}
+
+export function onWritten(d: Draft, epoch: number, result: WriteResult): void {
+  const { s } = d;
+  if (s.task.kind === "write" && s.task.epoch === epoch) s.task = { kind: "none" };
+  switch (result.kind) {
+    case "ok":
+      s.failures = 0;
+      s.retryAtMs = Math.min(s.retryAtMs, d.now);
+      onSeen(d, result.vip);
+      return;
+    case "refused":
+    case "unknown":
+      // The intent is dropped; what to do now is decided from a fresh read (F4).
+      backOff(d);
+      needRead(d, "write-outcome");
+      return;
+    default:
+      assertNever(result);
+      return;
+  }
+}
+
+/** Takes over what the object says, the record included, also a lower one that a read has confirmed. */
+function accept(d: Draft, vip: VirtualIP): void {
+  const { s } = d;
+  const before = s.record;
+  s.resourceVersion = vip.meta.resourceVersion;
+  s.deleting = vip.meta.deletionTimestamp !== undefined;
+  s.conditions = vip.conditions;
+  s.record = vip.holder;
+  s.topEpoch = Math.max(s.topEpoch, epochOf(vip));
+  if (before?.epoch === vip.holder?.epoch) return;
+  s.recordSeenMs = d.now;
+  s.handing = undefined;
+  if (s.serving === undefined || isMine(d) || vip.holder?.from !== d.w.node || vip.holder.node === "") return;
+  s.handing = { to: vip.holder.node, epoch: vip.holder.epoch, untilMs: d.now + TIMES.handOverMs };
+}
+
+/** The same address for somebody else: nothing known of the former object holds, and nothing is answered (A1). */
+function replace(d: Draft, vip: VirtualIP): void {
+  fallSilent(d, "uid-changed");
+  const { silentGeneration } = d.s;
+  Object.assign(d.s, initialState(vip, d.now), { silentGeneration, serial: d.s.serial });
+}
+
+/** The object is gone; the watch will say so too and end this machine. */
+function forget(d: Draft): void {
+  fallSilent(d, "deleted");
+  d.s.record = undefined;
+  d.s.deleting = true;
+}
+
+/** The record confirmed this node against a peer that announced: say it once again (rule Y). */
+function reassert(d: Draft): void {
+  const { s } = d;
+  if (s.serving === undefined || !isMine(d) || s.record === undefined) return;
+  d.effects.push({ type: "announce", address: s.address, interface: s.serving.interface, reason: "taken-back" });
+}
+
+function epochOf(vip: VirtualIP): number {
+  return vip.holder?.epoch ?? 0;
+}

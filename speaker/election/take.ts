@@ -1,0 +1,85 @@
+/** Addresses that another node holds, or nobody: when this node tries to become the holder (election.md sections 5 and 10). */
+import { findCondition } from "../../lib/model/conditions.ts";
+import type { MoveReason } from "../reasons.ts";
+import { claim, type Draft, due, ownCandidate, pass, rankOf, release, silenceConfirmed, successor } from "./draft.ts";
+import { type ProbeWhy, TIMES } from "./types.ts";
+
+interface Want {
+  readonly why: MoveReason;
+  /** Before this time the ones that come first have their chance. */
+  readonly notBeforeMs: number;
+  /** Somebody may still answer: ask the wire first. */
+  readonly probeFirst: boolean;
+}
+
+export function decideOther(d: Draft): void {
+  const { s } = d;
+  const on = ownCandidate(d);
+  if (s.record?.node === d.w.node && (on === undefined || d.w.stopping)) {
+    giveUpFormer(d);
+    return;
+  }
+  const sinceMs = s.task.kind === "wait" ? s.task.sinceMs : d.now;
+  const want = s.reading === undefined && on !== undefined ? wanted(d, sinceMs) : undefined;
+  if (want === undefined) {
+    if (s.task.kind !== "write") s.task = { kind: "none" };
+    return;
+  }
+  if (s.task.kind === "probe") return;
+  if (s.task.kind !== "wait" || s.task.why !== want.why) s.task = { kind: "wait", why: want.why, sinceMs: d.now };
+  if (!due(d, want.notBeforeMs)) return;
+  if (want.probeFirst) startProbe(d, want.why);
+  else if (on !== undefined) claim(d, on, want.why);
+}
+
+/** Why this node would be the holder, or undefined when the address is in good hands. */
+function wanted(d: Draft, sinceMs: number): Want | undefined {
+  const { record } = d.s;
+  if (!d.w.apiUp || d.w.stopping) return undefined;
+  if (record === undefined) return firstHolder(d, sinceMs);
+  if (record.node === "") {
+    // Released means that the silence was confirmed before it was written: nobody answers, and the compare-and-set decides.
+    const rank = rankOf(d, "");
+    return { why: "holder-released", notBeforeMs: sinceMs + rank * TIMES.rankMs, probeFirst: false };
+  }
+  // A former instance of this node: its kernel still forwards and its flows live, so nobody else is as good (F8).
+  if (record.node === d.w.node) return { why: "same-node-restart", notBeforeMs: sinceMs, probeFirst: true };
+  const why = holderLost(d, record.node);
+  const rank = rankOf(d, record.node);
+  return why && { why, notBeforeMs: sinceMs + rank * TIMES.rankMs, probeFirst: true };
+}
+
+function firstHolder(d: Draft, sinceMs: number): Want | undefined {
+  const rank = rankOf(d, "");
+  // One candidate asks the foreign host again and again, not every candidate.
+  if (rank > 0 && findCondition(d.s.conditions, "Conflict")?.status === "True") return undefined;
+  const notBeforeMs = Math.max(sinceMs + rank * TIMES.rankMs, d.w.actingSinceMs + TIMES.settleMs);
+  return { why: "first-holder", notBeforeMs, probeFirst: true };
+}
+
+/** The Lease alone decides for now; the detector on the wire will be one more voice here. */
+function holderLost(d: Draft, node: string): MoveReason | undefined {
+  const peer = d.w.peers.get(node);
+  if (peer === undefined || peer.lease === "none" || !peer.nodeExists) return "holder-node-gone";
+  if (peer.lease === "released") return "holder-released";
+  return peer.lease === "expired" ? "holder-lease-expired" : undefined;
+}
+
+/** The record names a former instance of this node, which is no candidate any more: hand on, or say that nobody holds. */
+function giveUpFormer(d: Draft): void {
+  const { s } = d;
+  if (s.task.kind !== "none") s.task = { kind: "none" };
+  if (s.reading !== undefined || !silenceConfirmed(d)) return;
+  const next = successor(d);
+  if (next !== undefined) pass(d, next, d.w.stopping ? "hand-over-shutdown" : "hand-over-not-candidate");
+  else if (!d.w.stopping) release(d, "holder-not-candidate");
+}
+
+export function startProbe(d: Draft, why: ProbeWhy): void {
+  const { s } = d;
+  const on = ownCandidate(d);
+  if (on === undefined || s.task.kind === "probe" || !due(d, s.retryAtMs)) return;
+  s.serial += 1;
+  s.task = { kind: "probe", why, id: s.serial, sinceMs: d.now };
+  d.effects.push({ type: "probe", id: s.serial, address: s.address, interface: on.interface });
+}

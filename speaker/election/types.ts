@@ -1,0 +1,226 @@
+/**
+ * The election of one address: what it knows, what it is told, what it wants done. One value per address, plus the `World` that
+ * all addresses of this node share. The machine (machine.ts) is `(state, input, world, place, now) → {state, effects, wakeAt}`.
+ */
+import type { ConditionClaim } from "../../lib/model/conditions.ts";
+import type { Condition } from "../../lib/model/meta.ts";
+import type { Holder, VirtualIP } from "../../lib/model/virtual-ip.ts";
+import type { MoveReason, YieldReason } from "../reasons.ts";
+
+/** What all addresses of this node share. */
+export interface World {
+  readonly node: string;
+  readonly instance: string;
+  /** The node's Lease names this instance: only then may it act for the node. */
+  readonly acting: boolean;
+  readonly actingSinceMs: number;
+  /** The Lease was handed over by the former instance of this node: its records are ours as they stand. */
+  readonly adopted: boolean;
+  readonly apiUp: boolean;
+  /** This process is on its way out: it hands over and takes nothing. */
+  readonly stopping: boolean;
+  /** The other nodes, by name. BOUNDED by the nodes of the cluster. */
+  readonly peers: ReadonlyMap<string, Peer>;
+  /** Which node a MAC belongs to, out of all Leases of the last hour. A MAC that is not here is foreign. */
+  readonly macOwners: ReadonlyMap<string, string>;
+  /** The generation that the next table will have, and the last one the worker confirmed. */
+  readonly nextGeneration: number;
+  readonly appliedGeneration: number;
+}
+
+export interface Peer {
+  /** Its Lease, judged by its age on our own clock. */
+  readonly lease: "fresh" | "expired" | "released" | "none";
+  readonly leaving: boolean;
+  /** Condition Ready of its Node; false without a Node object. */
+  readonly nodeReady: boolean;
+  readonly nodeExists: boolean;
+}
+
+/** What this node answers for, as it was last told to the worker. */
+export interface Serving {
+  readonly interface: string;
+  readonly mac: string;
+  readonly sinceMs: number;
+  /** The generation of the table that first holds it. */
+  readonly generation: number;
+}
+
+/** The hand-over under way: the record names the successor, this node still answers. */
+export interface HandingOver {
+  readonly to: string;
+  readonly epoch: number;
+  readonly untilMs: number;
+}
+
+/** The one thing in progress. */
+export type Task =
+  | { readonly kind: "none" }
+  /** Others come first: this node tries itself `rank` seconds later. */
+  | { readonly kind: "wait"; readonly why: ProbeWhy; readonly sinceMs: number }
+  | { readonly kind: "probe"; readonly why: ProbeWhy; readonly id: number; readonly sinceMs: number }
+  /** A compare-and-set is under way. */
+  | {
+      readonly kind: "write";
+      readonly act: "claim" | "pass" | "release";
+      readonly epoch: number;
+      readonly why: MoveReason;
+    };
+
+export type ProbeWhy = MoveReason | "come-back";
+
+export type ReadWhy =
+  /** An event went back behind what was seen; the server decides (election.md section 1, F6). */
+  | "lower-epoch"
+  /** A write was refused, or its outcome is unknown. */
+  | "write-outcome"
+  /** A known peer announces what this node answers for (rule Y). */
+  | "peer-heard"
+  /** This node fell silent and may have missed a change: carrier came back, the worker was fenced, a gap. */
+  | "was-silent";
+
+/** A GET without resourceVersion that is needed before more is decided. */
+export interface Reading {
+  readonly why: ReadWhy;
+  readonly sinceMs: number;
+  /** Of the request under way; 0 when none is. */
+  readonly id: number;
+  /** The server could not be asked at least once. */
+  readonly failed: boolean;
+}
+
+export interface AddressState {
+  readonly name: string;
+  readonly address: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly deleting: boolean;
+  readonly conditions: readonly Condition[];
+  readonly record: Holder | undefined;
+  /** When this process first saw the record's epoch. */
+  readonly recordSeenMs: number;
+  /** The highest epoch ever seen for this uid. */
+  readonly topEpoch: number;
+  readonly serving: Serving | undefined;
+  /** The first generation without the address; a silence is confirmed when the worker has applied it. */
+  readonly silentGeneration: number;
+  readonly handing: HandingOver | undefined;
+  readonly task: Task;
+  readonly reading: Reading | undefined;
+  readonly retryAtMs: number;
+  readonly failures: number;
+  /** Successors that were not heard, and until when they are passed over. BOUNDED: pruned when over, one a second at most. */
+  readonly skipped: readonly { readonly node: string; readonly untilMs: number }[];
+  readonly defendedMs: number;
+  readonly foreign: { readonly mac: string; readonly sinceMs: number } | undefined;
+  /** Claims posted and not yet seen on the object, so that they are not posted twice. BOUNDED: two types. */
+  readonly posted: readonly { readonly claim: ConditionClaim; readonly atMs: number }[];
+  /** Numbers probes and reads, so that a late answer is not taken for a new one. */
+  readonly serial: number;
+  /** The last epoch whose move was told. */
+  readonly toldEpoch: number;
+}
+
+export type Input =
+  | { readonly type: "seen"; readonly vip: VirtualIP }
+  | { readonly type: "read"; readonly id: number; readonly result: ReadResult }
+  | { readonly type: "written"; readonly epoch: number; readonly result: WriteResult }
+  | { readonly type: "probed"; readonly id: number; readonly answers: readonly string[]; readonly sent: boolean }
+  | { readonly type: "heard"; readonly mac: string; readonly how: "announcement" | "answer" | "probe" }
+  /** After a gap the worker dropped the address because this MAC announced it meanwhile. */
+  | { readonly type: "lost"; readonly mac: string }
+  /** The worker answers nothing until it is told to resume. */
+  | { readonly type: "fenced" }
+  /** Something in the world or the place is another now, or it is time. */
+  | { readonly type: "tick" };
+
+export type ReadResult =
+  | { readonly kind: "found"; readonly vip: VirtualIP }
+  | { readonly kind: "gone" }
+  | { readonly kind: "failed" };
+
+export type WriteResult =
+  | { readonly kind: "ok"; readonly vip: VirtualIP }
+  /** The server said no: somebody else was faster, or the object is another. */
+  | { readonly kind: "refused" }
+  /** No answer: it may have been written or not. */
+  | { readonly kind: "unknown" };
+
+/** The record to write; the shell adds `since`, which is for people. */
+export type HolderIntent = Omit<Holder, "since">;
+
+export type Effect =
+  | {
+      readonly type: "compare-and-set";
+      readonly name: string;
+      readonly uid: string;
+      /** The epoch that the server must still have; undefined when the object has no record yet. */
+      readonly fromEpoch: number | undefined;
+      /** For the first record alone, where there is no epoch to test. */
+      readonly resourceVersion: string;
+      /** The object has no status to add to. */
+      readonly bareStatus: boolean;
+      readonly holder: HolderIntent;
+    }
+  | { readonly type: "read"; readonly name: string; readonly id: number }
+  | { readonly type: "probe"; readonly id: number; readonly address: string; readonly interface: string }
+  | { readonly type: "announce"; readonly address: string; readonly interface: string; readonly reason: MoveReason }
+  | {
+      readonly type: "condition";
+      readonly name: string;
+      readonly uid: string;
+      readonly claim: ConditionClaim;
+      readonly conditions: readonly Condition[];
+    }
+  /** This node became the one that answers; once per epoch. */
+  | {
+      readonly type: "moved";
+      readonly name: string;
+      readonly reason: MoveReason;
+      readonly epoch: number;
+      readonly interface: string;
+    }
+  | { readonly type: "yielded"; readonly name: string; readonly reason: YieldReason; readonly epoch: number };
+
+export interface Step {
+  readonly state: AddressState;
+  readonly effects: readonly Effect[];
+  /** Monotonic milliseconds at which a tick is wanted; Infinity when nothing is due. */
+  readonly wakeAt: number;
+}
+
+/** Milliseconds; each with the section of the rules that it comes from. */
+export const TIMES = {
+  /** A successor starts at once; the predecessor yields when it hears it, at the latest after this (section 8). */
+  handOverMs: 1_000,
+  /** A successor that was not heard is passed over for so long (section 8). */
+  skipMs: 30_000,
+  /** What each rank waits more than the one before it, while the Lease is the only detector. */
+  rankMs: 1_000,
+  /** First claims wait so long after the process began to act, so that speakers that start together share the addresses. */
+  settleMs: 2_000,
+  /** A GET that is to confirm a holder against a peer's announcement (section 7). */
+  confirmMs: 200,
+  /** Without the API a former holder comes back after (rank + 1) times this, probing first (section 7). */
+  comeBackRankMs: 100,
+  /** The holder's API connection alone is lost: ask again. */
+  cutOffRetryMs: 3_000,
+  /** A known peer answers for an address that has another record: look again. */
+  peerRetryMs: 2_000,
+  /** A foreign host has the address of a first use: doubled up to the maximum. */
+  conflictRetryMs: 5_000,
+  conflictRetryMaxMs: 60_000,
+  /** A write or read failed: doubled up to the maximum. */
+  apiRetryMs: 500,
+  apiRetryMaxMs: 5_000,
+  /** The worker owes an answer to a probe of 300 ms. */
+  probeLimitMs: 2_000,
+  /** RFC 5227 section 2.4 (c), DEFEND_INTERVAL. */
+  defendMs: 10_000,
+  /** A foreign host not heard for so long is no conflict any more. */
+  conflictHoldMs: 60_000,
+  /** A condition that did not show on the object is posted again. */
+  repostMs: 30_000,
+  /** A successor that cannot hold the address leaves its predecessor the time to take it back. */
+  declineMs: 1_500,
+} as const;
