@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { BerthError } from "../../lib/runtime/errors.ts";
 import { chooseCgroups, labGroup, mountsBelow } from "./cgroups.ts";
 import { removeNetwork } from "./network.ts";
@@ -13,13 +13,13 @@ function mountinfo(): string {
 }
 
 /** All groups below a directory, children before their parents. */
-function groupsBelow(directory: string): string[] {
+export function groupsBelow(directory: string): string[] {
   if (!existsSync(directory)) return [];
   const children = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   return [...children.flatMap((child) => groupsBelow(join(directory, child.name))), directory];
 }
 
-function membersOf(group: string): number[] {
+export function membersOf(group: string): number[] {
   try {
     return readFileSync(join(group, "cgroup.procs"), "utf8").split("\n").filter(Boolean).map(Number);
   } catch {
@@ -75,24 +75,27 @@ function filesIn(directory: string): string[] {
   return existsSync(directory) ? readdirSync(directory).map((name) => join(directory, name)) : [];
 }
 
-/** Each shim notes its socket in its bundle; the sockets themselves lie in a directory that every containerd shares. */
-function removeShimSockets(): void {
-  for (const node of filesIn(runDir)) {
-    for (const bundle of filesIn(join(node, "containerd", "io.containerd.runtime.v2.task", "k8s.io"))) {
-      const address = join(bundle, "address");
-      if (!existsSync(address)) continue;
-      const socket = readFileSync(address, "utf8")
-        .trim()
-        .replace(/^unix:\/\//, "");
-      if (socket.startsWith("/run/containerd/s/")) rmSync(socket, { force: true });
-    }
-  }
+/** Bundles of all containers that the nodes' runtimes have, by their state directories. */
+function bundles(): string[] {
+  return filesIn(runDir).flatMap((node) =>
+    filesIn(join(node, "containerd", "io.containerd.runtime.v2.task", "k8s.io")),
+  );
 }
 
-/** The few names that CNI and the kubelet write outside of the lab's directories whatever they are told. */
+/** The few names that containerd, CNI and the kubelet write outside of the lab's directories whatever they are told. */
 function removeStrayNames(): void {
+  const ids = new Set(bundles().map((bundle) => basename(bundle)));
+  for (const bundle of bundles()) {
+    const address = join(bundle, "address");
+    if (!existsSync(address)) continue;
+    const socket = readFileSync(address, "utf8")
+      .trim()
+      .replace(/^unix:\/\//, "");
+    if (socket.startsWith("/run/containerd/s/")) rmSync(socket, { force: true });
+  }
   for (const path of filesIn("/var/lib/cni/results")) {
-    if (path.includes(`/${podNetworkName}-`)) rmSync(path, { force: true });
+    const [, loopbackOf = ""] = /^cni-loopback-(.*)-lo$/.exec(basename(path)) ?? [];
+    if (basename(path).startsWith(`${podNetworkName}-`) || ids.has(loopbackOf)) rmSync(path, { force: true });
   }
   for (const path of filesIn("/var/log/containers")) {
     try {
@@ -111,7 +114,6 @@ export async function cleanUp(): Promise<void> {
   const layout = chooseCgroups(mountinfo());
   if (!layout.ok) throw new BerthError("os", layout.reason);
   await endProcesses(layout.value.recordRoot);
-  removeShimSockets();
   removeStrayNames();
   await unmountAll();
   await removeNetwork();

@@ -80,8 +80,8 @@ export function kubeletConfig(node: LabNode): string {
     cgroupDriver: "cgroupfs",
     // All containers of the node are in this group: whose they are can be read from the kernel.
     cgroupRoot: `/${labGroup}/${node.name}`,
-    cgroupsPerQOS: false,
-    enforceNodeAllocatable: [],
+    cgroupsPerQOS: true,
+    enforceNodeAllocatable: ["pods"],
     failCgroupV1: false,
     failSwapOn: false,
     localStorageCapacityIsolation: false,

@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BerthError } from "../../lib/runtime/errors.ts";
 import { apiGet, readyNodes } from "./api-probe.ts";
-import { type CgroupLayout, chooseCgroups, programsGroup } from "./cgroups.ts";
+import { type CgroupLayout, chooseCgroups, labGroup, programsGroup } from "./cgroups.ts";
 import { cleanUp } from "./cleanup.ts";
 import { controlPlanePrograms } from "./control-plane.ts";
 import { createCredentials } from "./credentials.ts";
@@ -21,6 +21,21 @@ function chooseLayout(): CgroupLayout {
   const layout = chooseCgroups(readFileSync("/proc/self/mountinfo", "utf8"));
   if (!layout.ok) throw new BerthError("os", layout.reason);
   return layout.value;
+}
+
+/** The group of the lab's programs, and one for the containers of each node in every hierarchy, as the kubelet expects. */
+function createGroups(state: LabState): void {
+  const { recordRoot, roots } = state.cgroups;
+  mkdirSync(join(recordRoot, programsGroup), { recursive: true });
+  for (const root of roots) {
+    for (const group of [labGroup, ...state.plan.nodes.map((node) => `${labGroup}/${node.name}`)]) {
+      mkdirSync(join(root, group), { recursive: true });
+      // In version 1 a new cpuset group has no processor and no memory, and takes no process until it has.
+      if (!existsSync(join(root, "cpuset.cpu_exclusive"))) continue;
+      for (const file of ["cpuset.cpus", "cpuset.mems"])
+        writeFileSync(join(root, group, file), readFileSync(join(root, file)));
+    }
+  }
 }
 
 /** Imports a docker-archive or OCI archive into one node's containerd. */
@@ -155,7 +170,7 @@ export function startState(options: StartOptions): Promise<LabState> {
     writeState(starting);
     rmSync(logDir, { recursive: true, force: true });
     for (const directory of [logDir, dataDir, runDir]) mkdirSync(directory, { recursive: true });
-    mkdirSync(join(starting.cgroups.recordRoot, programsGroup), { recursive: true });
+    createGroups(starting);
     writeKubectl(toolchain);
     try {
       await bringUp(starting, say);
