@@ -63,7 +63,7 @@ async function build(module: Module, version: string, say: Say): Promise<string>
   const path = join(directory, module.output);
   if (existsSync(path)) return path;
   await mkdir(directory, { recursive: true });
-  const partial = `${path}.${process.pid}.partial`;
+  const partial = `${path}.partial`;
   await compile(module, partial, say);
   await rename(partial, path);
   return path;
@@ -125,7 +125,7 @@ export async function prepareToolchain(say: Say): Promise<Toolchain> {
   const images = `${tools}.tar`;
   if (!existsSync(images)) {
     const layer = [{ path: "tools", content: await readFile(tools), mode: 0o755 }];
-    const partial = `${images}.${process.pid}.partial`;
+    const partial = `${images}.partial`;
     await writeFile(
       partial,
       dockerArchive(layer, [
