@@ -21,11 +21,11 @@ import { OpenWatch } from "./open-watch.ts";
 /** How long a request may take unless its caller says otherwise. */
 const REQUEST_TIMEOUT_MS = 10_000;
 /**
- * A watch on which nothing arrives for this long is taken for dead. This is the net below the reflector, which gives up
- * minute, so 90 s is one bookmark and half of the next; client-node's own 30 s would end every quiet watch. The pulse
- * of the Lease finds a dead server within seconds; this catches the rest (one dead connection among living ones).
+ * The net below the reflector, which itself takes a watch for dead after 90 s without an event: this one also sees a
+ * connection that never got as far as an answer. client-node's own 30 s would end every quiet watch, because the API
+ * server sends bookmarks about once a minute.
  */
-const WATCH_IDLE_MS = 90_000;
+const WATCH_IDLE_MS = 100_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Credentials and certificates are read again after this time: bound service account tokens and CAs rotate. */
 const CREDENTIALS_MS = 10_000;
@@ -54,7 +54,7 @@ export interface KubeApiOptions {
   /** `berth-speaker/0.1.0`: the API server derives the field manager from the part before the slash. */
   readonly userAgent: string;
   readonly log: Logger;
-  /** Milliseconds without a byte after which a watch ends with "api-timeout". Default 90,000. */
+  /** Milliseconds without a byte after which a watch ends with "api-timeout". Default 100,000. */
   readonly watchIdleMs?: number;
 }
 
