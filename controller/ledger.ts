@@ -1,0 +1,169 @@
+/**
+ * Which addresses are in use, and by whom: by VirtualIPs, by Service.status, and by writes under way. It is changed in
+ * place, since it holds the whole cluster, but it is a plain value and knows no clock: same changes, same ledger.
+ */
+import { type Family, formatIp, type Ip, isUsable, parseIp, virtualIpName } from "../lib/address/ip.ts";
+import { type Service, serviceKey } from "../lib/model/service.ts";
+import type { VirtualIP } from "../lib/model/virtual-ip.ts";
+import { type Allocator, buildAllocator, occupy, vacate } from "./allocator.ts";
+import type { ActivePool } from "./pools.ts";
+
+export interface Ledger {
+  allocator: Allocator;
+  /** VirtualIPs by name, those being deleted included. BOUNDED by the objects of the cluster, as are the maps below. */
+  readonly vips: Map<string, VirtualIP>;
+  /** Names of the VirtualIPs that name a Service, by `namespace/name`. */
+  readonly vipsOf: Map<string, Set<string>>;
+  /** Services whose status lists an address, by VirtualIP name, whoever manages them. */
+  readonly claims: Map<string, Map<string, Claim>>;
+  /** VirtualIP names that a Service's status lists, by `namespace/name`. */
+  readonly claimsOf: Map<string, readonly string[]>;
+  /** Addresses whose VirtualIP is being created, with the Service that they are for. BOUNDED by the workers. */
+  readonly reserved: Map<string, string>;
+}
+
+export interface Claim {
+  readonly key: string;
+  readonly uid: string;
+  readonly creationTimestamp: string;
+}
+
+/** Who has an address. */
+export type Owner =
+  | { readonly type: "nobody" }
+  | { readonly type: "vip"; readonly vip: VirtualIP }
+  | { readonly type: "reserved"; readonly key: string }
+  /** No VirtualIP, but a Service.status lists it: the oldest of those Services. */
+  | { readonly type: "claim"; readonly claim: Claim };
+
+export function createLedger(): Ledger {
+  return {
+    allocator: [],
+    vips: new Map(),
+    vipsOf: new Map(),
+    claims: new Map(),
+    claimsOf: new Map(),
+    reserved: new Map(),
+  };
+}
+
+/** Takes over the pools; what is in use stays in use. */
+export function setPools(ledger: Ledger, pools: readonly ActivePool[]): void {
+  const names = new Set([...ledger.vips.keys(), ...ledger.claims.keys(), ...ledger.reserved.keys()]);
+  ledger.allocator = buildAllocator(
+    pools,
+    [...names].map((name) => ipOfName(name)).filter((ip) => ip !== undefined),
+  );
+}
+
+/** The VirtualIP of this name as it is now; undefined once the object is gone. True if its address became free. */
+export function setVip(ledger: Ledger, name: string, vip: VirtualIP | undefined): boolean {
+  const before = ledger.vips.get(name);
+  for (const service of before?.services ?? []) unlink(ledger.vipsOf, serviceKey(service), name);
+  if (vip === undefined) ledger.vips.delete(name);
+  else ledger.vips.set(name, vip);
+  for (const service of vip?.services ?? []) {
+    const key = serviceKey(service);
+    ledger.vipsOf.set(key, (ledger.vipsOf.get(key) ?? new Set()).add(name));
+  }
+  return settle(ledger, name);
+}
+
+/** The Service as it is now. True if an address became free. */
+export function setService(ledger: Ledger, key: string, service: Service | undefined): boolean {
+  const before = ledger.claimsOf.get(key) ?? [];
+  const names = service === undefined ? [] : claimedNames(service);
+  for (const name of before) {
+    const claims = ledger.claims.get(name);
+    claims?.delete(key);
+    if (claims?.size === 0) ledger.claims.delete(name);
+  }
+  for (const name of names) {
+    const { uid = "", creationTimestamp = "" } = service?.meta ?? {};
+    ledger.claims.set(name, (ledger.claims.get(name) ?? new Map()).set(key, { key, uid, creationTimestamp }));
+  }
+  if (names.length === 0) ledger.claimsOf.delete(key);
+  else ledger.claimsOf.set(key, names);
+  return [...new Set([...before, ...names])].map((name) => settle(ledger, name)).includes(true);
+}
+
+/** Holds an address from the decision until its VirtualIP is there or the creation has failed. */
+export function reserve(ledger: Ledger, ip: Ip, key: string): void {
+  const name = virtualIpName(ip);
+  ledger.reserved.set(name, key);
+  settle(ledger, name);
+}
+
+/** Ends a reservation; call it after `setVip` when the creation worked. True if the address became free. */
+export function unreserve(ledger: Ledger, ip: Ip): boolean {
+  const name = virtualIpName(ip);
+  ledger.reserved.delete(name);
+  return settle(ledger, name);
+}
+
+export function ownerOf(ledger: Ledger, ip: Ip): Owner {
+  const name = virtualIpName(ip);
+  const vip = ledger.vips.get(name);
+  if (vip !== undefined) return { type: "vip", vip };
+  const reservedFor = ledger.reserved.get(name);
+  if (reservedFor !== undefined) return { type: "reserved", key: reservedFor };
+  const claim = [...(ledger.claims.get(name)?.values() ?? [])].sort(compareClaims)[0];
+  return claim === undefined ? { type: "nobody" } : { type: "claim", claim };
+}
+
+/** The VirtualIPs that name this Service, sorted by name; their uid may be that of a predecessor. */
+export function vipsOfService(ledger: Ledger, key: string): readonly VirtualIP[] {
+  const names = [...(ledger.vipsOf.get(key) ?? [])].sort();
+  return names.map((name) => ledger.vips.get(name)).filter((vip) => vip !== undefined);
+}
+
+/** How many addresses of a family have a VirtualIP. */
+export function countVips(ledger: Ledger, family: Family): number {
+  let count = 0;
+  for (const name of ledger.vips.keys()) if (familyOfName(name) === family) count++;
+  return count;
+}
+
+export function familyOfName(name: string): Family {
+  return name.includes(".") ? 4 : 6;
+}
+
+/** The address that a VirtualIP's name spells out. */
+export function ipOfName(name: string): Ip | undefined {
+  const ip = parseIp(familyOfName(name) === 4 ? name : name.replaceAll("-", ":"));
+  return ip.ok ? ip.value : undefined;
+}
+
+/** The older Service wins a tie (RFC 3339 texts of one zone sort by time), then the name decides. */
+function compareClaims(left: Claim, right: Claim): number {
+  if (left.creationTimestamp !== right.creationTimestamp)
+    return left.creationTimestamp < right.creationTimestamp ? -1 : 1;
+  return left.key < right.key ? -1 : left.key > right.key ? 1 : 0;
+}
+
+function claimedNames(service: Service): readonly string[] {
+  return service.ingress.flatMap(({ ip: text }) => {
+    const ip = parseIp(text);
+    return ip.ok && isUsable(ip.value).ok ? [virtualIpName(ip.value)] : [];
+  });
+}
+
+function settle(ledger: Ledger, name: string): boolean {
+  const ip = ipOfName(name);
+  if (ip === undefined) return false;
+  const inUse = ledger.vips.has(name) || ledger.claims.has(name) || ledger.reserved.has(name);
+  const before = ledger.allocator;
+  ledger.allocator = inUse ? occupy(before, ip) : vacate(before, ip);
+  return !inUse;
+}
+
+function unlink(index: Map<string, Set<string>>, key: string, name: string): void {
+  const names = index.get(key);
+  names?.delete(name);
+  if (names?.size === 0) index.delete(key);
+}
+
+/** Canonical text of an address list, for messages. */
+export function formatIps(ips: readonly Ip[]): string {
+  return ips.map(formatIp).join(", ");
+}

@@ -1,0 +1,249 @@
+/**
+ * From the snapshot of one Service to what is to be written, in order (election.md section 10 says why this order):
+ * giving is VirtualIP, then Service; taking is Service.status, then VirtualIP. A pass can be cut off after any effect,
+ * and the next one, of this process or another, ends in the same state.
+ */
+import { formatIp, parseIp, virtualIpName } from "../lib/address/ip.ts";
+import type { Json } from "../lib/kube/api.ts";
+import { type ConditionClaim, findCondition, saysAlready } from "../lib/model/conditions.ts";
+import { LB_CLASS, SERVICE_FINALIZER } from "../lib/model/meta.ts";
+import { type Ingress, type Service, serviceKey } from "../lib/model/service.ts";
+import { type VirtualIP, type VirtualIPSpec, virtualIPSpecJson } from "../lib/model/virtual-ip.ts";
+import { poolOf } from "./allocator.ts";
+import type { FamilyDecision } from "./families.ts";
+import { decideFamilies, isDeleting, keepOnly, ownVips } from "./families.ts";
+import { ipOfName, ownerOf, vipsOfService } from "./ledger.ts";
+import type { World } from "./problems.ts";
+import { parseRequest } from "./requests.ts";
+
+/** On Services: whether every address that the Service can have is there. Its presence marks a Service that Berth manages. */
+export const ASSIGNED_CONDITION = "berth.dev/AddressAssigned";
+
+export type Effect =
+  /** A name that exists already is the API server's "no": the shell reads that object and plans again. */
+  | { readonly type: "create-vip"; readonly name: string; readonly spec: VirtualIPSpec }
+  | { readonly type: "update-vip"; readonly name: string; readonly uid: string; readonly spec: VirtualIPSpec }
+  /** One patch of the Service's status subresource, refused unless uid and resourceVersion are those of the snapshot (or of the last write of this pass). */
+  | ServiceWrite
+  /** A consistent read must show the Service as the snapshot has it (gone, if the snapshot has none); else the pass ends. */
+  | { readonly type: "confirm-service" }
+  /** With the uid as precondition. Always after a `write-service` or `confirm-service`, so that a stale cache takes nothing away. */
+  | { readonly type: "delete-vip"; readonly name: string; readonly uid: string }
+  | { readonly type: "warn"; readonly reason: string; readonly message: string };
+
+export interface ServiceWrite {
+  readonly type: "write-service";
+  readonly ingress: readonly Ingress[] | undefined;
+  /** true adds the finalizer, false removes it, undefined leaves it. */
+  readonly finalizer: boolean | undefined;
+  /** A claim to write, `null` to remove Berth's condition, undefined leaves it. */
+  readonly condition: ConditionClaim | null | undefined;
+}
+
+export type Outcome = "not-ours" | "released" | "assigned" | "partly-assigned" | "not-assigned";
+
+export interface Plan {
+  readonly effects: readonly Effect[];
+  readonly outcome: Outcome;
+  /** True while something is missing that a pool or another Service could bring: plan again when an address or pool changes. */
+  readonly waiting: boolean;
+}
+
+export interface PlanInput {
+  readonly key: string;
+  readonly service: Service | undefined;
+  readonly world: World;
+  /** Whether Services without loadBalancerClass are Berth's. */
+  readonly classLess: boolean;
+}
+
+export function planService(input: PlanInput): Plan {
+  const { service } = input;
+  const stale = staleVips(input);
+  if (service === undefined)
+    return { effects: confirmed(dropAll(stale, input.key)), outcome: "released", waiting: false };
+  if (!isOurs(service, input.classLess)) return planRelease(service, stale, input);
+  return planGive(service, stale, input.world);
+}
+
+/** Type LoadBalancer, of Berth's class or (if the flag allows) of none, and not being deleted. */
+export function isOurs(service: Service, classLess: boolean): boolean {
+  if (service.type !== "LoadBalancer" || isDeleting(service)) return false;
+  return service.loadBalancerClass === undefined ? classLess : service.loadBalancerClass === LB_CLASS;
+}
+
+/** VirtualIPs that name this Service by a uid that it does not have (any more). */
+function staleVips({ key, service, world }: PlanInput): readonly VirtualIP[] {
+  const uid = service?.meta.uid;
+  return vipsOfService(world.ledger, key).filter(
+    (vip) => !isDeleting(vip) && !vip.services.some((one) => serviceKey(one) === key && one.uid === uid),
+  );
+}
+
+function planGive(service: Service, stale: readonly VirtualIP[], world: World): Plan {
+  const request = parseRequest(service);
+  const decisions = request.ok
+    ? decideFamilies(world, service, request.value)
+    : keepOnly(world, service, { reason: "BadRequest", message: request.reason });
+  const created = decisions.filter((one) => one.type === "create");
+  const ingress = decisions.flatMap((one) => (one.type === "none" ? [] : [ingressOf(formatIp(one.ip))]));
+  const kept = new Set(decisions.map((one) => (one.type === "keep" ? one.vip.meta.name : "")));
+  const surplus = ownVips(world, service).filter((vip) => !isDeleting(vip) && !kept.has(vip.meta.name));
+  const claim = claimOf(decisions);
+  const write = giveWrite(service, ingress, claim, world);
+  const deletes = dropAll([...surplus, ...stale], serviceKey(service.meta));
+  const warn = claim.reason !== "Assigned" && !saysAlready(service.conditions, claim);
+  const effects: Effect[] = [
+    ...created.map(({ ip, pool }): Effect => {
+      const spec = { address: formatIp(ip), pool: pool.name, services: [entryOf(service)], l2: pool.l2 };
+      return { type: "create-vip", name: virtualIpName(ip), spec };
+    }),
+    ...decisions.flatMap((one) => (one.type === "keep" ? upkeep(one.vip, service, world) : [])),
+    ...(write === undefined ? [] : [write]),
+    ...(write === undefined ? confirmed(deletes) : deletes),
+    ...(warn ? [{ type: "warn" as const, reason: claim.reason, message: claim.message }] : []),
+  ];
+  const waiting = decisions.some((one) => one.problem !== undefined || one.type === "await");
+  return { effects, outcome: outcomeOf(claim), waiting };
+}
+
+function outcomeOf(claim: ConditionClaim): Outcome {
+  if (claim.status === "False") return "not-assigned";
+  return claim.reason === "Assigned" ? "assigned" : "partly-assigned";
+}
+
+/** The one patch that publishes: addresses, finalizer and condition together; undefined if all of it stands already. */
+function giveWrite(
+  service: Service,
+  ingress: readonly Ingress[],
+  claim: ConditionClaim,
+  world: World,
+): ServiceWrite | undefined {
+  const wanted = ingress.length > 0 ? ingress : ingressWithoutAddress(service, world);
+  const needsFinalizer = ingress.length > 0;
+  const hasFinalizer = service.meta.finalizers.includes(SERVICE_FINALIZER);
+  const mayRemove = isMarked(service) && !needsFinalizer;
+  const write: ServiceWrite = {
+    type: "write-service",
+    ingress: sameIngress(service.ingress, wanted) ? undefined : wanted,
+    finalizer: needsFinalizer && !hasFinalizer ? true : mayRemove && hasFinalizer ? false : undefined,
+    condition: saysAlready(service.conditions, claim) ? undefined : claim,
+  };
+  return isEmptyWrite(write) ? undefined : write;
+}
+
+/**
+ * What stays in the status of a Service that Berth has no address for. What Berth published goes; what another
+ * controller wrote before Berth ever managed the Service stays, but for addresses that belong to somebody else.
+ */
+function ingressWithoutAddress(service: Service, world: World): readonly Ingress[] {
+  if (findCondition(service.conditions, ASSIGNED_CONDITION)?.status === "True") return [];
+  return service.ingress.filter((entry) => {
+    const ip = parseIp(entry.ip);
+    if (!ip.ok) return true;
+    const owner = ownerOf(world.ledger, ip.value);
+    return owner.type === "nobody" || (owner.type === "claim" && owner.claim.uid === service.meta.uid);
+  });
+}
+
+/** A Service that is not, or no longer, Berth's: everything of Berth's goes, the finalizer last. */
+function planRelease(service: Service, stale: readonly VirtualIP[], { key, world }: PlanInput): Plan {
+  const own = ownVips(world, service).filter((vip) => !isDeleting(vip));
+  if (!isMarked(service) && own.length === 0) {
+    const effects = confirmed(dropAll(stale, key));
+    return { effects, outcome: effects.length > 0 ? "released" : "not-ours", waiting: false };
+  }
+  const clears = service.ingress.length > 0;
+  const deletes = dropAll([...own, ...stale], key);
+  const clear: ServiceWrite = { type: "write-service", ingress: [], finalizer: undefined, condition: undefined };
+  const last: ServiceWrite = {
+    type: "write-service",
+    ingress: undefined,
+    finalizer: service.meta.finalizers.includes(SERVICE_FINALIZER) ? false : undefined,
+    condition: isMarked(service) ? null : undefined,
+  };
+  const effects = [...(clears ? [clear, ...deletes] : confirmed(deletes)), ...(isEmptyWrite(last) ? [] : [last])];
+  return { effects, outcome: "released", waiting: false };
+}
+
+/** The condition is written in the same patch as the finalizer and the addresses, so it marks them all. */
+function isMarked(service: Service): boolean {
+  return findCondition(service.conditions, ASSIGNED_CONDITION) !== undefined;
+}
+
+function claimOf(decisions: readonly FamilyDecision[]): ConditionClaim {
+  const given = decisions.flatMap((one) => {
+    if (one.type === "none") return [];
+    const pool = one.type === "keep" ? one.vip.pool : one.type === "create" ? one.pool.name : "";
+    return [pool === "" ? formatIp(one.ip) : `${formatIp(one.ip)} from IPPool ${pool}`];
+  });
+  const problems = decisions.flatMap((one) => (one.problem === undefined ? [] : [one.problem]));
+  const texts = [...new Set(problems.map((problem) => problem.message))];
+  const message = [given.join(", "), ...texts].filter((text) => text !== "").join("; ");
+  const type = ASSIGNED_CONDITION;
+  if (given.length === 0) {
+    const reason = problems.find((problem) => problem.reason !== "OtherFamilyMissing")?.reason ?? "BadRequest";
+    return { type, status: "False", reason, message };
+  }
+  if (problems.length === 0) return { type, status: "True", reason: "Assigned", message };
+  const partly = decisions.some((one) => one.type === "none");
+  return { type, status: "True", reason: partly ? "PartlyAssigned" : "RequestNotMet", message };
+}
+
+/** Keeps the copy in the VirtualIP equal to Service and pool; a pool that is gone leaves its last rules in force. */
+function upkeep(vip: VirtualIP, service: Service, world: World): readonly Effect[] {
+  const ip = ipOfName(vip.meta.name);
+  const named = world.ledger.allocator.find((space) => space.pool.name === vip.pool)?.pool;
+  // A pool that was renamed: the addresses go with it.
+  const orphaned = ip !== undefined && !world.pools.has(vip.pool);
+  const successor = orphaned ? poolOf(world.ledger.allocator, ip) : undefined;
+  const pool = named ?? successor;
+  const others = vip.services.filter((one) => one.uid !== service.meta.uid);
+  const spec: VirtualIPSpec = {
+    address: vip.address,
+    pool: pool?.name ?? vip.pool,
+    services: [...others, entryOf(service)],
+    l2: pool?.l2 ?? vip.l2,
+  };
+  if (sameJson(virtualIPSpecJson(spec), virtualIPSpecJson(vip))) return [];
+  return [{ type: "update-vip", name: vip.meta.name, uid: vip.meta.uid, spec }];
+}
+
+/** Deletes them, or takes the Service out of those that others share. */
+function dropAll(vips: readonly VirtualIP[], key: string): readonly Effect[] {
+  return vips.map((vip): Effect => {
+    const { name, uid } = vip.meta;
+    const others = vip.services.filter((one) => serviceKey(one) !== key);
+    if (others.length === 0) return { type: "delete-vip", name, uid };
+    return { type: "update-vip", name, uid, spec: { ...vip, services: others } };
+  });
+}
+
+function confirmed(effects: readonly Effect[]): readonly Effect[] {
+  return effects.length === 0 ? [] : [{ type: "confirm-service" }, ...effects];
+}
+
+function entryOf(service: Service): VirtualIP["services"][number] {
+  const { namespace, name, uid } = service.meta;
+  return { namespace, name, uid, externalTrafficPolicy: service.externalTrafficPolicy, ports: service.ports };
+}
+
+function ingressOf(ip: string): Ingress {
+  return { ip, ipMode: "VIP", hostname: "" };
+}
+
+function sameIngress(left: readonly Ingress[], right: readonly Ingress[]): boolean {
+  return sameJson(
+    left.map((entry) => ({ ...entry })),
+    right.map((entry) => ({ ...entry })),
+  );
+}
+
+function isEmptyWrite(write: ServiceWrite): boolean {
+  return write.ingress === undefined && write.finalizer === undefined && write.condition === undefined;
+}
+
+/** Both sides are built by the same code, so their keys stand in the same order. */
+function sameJson(left: Json, right: Json): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}

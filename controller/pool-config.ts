@@ -1,0 +1,113 @@
+/** From the text of an IPPool to the addresses it gives out, with every problem of the text named. */
+import type { Family } from "../lib/address/ip.ts";
+import { formatRange, type IpRange, isUsableRange, parseRange, rangesOverlap } from "../lib/address/range.ts";
+import type { IPPool } from "../lib/model/ip-pool.ts";
+import type { L2Rules } from "../lib/model/virtual-ip.ts";
+import { addAll, type IntervalSet, type Run, removeAll, size } from "./interval-set.ts";
+
+/** What a pool may give out, by family. */
+export interface Spaces {
+  readonly 4: IntervalSet;
+  readonly 6: IntervalSet;
+}
+
+export interface PoolConfig {
+  readonly name: string;
+  readonly autoAssign: boolean;
+  readonly l2: L2Rules;
+  /** spec.addresses less what is never given out. */
+  readonly spaces: Spaces;
+  /** spec.addresses in canonical text, for the status. */
+  readonly text: string;
+}
+
+export type PoolProblemReason = "InvalidRange" | "UnusableAddresses" | "TooLarge" | "Empty" | "Duplicate" | "Overlap";
+
+export interface PoolProblem {
+  readonly reason: PoolProblemReason;
+  /** Names the field, the value and the way out. */
+  readonly message: string;
+}
+
+export interface CompiledPool {
+  /** undefined when the spec cannot be followed at all. */
+  readonly config: PoolConfig | undefined;
+  readonly problems: readonly PoolProblem[];
+}
+
+/** Larger IPv4 pools with avoidBuggyIPs would be cut into more than 65,536 pieces. */
+const AVOID_BUGGY_MAX = 1n << 24n;
+
+/** Problems that the rest of the pool does not suffer from; any other one makes the spec unusable. */
+export function isFatal(reason: PoolProblemReason): boolean {
+  return reason !== "Duplicate" && reason !== "Overlap" && reason !== "Empty";
+}
+
+export function compilePool(pool: IPPool): CompiledPool {
+  const addresses = pool.addresses.map((text, index) => readRange(`spec.addresses[${index}]`, text, true));
+  const excluded = pool.excluded.map((text, index) => readRange(`spec.excluded[${index}]`, text, false));
+  const problems = [...addresses, ...excluded].flatMap((read) => (read.problem === undefined ? [] : [read.problem]));
+  const ranges = addresses.flatMap((read) => (read.range === undefined ? [] : [read.range]));
+  problems.push(...duplicates(ranges));
+  if (pool.avoidBuggyIPs && size(addAll(undefined, ofFamily(ranges, 4))) > AVOID_BUGGY_MAX) {
+    problems.push({
+      reason: "TooLarge",
+      message: "spec.avoidBuggyIPs: the pool has more IPv4 addresses than a /8; split it or switch this off",
+    });
+  }
+  if (problems.some((problem) => isFatal(problem.reason))) return { config: undefined, problems };
+  const cutOut = excluded.flatMap((read) => (read.range === undefined ? [] : [read.range]));
+  const spaces = {
+    4: space(ofFamily(ranges, 4), [
+      ...ofFamily(cutOut, 4),
+      ...(pool.avoidBuggyIPs ? buggyRuns(ofFamily(ranges, 4)) : []),
+    ]),
+    6: space(ofFamily(ranges, 6), ofFamily(cutOut, 6)),
+  };
+  if (size(spaces[4]) + size(spaces[6]) === 0n) {
+    problems.push({ reason: "Empty", message: "spec.excluded: it takes out every address of the pool" });
+  }
+  const { autoAssign, l2 } = pool;
+  const text = ranges.map(formatRange).join(",");
+  return { config: { name: pool.meta.name, autoAssign, l2, spaces, text }, problems };
+}
+
+interface ReadRange {
+  readonly range?: IpRange;
+  readonly problem?: PoolProblem;
+}
+
+function readRange(field: string, text: string, mustBeUsable: boolean): ReadRange {
+  const range = parseRange(text);
+  if (!range.ok) return { problem: { reason: "InvalidRange", message: `${field}: ${range.reason}` } };
+  const usable = mustBeUsable ? isUsableRange(range.value) : range;
+  if (!usable.ok) return { problem: { reason: "UnusableAddresses", message: `${field}: ${usable.reason}` } };
+  return { range: range.value };
+}
+
+function duplicates(ranges: readonly IpRange[]): readonly PoolProblem[] {
+  return ranges.flatMap((range, index) => {
+    const earlier = ranges.slice(0, index).find((other) => rangesOverlap(other, range));
+    if (earlier === undefined) return [];
+    const message = `spec.addresses[${index}]: ${formatRange(range)} repeats addresses of ${formatRange(earlier)}; each is given out once`;
+    return [{ reason: "Duplicate" as const, message }];
+  });
+}
+
+function ofFamily(ranges: readonly IpRange[], family: Family): readonly IpRange[] {
+  return ranges.filter((range) => range.family === family);
+}
+
+function space(ranges: readonly Run[], less: readonly Run[]): IntervalSet {
+  return removeAll(addAll(undefined, ranges), less);
+}
+
+/** Every pair x.255, (x+1).0 that touches the ranges. BOUNDED by AVOID_BUGGY_MAX / 256 per range. */
+function buggyRuns(ranges: readonly Run[]): readonly Run[] {
+  return ranges.flatMap(({ first, last }) => {
+    const found: Run[] = [];
+    for (let net = first >> 8n; net <= last >> 8n; net++) found.push({ first: (net << 8n) - 1n, last: net << 8n });
+    found.push({ first: last | 0xffn, last: (last | 0xffn) + 1n });
+    return found;
+  });
+}
