@@ -7,6 +7,7 @@ import { podNetworkName } from "./node-config.ts";
 import { dataDir, runDir, statePath } from "./paths.ts";
 import { identify, signal } from "./processes.ts";
 import { run, waitFor } from "./run.ts";
+import { readState, writeState } from "./state.ts";
 
 function mountinfo(): string {
   return readFileSync("/proc/self/mountinfo", "utf8");
@@ -113,6 +114,9 @@ function removeStrayNames(): void {
 export async function cleanUp(): Promise<void> {
   const layout = chooseCgroups(mountinfo());
   if (!layout.ok) throw new BerthError("os", layout.reason);
+  const state = readState();
+  // From here on it is no longer a lab, even if this clean-up is cut off too.
+  if (state !== undefined) writeState({ ...state, phase: "ending" });
   await endProcesses(layout.value.recordRoot);
   removeStrayNames();
   await unmountAll();

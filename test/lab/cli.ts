@@ -4,6 +4,7 @@ import { BerthError } from "../../lib/runtime/errors.ts";
 import { attach, type Lab, startLab, stopLab } from "./lab.ts";
 import { defaultOptions, type ProxyMode } from "./plan.ts";
 import { inNamespace } from "./run.ts";
+import { deadPrograms } from "./start.ts";
 import { readState, standingOf } from "./state.ts";
 
 function integer(text: string): number {
@@ -24,6 +25,11 @@ Use it:
   npx node test/lab/cli.ts pull n2              (and: plug n2)
 End it:
   make lab-down`;
+}
+
+/** A leading "--", by which a person marks where a command begins, is not part of it. */
+function commandOf(words: readonly string[]): readonly string[] {
+  return words[0] === "--" ? words.slice(1) : words;
 }
 
 async function inherit(argv: readonly string[]): Promise<void> {
@@ -53,7 +59,10 @@ function statusText(): string {
   if (standing === "none") return "No lab is up.";
   if (standing === "left-over") return "A lab was cut off; the next start, or `make lab-down`, sweeps it away.";
   const whose = standing === "kept" ? "kept until it is taken down" : `belongs to process ${state?.owner?.pid}`;
-  return state?.phase === "up" ? `A lab is up, ${whose}.\n${describe(attach())}` : `A lab is being started, ${whose}.`;
+  if (state?.phase !== "up") return `A lab is being started, ${whose}.`;
+  const dead = deadPrograms();
+  const note = dead.length === 0 ? "" : ` NOT running: ${dead.join(", ")}.`;
+  return `A lab is up, ${whose}.${note}\n${describe(attach())}`;
 }
 
 const program = new Command("lab")
@@ -77,7 +86,9 @@ program
   .command("exec <station> <command...>")
   .description("run a command in the network of n1…, c1…, cp or switch")
   .passThroughOptions()
-  .action((station: string, command: string[]) => inherit(inNamespace(attach().namespaceOf(station), command)));
+  .action((station: string, command: string[]) =>
+    inherit(inNamespace(attach().namespaceOf(station), commandOf(command))),
+  );
 program
   .command("pull <station>")
   .description("pull a cable")

@@ -32,6 +32,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
   runtime_type = "io.containerd.runc.v2"
   [${cri}.containerd.runtimes.runc.options]
     BinaryName = "/usr/sbin/runc"
+    Root = "${paths.stateDir}/runc"
 `;
 }
 

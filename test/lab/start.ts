@@ -14,7 +14,7 @@ import { type LabNode, type LabOptions, planLab } from "./plan.ts";
 import { identify } from "./processes.ts";
 import { logPath, type ProgramSpec, programNames, programProcess, startProgram } from "./programs.ts";
 import { inNamespace, must, run, waitFor } from "./run.ts";
-import { type LabState, readState, refuseWhenUp, withLock, writeState } from "./state.ts";
+import { bootId, type LabState, readState, refuseWhenUp, withLock, writeState } from "./state.ts";
 import { prepareToolchain, type Say, type Toolchain } from "./toolchain.ts";
 
 function chooseLayout(): CgroupLayout {
@@ -71,7 +71,7 @@ function nodePrograms(state: LabState, node: LabNode): ProgramSpec[] {
 }
 
 /** Names of programs that should run and do not. */
-function deadPrograms(): string[] {
+export function deadPrograms(): string[] {
   return programNames().filter((name) => programProcess(name) === undefined);
 }
 
@@ -166,7 +166,7 @@ export function startState(options: StartOptions): Promise<LabState> {
     await cleanUp();
     const owner = identify(process.pid);
     if (owner === undefined) throw new BerthError("os", "/proc is not mounted");
-    const starting: LabState = { phase: "starting", owner, plan, cgroups: chooseLayout(), toolchain };
+    const starting: LabState = { phase: "starting", bootId: bootId(), owner, plan, cgroups: chooseLayout(), toolchain };
     writeState(starting);
     rmSync(logDir, { recursive: true, force: true });
     for (const directory of [logDir, dataDir, runDir]) mkdirSync(directory, { recursive: true });

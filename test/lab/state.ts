@@ -9,7 +9,9 @@ import type { Toolchain } from "./toolchain.ts";
 
 /** What a later process must know to use or to end the lab. */
 export interface LabState {
-  readonly phase: "starting" | "up";
+  readonly phase: "starting" | "up" | "ending";
+  /** /proc/sys/kernel/random/boot_id of the boot it was started in: no lab outlives that. */
+  readonly bootId: string;
   /** The process the lab lives for; a lab without an owner is kept until it is taken down. */
   readonly owner?: ProcessId;
   readonly plan: LabPlan;
@@ -35,11 +37,22 @@ export function readState(): LabState | undefined {
 
 export type Standing = "none" | "kept" | "owned" | "left-over";
 
-/** Whose the lab is that the state tells of; a lab whose owner is dead was cut off and may be taken over. */
-export function standingOf(state: LabState | undefined, alive: (owner: ProcessId) => boolean = isAlive): Standing {
+export function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}
+
+/** Whose the lab is that the state tells of; a lab that was cut off (its owner dead, half ended, rebooted) may be taken over. */
+export function standingOf(
+  state: LabState | undefined,
+  machine: { readonly bootId: string; readonly alive: (owner: ProcessId) => boolean } = {
+    bootId: bootId(),
+    alive: isAlive,
+  },
+): Standing {
   if (state === undefined) return "none";
+  if (state.bootId !== machine.bootId || state.phase === "ending") return "left-over";
   if (state.owner === undefined) return state.phase === "up" ? "kept" : "left-over";
-  return alive(state.owner) ? "owned" : "left-over";
+  return machine.alive(state.owner) ? "owned" : "left-over";
 }
 
 /**
