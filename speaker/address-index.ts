@@ -17,6 +17,8 @@ export interface AddressIndex {
   readonly v4: ReadonlyMap<number, Known>;
   /** Addresses by a hash of their four words; the buckets have one or two members. */
   readonly v6: ReadonlyMap<number, readonly Known[]>;
+  /** The bytes of each text, so that the next index need not read the texts again. */
+  readonly bytes: ReadonlyMap<string, Uint8Array>;
 }
 
 export interface IndexInput {
@@ -27,37 +29,51 @@ export interface IndexInput {
   readonly lost: ReadonlySet<string>;
 }
 
-export const EMPTY_INDEX: AddressIndex = { v4: new Map(), v6: new Map() };
+export const EMPTY_INDEX: AddressIndex = { v4: new Map(), v6: new Map(), bytes: new Map() };
 
 /** Builds the index; texts that are no address are named in `invalid` and left out. */
-export function buildIndex(input: IndexInput): { readonly index: AddressIndex; readonly invalid: readonly string[] } {
+export function buildIndex(
+  input: IndexInput,
+  previous: AddressIndex = EMPTY_INDEX,
+): { readonly index: AddressIndex; readonly invalid: readonly string[] } {
+  const interfaces = interfacesByAddress(input);
+  const told = new Set([...input.listened, ...interfaces.keys()]);
+  const v4 = new Map<number, Known>();
+  const v6 = new Map<number, Known[]>();
+  const texts = new Map<string, Uint8Array>();
+  const invalid: string[] = [];
+  for (const address of new Set([...told, ...input.probed])) {
+    const bytes = previous.bytes.get(address) ?? bytesOf(address);
+    if (bytes === undefined) {
+      invalid.push(address);
+      continue;
+    }
+    texts.set(address, bytes);
+    const known = { address, bytes, interfaces: interfaces.get(address) ?? [], told: told.has(address) };
+    if (bytes.length === 4) {
+      v4.set(read32(bytes, 0), known);
+      continue;
+    }
+    const bucket = v6.get(hash6(bytes, 0));
+    if (bucket === undefined) v6.set(hash6(bytes, 0), [known]);
+    else bucket.push(known);
+  }
+  return { index: { v4, v6, bytes: texts }, invalid };
+}
+
+function interfacesByAddress(input: IndexInput): ReadonlyMap<string, readonly string[]> {
   const interfaces = new Map<string, string[]>();
-  const told = new Set<string>(input.listened);
   for (const entry of input.entries) {
-    told.add(entry.address);
     const names = interfaces.get(entry.address) ?? [];
     if (!input.lost.has(entry.address)) names.push(entry.interface);
     interfaces.set(entry.address, names);
   }
-  const v4 = new Map<number, Known>();
-  const v6 = new Map<number, Known[]>();
-  const invalid: string[] = [];
-  for (const address of new Set([...told, ...input.probed])) {
-    const ip = parseIp(address);
-    if (!ip.ok) {
-      invalid.push(address);
-      continue;
-    }
-    const bytes = ipToBytes(ip.value);
-    const known = { address, bytes, interfaces: interfaces.get(address) ?? [], told: told.has(address) };
-    if (ip.value.family === 4) {
-      v4.set(read32(bytes, 0), known);
-      continue;
-    }
-    const key = hash6(bytes, 0);
-    v6.set(key, [...(v6.get(key) ?? []), known]);
-  }
-  return { index: { v4, v6 }, invalid };
+  return interfaces;
+}
+
+function bytesOf(address: string): Uint8Array | undefined {
+  const ip = parseIp(address);
+  return ip.ok ? ipToBytes(ip.value) : undefined;
 }
 
 /** The known address of the 4 bytes at `at`. Allocates nothing. */

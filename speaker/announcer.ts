@@ -40,8 +40,8 @@ export interface AnnouncerState {
 }
 
 export type AnnouncerInput =
-  /** Starts the rounds, from the first one even if some are under way. */
-  | { readonly type: "announce"; readonly entries: readonly Announced[] }
+  /** Plans the rounds, from the first one even if some are under way. */
+  | { readonly type: "plan"; readonly entries: readonly Announced[] }
   /** The table changed: rounds of addresses that are no longer held end at once. */
   | { readonly type: "keep"; readonly held: (entry: Announced) => boolean }
   /** The loop had a gap: nothing that was planned before it may leave. */
@@ -65,40 +65,41 @@ export function createAnnouncer(framesPerSecond = FRAMES_PER_SECOND): AnnouncerS
   return { framesPerSecond, lanes: new Map() };
 }
 
-/** `now` in monotonic milliseconds. */
+/** Plans, or with `tick` sends what is due. `now` in monotonic milliseconds. */
 export function stepAnnouncer(state: AnnouncerState, input: AnnouncerInput, now: number): AnnouncerStep {
-  const lanes = new Map<string, Lane>();
-  const effects: AnnouncementFrame[] = [];
-  let wakeAt: number | undefined;
-  for (const [name, before] of withInput(state, input, now)) {
-    const { lane, sent } = drain(before, now);
-    effects.push(...sent);
-    if (lane.batches.length === 0 && sent.length === 0 && affordableAt(refill(lane.pacer, now), BURST) <= now) continue;
-    lanes.set(name, lane);
-    const next = nextWake(lane, now);
-    if (next !== undefined && (wakeAt === undefined || next < wakeAt)) wakeAt = next;
-  }
-  return { state: { ...state, lanes }, effects, wakeAt };
-}
-
-function withInput(state: AnnouncerState, input: AnnouncerInput, now: number): ReadonlyMap<string, Lane> {
   switch (input.type) {
-    case "announce":
-      return withAnnounced(state, input.entries, now);
+    case "plan":
+      return { state: { ...state, lanes: withPlanned(state, input.entries, now) }, effects: [], wakeAt: now };
     case "keep":
-      return mapBatches(state.lanes, (entries) => entries.filter(input.held));
+      return { state: { ...state, lanes: mapBatches(state.lanes, input.held) }, effects: [], wakeAt: now };
     case "clear":
-      return mapBatches(state.lanes, () => []);
+      return { state: { ...state, lanes: mapBatches(state.lanes, () => false) }, effects: [], wakeAt: now };
     case "tick":
-      return state.lanes;
+      return ticked(state, now);
     default:
       return assertNever(input);
   }
 }
 
-function withAnnounced(state: AnnouncerState, entries: readonly Announced[], now: number): ReadonlyMap<string, Lane> {
+function ticked(state: AnnouncerState, now: number): AnnouncerStep {
+  const lanes = new Map<string, Lane>();
+  const effects: AnnouncementFrame[] = [];
+  let wakeAt: number | undefined;
+  for (const [name, before] of state.lanes) {
+    const { lane, sent } = drain(before, now);
+    effects.push(...sent);
+    // A lane that rests is kept until its bucket is full again: else a new one would start with a second burst.
+    if (lane.batches.length === 0 && lane.pacer.tokens >= lane.pacer.burst) continue;
+    lanes.set(name, lane);
+    const next = nextWake(lane, now);
+    if (wakeAt === undefined || next < wakeAt) wakeAt = next;
+  }
+  return { state: { ...state, lanes }, effects, wakeAt };
+}
+
+function withPlanned(state: AnnouncerState, entries: readonly Announced[], now: number): ReadonlyMap<string, Lane> {
   const fresh = new Map(entries.map((entry) => [keyOf(entry), entry]));
-  const lanes = new Map(mapBatches(state.lanes, (old) => old.filter((entry) => !fresh.has(keyOf(entry)))));
+  const lanes = new Map(mapBatches(state.lanes, (entry) => !fresh.has(keyOf(entry))));
   const byInterface = Map.groupBy(fresh.values(), (entry) => entry.interface);
   for (const [name, group] of byInterface) {
     const lane = lanes.get(name) ?? { pacer: createPacer(state.framesPerSecond, BURST, now), batches: [] };
@@ -108,13 +109,10 @@ function withAnnounced(state: AnnouncerState, entries: readonly Announced[], now
   return lanes;
 }
 
-function mapBatches(
-  lanes: ReadonlyMap<string, Lane>,
-  change: (entries: readonly Announced[]) => readonly Announced[],
-): ReadonlyMap<string, Lane> {
+function mapBatches(lanes: ReadonlyMap<string, Lane>, stays: (entry: Announced) => boolean): ReadonlyMap<string, Lane> {
   const changed = new Map<string, Lane>();
   for (const [name, lane] of lanes) {
-    const batches = lane.batches.map((batch) => ({ ...batch, entries: change(batch.entries) }));
+    const batches = lane.batches.map((batch) => ({ ...batch, entries: batch.entries.filter(stays) }));
     changed.set(name, { ...lane, batches: batches.filter((batch) => batch.entries.length > 0) });
   }
   return changed;
@@ -170,10 +168,10 @@ function followUps(batch: Batch, sent: readonly Announced[], now: number): reado
 }
 
 /** When frames are due but tokens are not: when there is a burst of them, or as many as are needed. */
-function nextWake(lane: Lane, now: number): number | undefined {
-  if (lane.batches.length === 0) return undefined;
+function nextWake(lane: Lane, now: number): number {
+  if (lane.batches.length === 0) return affordableAt(lane.pacer, lane.pacer.burst);
   const due = lane.batches.filter((batch) => batch.dueAt <= now);
   const waiting = due.reduce((sum, batch) => sum + batch.entries.length, 0);
   if (waiting > 0) return affordableAt(lane.pacer, waiting);
-  return Math.min(...lane.batches.map((batch) => batch.dueAt));
+  return lane.batches.reduce((first, batch) => Math.min(first, batch.dueAt), Number.POSITIVE_INFINITY);
 }

@@ -50,7 +50,6 @@ function know(d: Draft, input: Input): void {
       return;
     default:
       assertNever(input);
-      return;
   }
 }
 

@@ -47,7 +47,6 @@ export function onRead(d: Draft, id: number, result: ReadResult): void {
       return;
     default:
       assertNever(result);
-      return;
   }
 }
 
@@ -68,7 +67,6 @@ export function onWritten(d: Draft, epoch: number, result: WriteResult): void {
       return;
     default:
       assertNever(result);
-      return;
   }
 }
 

@@ -1,0 +1,208 @@
+/** How each input changes what a speaker knows, and which addresses have to decide because of it. Nothing is decided here. */
+import { type PeersInput, stepPeers } from "../lib/lease/peers.ts";
+import type { VirtualIP } from "../lib/model/virtual-ip.ts";
+import { assertNever } from "../lib/runtime/errors.ts";
+import type { Input } from "./election/types.ts";
+import { interfaceFacts, withNetworks } from "./interfaces.ts";
+import type { FromWorker } from "./net/messages.ts";
+import type { SpeakerEffect, SpeakerInput, SpeakerState } from "./state.ts";
+
+/** What one batch of inputs has brought so far. It lives as long as the step. */
+export interface Batch {
+  state: SpeakerState;
+  readonly effects: SpeakerEffect[];
+  /** Inputs for single addresses, in the order in which they came. BOUNDED by the batch. */
+  readonly inputs: Map<string, Input[]>;
+  /** Addresses whose place is to be computed again. */
+  readonly misplaced: Set<string>;
+  readonly due: Set<string>;
+  allDue: boolean;
+  /** Nodes, Leases or interfaces changed: every place may be another. */
+  clusterChanged: boolean;
+  leasesTouched: boolean;
+  /** An address began or ended to be answered. */
+  touched: boolean;
+  shutdown: boolean;
+  fence: number | undefined;
+}
+
+export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], now: number): Batch {
+  const batch: Batch = {
+    state: before,
+    effects: [],
+    inputs: new Map(),
+    misplaced: new Set(),
+    due: new Set(),
+    allDue: false,
+    clusterChanged: false,
+    leasesTouched: false,
+    touched: false,
+    shutdown: false,
+    fence: undefined,
+  };
+  const vips = new Map(before.vips);
+  const endpoints = new Map(before.endpoints);
+  const nodes = new Map(before.nodes);
+  batch.state = { ...before, vips, endpoints, nodes };
+  for (const input of inputs) know(batch, input, { vips, endpoints, nodes }, now);
+  if (now >= batch.state.peersWakeAt) onLease(batch, { type: "tick" }, now);
+  return batch;
+}
+
+interface Maps {
+  readonly vips: Map<string, VirtualIP>;
+  readonly endpoints: Map<string, NonNullable<Extract<SpeakerInput, { type: "endpoints" }>["endpoints"]>>;
+  readonly nodes: Map<string, NonNullable<Extract<SpeakerInput, { type: "node" }>["node"]>>;
+}
+
+function know(batch: Batch, input: SpeakerInput, maps: Maps, now: number): void {
+  switch (input.type) {
+    case "virtual-ip":
+      put(maps.vips, input.name, input.vip);
+      batch.misplaced.add(input.name);
+      batch.due.add(input.name);
+      if (input.vip !== undefined) tell(batch, input.name, { type: "seen", vip: input.vip });
+      break;
+    case "node":
+      if (JSON.stringify(maps.nodes.get(input.name)) === JSON.stringify(input.node)) break;
+      put(maps.nodes, input.name, input.node);
+      batch.clusterChanged = true;
+      break;
+    case "endpoints":
+      put(maps.endpoints, input.service, input.endpoints);
+      for (const vip of maps.vips.values()) if (uses(vip, input.service)) batch.misplaced.add(vip.meta.name);
+      break;
+    case "lease":
+      onLease(batch, input.input, now);
+      break;
+    case "own-lease":
+      onOwnLease(batch, input, now);
+      break;
+    case "api":
+      batch.state = { ...batch.state, apiUp: input.up };
+      break;
+    case "synced":
+      batch.state = { ...batch.state, synced: true };
+      batch.clusterChanged = true;
+      break;
+    case "worker":
+      onWorker(batch, input.message, now);
+      break;
+    case "read":
+      tell(batch, input.name, { type: "read", id: input.id, result: input.result });
+      break;
+    case "written":
+      tell(batch, input.name, { type: "written", epoch: input.epoch, result: input.result });
+      break;
+    case "shutdown":
+      batch.shutdown = true;
+      break;
+    case "tick":
+      break;
+    default:
+      assertNever(input);
+  }
+}
+
+function onLease(batch: Batch, input: PeersInput, now: number): void {
+  const { state, effects, wakeAt } = stepPeers(batch.state.peers, input, now);
+  batch.state = { ...batch.state, peers: state, peersWakeAt: wakeAt ?? Number.POSITIVE_INFINITY };
+  batch.leasesTouched = true;
+  if (effects.length > 0) batch.effects.push({ type: "relist-leases" });
+}
+
+function onOwnLease(batch: Batch, input: Extract<SpeakerInput, { type: "own-lease" }>, now: number): void {
+  const { phase, adopted } = input;
+  const before = batch.state.own;
+  if (phase === "acting") {
+    // Once this process has acted, what it holds is its own; only the first word can be an inheritance.
+    const sinceMs = before.phase === "acting" ? before.sinceMs : now;
+    batch.state = {
+      ...batch.state,
+      own: { phase, sinceMs, adopted: before.phase === "acting" ? before.adopted : adopted },
+    };
+  } else {
+    batch.state = { ...batch.state, own: { phase } };
+  }
+  batch.allDue = true;
+}
+
+function onWorker(batch: Batch, message: FromWorker, now: number): void {
+  const { state } = batch;
+  switch (message.type) {
+    case "links": {
+      const facts = interfaceFacts(message.links);
+      const same = state.linked && JSON.stringify(facts) === JSON.stringify(interfaceFactsOf(state));
+      batch.state = { ...state, linked: true, interfaces: same ? state.interfaces : withNetworks(facts) };
+      if (same) return;
+      batch.clusterChanged = true;
+      batch.effects.push({ type: "facts", interfaces: facts });
+      return;
+    }
+    case "applied":
+      onApplied(batch, message.generation);
+      return;
+    case "probed": {
+      const probe = state.probes.get(message.id);
+      if (probe === undefined) return;
+      const probes = new Map(state.probes);
+      probes.delete(message.id);
+      batch.state = { ...state, probes };
+      tell(batch, probe.name, { type: "probed", id: probe.id, answers: message.answers, sent: message.sent });
+      return;
+    }
+    case "heard":
+      tellAddress(batch, message.address, { type: "heard", mac: message.mac, how: message.how });
+      return;
+    case "lost":
+      for (const one of message.addresses) tellAddress(batch, one.address, { type: "lost", mac: one.mac });
+      return;
+    case "fenced":
+      batch.fence = message.fence;
+      for (const name of state.addresses.keys()) tell(batch, name, { type: "fenced" });
+      // What was not seen for so long is not counted against anybody.
+      if (message.gapMs > 1_000) onLease(batch, { type: "pulse-lost" }, now);
+      return;
+    case "ready":
+    case "counters":
+    case "failed":
+      return;
+    default:
+      assertNever(message);
+  }
+}
+
+function interfaceFactsOf(state: SpeakerState): unknown {
+  return state.interfaces.map(({ networks: _, ...facts }) => facts);
+}
+
+/** Whoever waits for this generation may go on: an announcement to report, a silence to record. */
+function onApplied(batch: Batch, generation: number): void {
+  const before = batch.state.applied;
+  if (generation <= before) return;
+  batch.state = { ...batch.state, applied: generation };
+  for (const one of batch.state.addresses.values()) {
+    const awaited = one.serving?.generation ?? one.silentGeneration;
+    if (awaited > before && awaited <= generation) batch.due.add(one.name);
+  }
+}
+
+function tellAddress(batch: Batch, address: string, input: Input): void {
+  const name = batch.state.names.get(address);
+  if (name !== undefined) tell(batch, name, input);
+}
+
+function tell(batch: Batch, name: string, input: Input): void {
+  const inputs = batch.inputs.get(name);
+  if (inputs === undefined) batch.inputs.set(name, [input]);
+  else inputs.push(input);
+}
+
+function uses(vip: VirtualIP, service: string): boolean {
+  return vip.services.some((one) => `${one.namespace}/${one.name}` === service);
+}
+
+function put<T>(map: Map<string, T>, key: string, value: T | undefined): void {
+  if (value === undefined) map.delete(key);
+  else map.set(key, value);
+}

@@ -1,0 +1,191 @@
+/**
+ * The one loop of a speaker as a pure step: a batch of what happened since the last one goes in, the whole node's decisions come
+ * out. Inputs first become knowledge (knowledge.ts), then every address that they concern decides once (election/), then the table
+ * for the worker is made of the outcome. Effects are in the order in which they must be executed: a table goes out before what is
+ * announced under it.
+ */
+import { isOutage } from "../lib/lease/peers.ts";
+import { nodeFacts, type Place, placeOf } from "./desired.ts";
+import { initialState, step } from "./election/machine.ts";
+import type { AddressState, Effect, Input, World } from "./election/types.ts";
+import { type Batch, knowAll } from "./knowledge.ts";
+import { leave } from "./leave.ts";
+import type { TableEntry } from "./net/messages.ts";
+import { PROBES_MAX, type SpeakerEffect, type SpeakerInput, type SpeakerState, type SpeakerStep } from "./state.ts";
+import { speakerFacts, viewMacs, viewPeers, viewSpeakers } from "./view.ts";
+
+export function stepSpeaker(before: SpeakerState, inputs: readonly SpeakerInput[], now: number): SpeakerStep {
+  const batch = knowAll(before, inputs, now);
+  let state = leave(batch.state, batch.shutdown, now, batch.effects);
+  state = refreshWorld(state, batch, now);
+  if (state.synced && state.linked) state = refreshPlaces(state, batch);
+  const elected = elect(state, batch, now);
+  state = elected.state;
+  const effects = [...batch.effects, ...tableEffects(before, state, batch), ...elected.effects];
+  if (batch.fence !== undefined) {
+    // The table that was just sent holds only what was read again; the rest joins it address by address.
+    effects.splice(resumeAt(effects), 0, { type: "worker", message: { type: "resume", fence: batch.fence } });
+  }
+  state = leave(state, false, now, effects);
+  return { state, effects, wakeAt: wakeAt(state) };
+}
+
+/** Behind the table, in front of everything that is announced under it. */
+function resumeAt(effects: readonly SpeakerEffect[]): number {
+  const table = effects.findIndex((effect) => effect.type === "worker" && effect.message.type === "table");
+  return table < 0 ? effects.length : table + 1;
+}
+
+function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerState {
+  const { own } = state;
+  const judging = !isOutage(state.peers, now);
+  let { speakers } = state;
+  let { peers, macOwners } = state.world;
+  if (batch.leasesTouched || batch.clusterChanged || judging !== state.judging) {
+    const view = viewSpeakers(state.peers, state.speakers, now);
+    speakers = view.speakers;
+    if (view.changed) batch.clusterChanged = true;
+    if (batch.clusterChanged || judging !== state.judging) {
+      peers = viewPeers(speakers, state.nodes, judging);
+      macOwners = viewMacs(state.peers, state.node, state.interfaces, now);
+      batch.allDue = true;
+    }
+  }
+  const world: World = {
+    ...state.world,
+    acting: own.phase === "acting" && state.synced && state.linked,
+    actingSinceMs: own.phase === "acting" ? own.sinceMs : 0,
+    adopted: own.phase === "acting" && own.adopted,
+    apiUp: state.apiUp,
+    stopping: state.leaving?.kind === "handing-over" || state.leaving?.kind === "done",
+    peers,
+    macOwners,
+    nextGeneration: state.generation + 1,
+    appliedGeneration: state.applied,
+  };
+  const old = state.world;
+  if (world.acting !== old.acting || world.apiUp !== old.apiUp || world.stopping !== old.stopping) batch.allDue = true;
+  return { ...state, speakers, world, judging };
+}
+
+/** Where each address could be, computed again for those that the batch concerns. */
+function refreshPlaces(state: SpeakerState, batch: Batch): SpeakerState {
+  const names = batch.clusterChanged ? [...state.vips.keys()] : [...batch.misplaced];
+  if (names.length === 0) return state;
+  const cluster = { ...state, speakers: speakerFacts(state.speakers) };
+  const nodes = nodeFacts(cluster);
+  const places = new Map<string, Place>(batch.clusterChanged ? [] : state.places);
+  for (const name of names) {
+    const vip = state.vips.get(name);
+    const place = vip && placeOf(vip, cluster, nodes);
+    if (place === undefined) places.delete(name);
+    else places.set(name, place);
+    batch.due.add(name);
+  }
+  const used = [...places.values()].flatMap((place) => place.standing.usable.map((one) => one.interface));
+  const listening = [...new Set(used)].sort();
+  if (listening.join(" ") === state.listening.join(" ")) return { ...state, places };
+  batch.effects.push({ type: "worker", message: { type: "listen", interfaces: listening, addresses: [] } });
+  return { ...state, places, listening };
+}
+
+interface Elected {
+  readonly state: SpeakerState;
+  readonly effects: readonly SpeakerEffect[];
+}
+
+/** Every address that something happened to, or whose time has come, decides; by name, so that equal inputs give equal effects. */
+function elect(state: SpeakerState, batch: Batch, now: number): Elected {
+  const addresses = new Map(state.addresses);
+  const wakes = new Map(state.wakes);
+  const names = new Map(state.names);
+  const effects: SpeakerEffect[] = [];
+  const probing = { serial: state.probeSerial, probes: new Map(state.probes) };
+  for (const name of dueNames(state, batch, now)) {
+    const place = state.places.get(name);
+    const vip = state.vips.get(name);
+    const known = addresses.get(name);
+    if (vip === undefined) {
+      if (known?.serving !== undefined) {
+        batch.touched = true;
+        effects.push({ type: "yielded", name, reason: "deleted", epoch: known.record?.epoch ?? 0 });
+      }
+      addresses.delete(name);
+      wakes.delete(name);
+      if (known !== undefined) names.delete(known.address);
+      continue;
+    }
+    if (place === undefined) continue;
+    let current = known ?? initialState(vip, now);
+    names.set(vip.address, name);
+    let wake = Number.POSITIVE_INFINITY;
+    const inputs: readonly Input[] = batch.inputs.get(name) ?? [{ type: "tick" }];
+    for (const input of inputs) {
+      const done = step(current, input, state.world, place, now);
+      if (done.state.serving !== current.serving) batch.touched = true;
+      current = done.state;
+      wake = done.wakeAt;
+      for (const effect of done.effects) effects.push(toSpeakerEffect(effect, name, probing));
+    }
+    addresses.set(name, current);
+    wakes.set(name, wake);
+  }
+  const table = batch.touched ? tableOf(addresses) : state.table;
+  const generation = batch.touched ? state.generation + 1 : state.generation;
+  return {
+    state: {
+      ...state,
+      addresses,
+      wakes,
+      names,
+      table,
+      generation,
+      probeSerial: probing.serial,
+      probes: probing.probes,
+    },
+    effects,
+  };
+}
+
+function dueNames(state: SpeakerState, batch: Batch, now: number): readonly string[] {
+  if (!state.synced || !state.linked) return [];
+  const due = new Set([...batch.due, ...batch.inputs.keys()]);
+  if (batch.allDue) for (const name of state.vips.keys()) due.add(name);
+  for (const [name, at] of state.wakes) if (at <= now) due.add(name);
+  return [...due].filter((name) => state.vips.has(name) || state.addresses.has(name)).sort();
+}
+
+interface Probing {
+  serial: number;
+  readonly probes: Map<number, { readonly name: string; readonly id: number }>;
+}
+
+/** Probes of all addresses share the worker, so they get numbers of the node. */
+function toSpeakerEffect(effect: Effect, name: string, probing: Probing): SpeakerEffect {
+  if (effect.type === "announce") return { type: "worker", message: effect };
+  if (effect.type !== "probe") return effect;
+  probing.serial += 1;
+  probing.probes.set(probing.serial, { name, id: effect.id });
+  const oldest = probing.probes.keys().next();
+  if (probing.probes.size > PROBES_MAX && oldest.done !== true) probing.probes.delete(oldest.value);
+  return { type: "worker", message: { ...effect, id: probing.serial } };
+}
+
+function tableOf(addresses: ReadonlyMap<string, AddressState>): readonly TableEntry[] {
+  return [...addresses.values()]
+    .flatMap(({ address, serving }) => (serving === undefined ? [] : [{ address, interface: serving.interface }]))
+    .sort((left, right) => (left.address < right.address ? -1 : left.address > right.address ? 1 : 0));
+}
+
+/** A new generation whenever an address began or ended to be answered, even if both: who waits for one must get it. */
+function tableEffects(before: SpeakerState, state: SpeakerState, batch: Batch): readonly SpeakerEffect[] {
+  if (!batch.touched || state.generation === before.generation) return [];
+  return [{ type: "worker", message: { type: "table", generation: state.generation, entries: state.table } }];
+}
+
+function wakeAt(state: SpeakerState): number {
+  let at = state.peersWakeAt;
+  for (const wake of state.wakes.values()) if (wake < at) at = wake;
+  if (state.leaving !== undefined && state.leaving.kind !== "done") at = Math.min(at, state.leaving.sinceMs + 500);
+  return at;
+}

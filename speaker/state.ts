@@ -1,0 +1,155 @@
+/** Everything the speaker of one node knows, as one value, and what it is told and wants done (speaker.ts is the step). */
+import type { PeersInput, PeersState } from "../lib/lease/peers.ts";
+import { initialPeers } from "../lib/lease/peers.ts";
+import type { VirtualIP } from "../lib/model/virtual-ip.ts";
+import type { NodeObjectFacts, SpeakerFacts } from "./candidates.ts";
+import type { Place, ServiceEndpoints } from "./desired.ts";
+import type { AddressState, Effect, ReadResult, World, WriteResult } from "./election/types.ts";
+import type { InterfaceFacts, NodeInterface } from "./interfaces.ts";
+import type { FromWorker, TableEntry, ToWorker } from "./net/messages.ts";
+
+/** What this process may do by its node's Lease. */
+export type OwnLease =
+  /** The former instance still has it (rolling update), or the first renewal is under way. */
+  | { readonly phase: "waiting" }
+  /** `adopted`: the former instance handed it over while it lived, so its records are ours as they stand (F9). */
+  | { readonly phase: "acting"; readonly sinceMs: number; readonly adopted: boolean }
+  | { readonly phase: "lost" };
+
+/** One other speaker as this node judges it; the key tells cheaply whether its facts changed. */
+export interface SpeakerView {
+  readonly facts: SpeakerFacts;
+  readonly lease: "fresh" | "expired" | "released" | "none";
+  readonly resourceVersion: string;
+  readonly key: string;
+}
+
+export type Leaving =
+  /** The next instance waits on this node: it gets the Lease, and nothing moves. */
+  | { readonly kind: "giving"; readonly sinceMs: number }
+  /** Every address is handed over. */
+  | { readonly kind: "handing-over"; readonly sinceMs: number }
+  | { readonly kind: "done" };
+
+export interface SpeakerState {
+  readonly node: string;
+  readonly instance: string;
+  readonly own: OwnLease;
+  readonly apiUp: boolean;
+  /** Every list has arrived. */
+  readonly synced: boolean;
+  /** rtnetlink has spoken. */
+  readonly linked: boolean;
+  readonly leaving: Leaving | undefined;
+  /** BOUNDED, as all maps here, by the objects of the API server. */
+  readonly vips: ReadonlyMap<string, VirtualIP>;
+  readonly nodes: ReadonlyMap<string, NodeObjectFacts>;
+  readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
+  readonly interfaces: readonly NodeInterface[];
+  readonly peers: PeersState;
+  readonly peersWakeAt: number;
+  /** This node's own renewals come through the watch, so the age of others' Leases says something. */
+  readonly judging: boolean;
+  readonly speakers: ReadonlyMap<string, SpeakerView>;
+  readonly world: World;
+  readonly addresses: ReadonlyMap<string, AddressState>;
+  readonly places: ReadonlyMap<string, Place>;
+  readonly wakes: ReadonlyMap<string, number>;
+  /** The name of the VirtualIP of an address, for messages of the worker. */
+  readonly names: ReadonlyMap<string, string>;
+  readonly generation: number;
+  readonly applied: number;
+  readonly table: readonly TableEntry[];
+  readonly listening: readonly string[];
+  readonly probeSerial: number;
+  /** Probes at the worker, by its id. BOUNDED: one for each address, and PROBES_MAX. */
+  readonly probes: ReadonlyMap<number, { readonly name: string; readonly id: number }>;
+}
+
+export type SpeakerInput =
+  | { readonly type: "virtual-ip"; readonly name: string; readonly vip: VirtualIP | undefined }
+  | { readonly type: "node"; readonly name: string; readonly node: NodeObjectFacts | undefined }
+  | { readonly type: "endpoints"; readonly service: string; readonly endpoints: ServiceEndpoints | undefined }
+  | { readonly type: "lease"; readonly input: PeersInput }
+  | { readonly type: "own-lease"; readonly phase: OwnLease["phase"]; readonly adopted: boolean }
+  | { readonly type: "api"; readonly up: boolean }
+  | { readonly type: "synced" }
+  | { readonly type: "worker"; readonly message: FromWorker }
+  | { readonly type: "read"; readonly name: string; readonly id: number; readonly result: ReadResult }
+  | { readonly type: "written"; readonly name: string; readonly epoch: number; readonly result: WriteResult }
+  | { readonly type: "shutdown" }
+  | { readonly type: "tick" };
+
+export type SpeakerEffect =
+  | Exclude<Effect, { type: "probe" | "announce" }>
+  | { readonly type: "worker"; readonly message: ToWorker }
+  /** What others must know of this node's interfaces: for its Lease. */
+  | { readonly type: "facts"; readonly interfaces: readonly InterfaceFacts[] }
+  | { readonly type: "give-lease"; readonly to: string }
+  | { readonly type: "mark-leaving" }
+  | { readonly type: "relist-leases" }
+  /** Nothing is answered any more that somebody else could answer: the process may end. */
+  | { readonly type: "exit"; readonly reason: "lease-given" | "handed-over" | "deadline" };
+
+export interface SpeakerStep {
+  readonly state: SpeakerState;
+  /** In this order. */
+  readonly effects: readonly SpeakerEffect[];
+  readonly wakeAt: number;
+}
+
+/** Probes the worker may owe an answer to. */
+export const PROBES_MAX = 10_000;
+/** The next instance is seen acting within this, or addresses are handed over after all. */
+export const GIVE_LIMIT_MS = 2_000;
+/** A leaving speaker ends after this whatever is left; the kubelet kills at 30 s. */
+export const LEAVE_LIMIT_MS = 10_000;
+
+export function initialSpeaker(node: string, instance: string, now: number): SpeakerState {
+  const world: World = {
+    node,
+    instance,
+    acting: false,
+    actingSinceMs: 0,
+    adopted: false,
+    apiUp: true,
+    stopping: false,
+    peers: new Map(),
+    macOwners: new Map(),
+    nextGeneration: 1,
+    appliedGeneration: 0,
+  };
+  return {
+    node,
+    instance,
+    own: { phase: "waiting" },
+    apiUp: true,
+    synced: false,
+    linked: false,
+    leaving: undefined,
+    vips: new Map(),
+    nodes: new Map(),
+    endpoints: new Map(),
+    interfaces: [],
+    peers: initialPeers(node, now),
+    peersWakeAt: Number.POSITIVE_INFINITY,
+    judging: false,
+    speakers: new Map(),
+    world,
+    addresses: new Map(),
+    places: new Map(),
+    wakes: new Map(),
+    names: new Map(),
+    generation: 0,
+    applied: 0,
+    table: [],
+    listening: [],
+    probeSerial: 0,
+    probes: new Map(),
+  };
+}
+
+/** What the node answers for, by name of the VirtualIP. */
+export function servedNames(state: SpeakerState): readonly string[] {
+  return [...state.addresses.values()].filter((one) => one.serving !== undefined).map((one) => one.name);
+}
