@@ -15,8 +15,8 @@ function run(stage: Stage): Promise<number | null> {
   const [program = "", ...args] = stage.command;
   const child = spawn(program, args, {
     cwd: root,
-    // jest's own standard output is the report; what people read, it writes to the error output.
-    stdio: ["ignore", stage.report === undefined ? "inherit" : "ignore", "inherit"],
+    // What jest and the lab say of their progress goes to one place, the error output, so that it stays in order.
+    stdio: ["ignore", stage.report === undefined ? "inherit" : 2, "inherit"],
     env: { ...process.env, FORCE_COLOR: process.stderr.isTTY ? "1" : "0" },
   });
   const stop = setTimeout(() => child.kill("SIGTERM"), stage.limitMinutes * 60_000);

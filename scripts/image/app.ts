@@ -1,11 +1,14 @@
 /** The part of the image that is ours: the programs, bundled, and the packages with native code beside them. */
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
 import { basename, join, relative } from "node:path";
-import { type BuildOptions, build, type Plugin } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import { place, placeText } from "./files.ts";
 import { appDirectory, root, rootTree } from "./names.ts";
 
-/** Bundle to source. The worker is a program of its own: a thread has its own module graph. */
+/**
+ * Bundle to source. The worker is a program of its own, since a thread has its own module graph; the speaker looks for it
+ * beside itself under this name.
+ */
 const programs: Readonly<Record<string, string>> = {
   controller: "controller/main.ts",
   speaker: "speaker/main.ts",
@@ -67,21 +70,9 @@ function options(): BuildOptions {
     metafile: true,
     // Dependencies written as CommonJS call require(), which an ES module does not have.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-    plugins: [workerBeside],
     logLevel: "warning",
   };
 }
-
-/** In the bundle the worker lies beside the program; in the sources it lies where it belongs. */
-const workerBeside: Plugin = {
-  name: "worker-beside",
-  setup(hooks) {
-    hooks.onLoad({ filter: /\/(?:controller|speaker|lib)\/.*\.ts$/ }, ({ path }) => {
-      const text = readFileSync(path, "utf8");
-      return { contents: text.replaceAll(/"[./a-z-]*\/frame-worker\.ts"/g, '"./frame-worker.js"'), loader: "ts" };
-    });
-  },
-};
 
 function nativeFiles(): string[] {
   return Object.entries(nativePackages).flatMap(([name, patterns]) =>

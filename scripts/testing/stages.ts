@@ -36,12 +36,13 @@ export function allStages(): readonly Stage[] {
   const lab = files.filter((file) => file.startsWith("test/e2e/"));
   const wire = files.filter((file) => !lab.includes(file));
   const oneByOne = ["--runInBand", "--testTimeout=120000"];
+  const oneLab = ["--globalSetup", "./test/lab/jest-setup.ts", "--globalTeardown", "./test/lab/jest-teardown.ts"];
   const image = [process.execPath, join(root, "scripts/image.ts")];
   return [
     ...checkStages(),
     { ...jest("wire", "test/!(e2e)/**/*.e2e.ts", oneByOne, 15), rootFiles: wire },
     { name: "image", command: image, limitMinutes: 10 },
-    { ...jest("lab", "test/e2e/**/*.e2e.ts", oneByOne, 60), rootFiles: lab, needs: "image" },
+    { ...jest("lab", "test/e2e/**/*.e2e.ts", [...oneByOne, ...oneLab], 60), rootFiles: lab, needs: "image" },
   ];
 }
 

@@ -93,6 +93,7 @@ export const entryPoints: readonly string[] = [
   "scripts/*.mjs",
   "*.config.mjs",
   "test/lab/cli.ts",
+  "test/lab/jest-{setup,teardown}.ts",
   "test/demo/demo.ts",
   "test/bench/*.ts",
   "test/**/*.test.ts",
