@@ -36,7 +36,13 @@ export interface TableEntry {
 
 export type ToWorker =
   /** The whole set of addresses to answer for, under one generation; confirmed by `applied`. */
-  | { readonly type: "table"; readonly generation: number; readonly entries: readonly TableEntry[] }
+  | {
+      readonly type: "table";
+      readonly generation: number;
+      readonly entries: readonly TableEntry[];
+      /** The last `lost` that the main thread had read when it made this table; FramePort fills it in. */
+      readonly lossSeen?: number;
+    }
   /** Start the rounds of announcements of an address in the table (at once, then every 1.1 s, five rounds). */
   | { readonly type: "announce"; readonly address: string; readonly interface: string; readonly reason: MoveReason }
   /** Ask three times, 100 ms apart, whether anybody answers for the address; ends in one `probed`. */
@@ -50,7 +56,8 @@ export type ToWorker =
   | { readonly type: "stop" };
 
 export type FromWorker =
-  | { readonly type: "ready" }
+  /** The loop runs. `wakeFd` is an eventfd by which FramePort ends a poll early; it is for FramePort alone. */
+  | { readonly type: "ready"; readonly wakeFd: number }
   /** All links, on each change (a rtnetlink event, never a poll). */
   | { readonly type: "links"; readonly links: readonly Link[] }
   /** From here on no frame leaves for an address that is not in this generation. */
@@ -78,8 +85,15 @@ export type FromWorker =
       readonly reason: "loop-gap" | "main-silent" | "drops";
       readonly gapMs: number;
     }
-  /** Answers went on by themselves after a short gap; these addresses were announced by others meanwhile and are dropped. */
-  | { readonly type: "lost"; readonly addresses: readonly { readonly address: string; readonly mac: string }[] }
+  /**
+   * Answers went on by themselves after a short gap; these addresses were announced by others meanwhile and are dropped
+   * until a table comes that was made in the knowledge of this loss.
+   */
+  | {
+      readonly type: "lost";
+      readonly loss: number;
+      readonly addresses: readonly { readonly address: string; readonly mac: string }[];
+    }
   | { readonly type: "counters"; readonly counters: Readonly<Record<string, number>> }
   | { readonly type: "failed"; readonly message: string };
 

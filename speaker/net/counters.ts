@@ -1,0 +1,47 @@
+/** What happened to the frames, by name. The names are a closed list, so the labels of the metric are too. */
+import type { Outcome } from "../responder.ts";
+
+export type CounterName =
+  | Outcome
+  | "announcements-sent"
+  | "probes-sent"
+  | "replies-sent"
+  /** The kernel did not take a frame: interface down or queue full. */
+  | "send-failed"
+  /** A batch that waited in a frozen process is not sent. */
+  | "late"
+  | "fenced"
+  | "too-long"
+  | "own-frame"
+  | "heard"
+  | "heard-not-told"
+  /** Frames that found the receive queue full (PACKET_STATISTICS). */
+  | "receive-dropped"
+  /** The loop was late by more than 150 ms; frames read after such a gap. */
+  | "gaps"
+  | "evidence"
+  | "announce-not-held"
+  | "announce-fenced"
+  | "group-join-refused";
+
+const POST_EVERY_MS = 10_000;
+
+/** Counts since the start of the worker. */
+export class Counters {
+  readonly #counts = new Map<CounterName, number>();
+  #changed = false;
+  #postedAt = Number.NEGATIVE_INFINITY;
+
+  add(name: CounterName, count = 1): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + count);
+    this.#changed = true;
+  }
+
+  /** All counts, if there is something new and the last time is 10 s ago. */
+  take(now: number): Readonly<Record<string, number>> | undefined {
+    if (!this.#changed || now - this.#postedAt < POST_EVERY_MS) return undefined;
+    this.#changed = false;
+    this.#postedAt = now;
+    return Object.fromEntries([...this.#counts].sort(([left], [right]) => (left < right ? -1 : 1)));
+  }
+}

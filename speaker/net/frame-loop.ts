@@ -1,0 +1,279 @@
+/**
+ * The loop of the frame worker. It owns the sockets and the state of the pure machines, and turns like this:
+ *
+ *     poll (at most 50 ms) → fence → links → messages → frames → timers → send
+ *
+ * The fence is asked first, before anything that was queued meanwhile is looked at. The place of the detector (probes
+ * of peers' addresses) is between frames and timers: it must see every answer that has arrived before it judges one
+ * as missing, and its questions leave with those of the prober.
+ */
+import type { MessagePort } from "node:worker_threads";
+import { receiveMessageOnPort } from "node:worker_threads";
+import { assertNever } from "../../lib/runtime/errors.ts";
+import type { ProbeAnswer } from "../prober.ts";
+import type { Heard } from "../responder.ts";
+import { Counters } from "./counters.ts";
+import {
+  createFence,
+  type FenceEffect,
+  type FenceInput,
+  isAnswering,
+  isInTime,
+  type LostAddress,
+  stepFence,
+} from "./fence.ts";
+import { groupKey } from "./group-plan.ts";
+import { GroupMembership } from "./groups.ts";
+import { admit, createHearing } from "./hearing-limit.ts";
+import { Inbox } from "./inbox.ts";
+import { bootMs } from "./libc.ts";
+import type { FromWorker, Link, ToWorker } from "./messages.ts";
+import { Poller } from "./poller.ts";
+import { Rtnetlink } from "./rtnetlink.ts";
+import { type Probed, Sender } from "./sender.ts";
+import { HeldTable } from "./table.ts";
+import { type Station, Wire } from "./wire.ts";
+
+const POLL_MS_MAX = 50;
+/** Messages taken in one turn; more of them wait for the next. */
+const MESSAGES_PER_TURN = 4096;
+const HOUSEKEEPING_MS = 1000;
+
+export class FrameLoop {
+  readonly #port: MessagePort;
+  readonly #counters = new Counters();
+  readonly #wire = new Wire(this.#counters);
+  readonly #sender = new Sender(this.#wire, (probed) => this.#probed(probed));
+  readonly #groups = new GroupMembership();
+  readonly #links = new Rtnetlink();
+  readonly #poller = new Poller();
+  readonly #table = new HeldTable();
+  #knownLinks: readonly Link[] = [];
+  #fence = createFence(bootMs());
+  #hearing = createHearing(bootMs());
+  /** Gathered while frames are read, given to the prober in one step. BOUNDED by the frames of one turn. */
+  #answers: ProbeAnswer[] = [];
+  /** Announcements of held addresses found in the frames of a gap; undefined when no gap is being read. */
+  #evidence: Map<string, LostAddress> | undefined;
+  #failures = new Map<string, string>();
+  #now = bootMs();
+  #wakeAt = 0;
+  #tidyAt = 0;
+  #stopping = false;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+  }
+
+  /** Runs until `stop`. Never yields to the event loop of the thread, and posting does not need it to. */
+  run(): void {
+    this.#watchSockets();
+    this.#post({ type: "ready", wakeFd: this.#poller.wakeFd });
+    try {
+      while (!this.#stopping) this.#turn();
+    } finally {
+      this.#wire.close();
+      this.#groups.close();
+      this.#links.close();
+      this.#port.close();
+    }
+  }
+
+  #turn(): void {
+    const timeoutMs = Math.ceil(Math.min(POLL_MS_MAX, Math.max(0, this.#wakeAt - bootMs())));
+    this.#poller.wait(timeoutMs);
+    this.#now = bootMs();
+    this.#stepFence({ type: "turn" });
+    if (this.#poller.isReady(this.#links.fd)) this.#readLinks();
+    if (this.#poller.wasWoken()) this.#readMessages();
+    if (this.#stopping) return;
+    const more = this.#readFrames();
+    this.#timers();
+    if (more) this.#wakeAt = this.#now;
+  }
+
+  #stepFence(input: FenceInput): void {
+    const { state, effects } = stepFence(this.#fence, input, this.#now);
+    this.#fence = state;
+    for (const effect of effects) this.#onFence(effect);
+  }
+
+  #onFence(effect: FenceEffect): void {
+    switch (effect.type) {
+      case "drain":
+        this.#readGap();
+        return;
+      case "lost":
+        this.#lose(effect.addresses);
+        return;
+      case "fenced":
+        this.#sender.silence(this.#now);
+        // Frames are missing, perhaps the answers to our questions too.
+        if (effect.reason !== "main-silent") this.#sender.failProbes(this.#now);
+        this.#post(effect);
+        return;
+      default:
+        assertNever(effect);
+    }
+  }
+
+  /** What was queued while the process did not run says who took our addresses meanwhile. Nothing of it is answered. */
+  #readGap(): void {
+    this.#counters.add("gaps");
+    this.#sender.silence(this.#now);
+    this.#evidence = new Map();
+    this.#wire.readEvidence(this.#reading());
+    const announced = [...this.#evidence.values()];
+    this.#evidence = undefined;
+    const dropped = this.#wire.takeDrops();
+    this.#now = bootMs();
+    this.#stepFence({ type: "drained", dropped, announced });
+  }
+
+  #lose(addresses: readonly LostAddress[]): void {
+    const loss = this.#table.lose(addresses);
+    this.#post({ type: "lost", loss, addresses });
+  }
+
+  #readLinks(): void {
+    const links = this.#links.drain();
+    if (links === undefined) return;
+    this.#knownLinks = links;
+    this.#reconcile();
+    this.#post({ type: "links", links });
+  }
+
+  #readMessages(): void {
+    const inbox = new Inbox();
+    for (let count = 0; count < MESSAGES_PER_TURN; count++) {
+      const received = receiveMessageOnPort(this.#port) as { message: ToWorker } | undefined;
+      if (received === undefined) break;
+      inbox.add(received.message);
+    }
+    if (inbox.isEmpty) return;
+    this.#stepFence({ type: "signed" });
+    for (const fence of inbox.resumed) this.#stepFence({ type: "resume", fence });
+    this.#stopping = inbox.stop;
+    if (inbox.listen !== undefined) this.#table.listen(inbox.listen.interfaces, inbox.listen.addresses);
+    if (inbox.table !== undefined) this.#table.replace(inbox.table);
+    if (inbox.listen !== undefined || inbox.table !== undefined) this.#reconcile();
+    for (const generation of inbox.generations) this.#post({ type: "applied", generation });
+    this.#announce(inbox);
+    if (inbox.probes.length > 0) {
+      this.#table.probe(inbox.probes);
+      this.#sender.probe(inbox.probes, this.#now);
+    }
+  }
+
+  #announce(inbox: Inbox): void {
+    if (inbox.announced.length === 0) return;
+    if (!isAnswering(this.#fence)) {
+      this.#counters.add("announce-fenced", inbox.announced.length);
+      return;
+    }
+    const entries = inbox.announced.filter((entry) => this.#table.isHeld(entry.address, entry.interface));
+    const refused = inbox.announced.length - entries.length;
+    if (refused > 0) this.#counters.add("announce-not-held", refused);
+    this.#sender.announce(entries, this.#now);
+  }
+
+  /** After a change of links or table: sockets, groups, pending rounds. */
+  #reconcile(): void {
+    const failures = this.#wire.reconcile(this.#knownLinks, this.#table.interfaces());
+    const before = this.#failures;
+    this.#failures = new Map(failures.map(({ name, message }) => [name, message]));
+    for (const [name, message] of this.#failures) {
+      if (before.get(name) !== message) this.#post({ type: "failed", message: `${name}: ${message}` });
+    }
+    for (const text of this.#table.takeInvalid()) this.#post({ type: "failed", message: `no address: ${text}` });
+    this.#groups.want(this.#groupKeys(), this.#now);
+    this.#sender.keep((entry) => this.#table.isHeld(entry.address, entry.interface), this.#now);
+    this.#watchSockets();
+  }
+
+  /** A lost address keeps its group: most come back. */
+  #groupKeys(): ReadonlySet<number> {
+    const keys = new Set<number>();
+    for (const { address, interface: name } of this.#table.entries) {
+      const bytes = this.#table.index.bytes.get(address);
+      const index = this.#wire.station(name)?.index;
+      if (bytes?.length === 16 && index !== undefined) keys.add(groupKey(index, bytes));
+    }
+    return keys;
+  }
+
+  #watchSockets(): void {
+    const fds = [this.#links.fd];
+    for (const station of this.#wire.stations()) fds.push(station.arp.fd, station.nd.fd);
+    this.#poller.watch(fds);
+  }
+
+  /** True when a socket may have more than was read in this turn. */
+  #readFrames(): boolean {
+    if (!this.#poller.anyReady()) return false;
+    const reading = this.#reading();
+    let more = false;
+    for (const station of this.#wire.stations()) {
+      if (this.#poller.isReady(station.arp.fd)) more = this.#wire.answer(station, station.arp, reading) || more;
+      if (this.#poller.isReady(station.nd.fd)) more = this.#wire.answer(station, station.nd, reading) || more;
+    }
+    return more;
+  }
+
+  #reading() {
+    return {
+      index: this.#table.index,
+      answering: isAnswering(this.#fence),
+      inTime: () => isInTime(this.#fence, bootMs()),
+      heard: (station: Station, heard: Heard) => this.#heard(station, heard),
+    };
+  }
+
+  #heard(station: Station, heard: Heard): void {
+    const { known, mac, how } = heard;
+    if (this.#wire.isOwn(mac)) {
+      this.#counters.add("own-frame");
+      return;
+    }
+    const { address } = known;
+    if (how !== "probe") this.#answers.push({ address, interface: station.name, mac });
+    if (how === "announcement" && known.interfaces.length > 0) this.#evidence?.set(address, { address, mac });
+    // A probe for a held address is answered like any request; it tells nothing.
+    if (!known.told || (how === "probe" && known.interfaces.length > 0)) return;
+    this.#counters.add("heard");
+    const { state, tell } = admit(this.#hearing, address, this.#now);
+    this.#hearing = state;
+    if (tell) this.#post({ type: "heard", address, interface: station.name, mac, how });
+    else this.#counters.add("heard-not-told");
+  }
+
+  #timers(): void {
+    if (this.#answers.length > 0) {
+      this.#sender.answers(this.#answers, this.#now);
+      this.#answers = [];
+    }
+    const senderAt = this.#sender.tick(this.#now);
+    const groups = this.#groups.step(this.#now);
+    if (groups.refused > 0) this.#counters.add("group-join-refused", groups.refused);
+    this.#wakeAt = Math.min(this.#now + POLL_MS_MAX, senderAt, groups.wakeAt);
+    if (this.#now >= this.#tidyAt) this.#tidy();
+  }
+
+  /** Once a second: what may be late. */
+  #tidy(): void {
+    this.#tidyAt = this.#now + HOUSEKEEPING_MS;
+    this.#wire.takeDrops();
+    if (this.#failures.size > 0) this.#reconcile();
+    const counters = this.#counters.take(this.#now);
+    if (counters !== undefined) this.#post({ type: "counters", counters });
+  }
+
+  #probed(probed: Probed): void {
+    this.#table.forgetProbe(probed.id);
+    this.#post(probed);
+  }
+
+  #post(message: FromWorker): void {
+    this.#port.postMessage(message);
+  }
+}

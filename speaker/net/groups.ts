@@ -1,0 +1,74 @@
+/**
+ * Membership in the solicited-node groups of the held IPv6 addresses, so that the kernel sends multicast listener
+ * reports (RFC 3810, RFC 2710) and snooping switches let the solicitations through. Ordinary sockets join; no
+ * capability is needed. The kernel reports again by itself when a link comes back.
+ */
+import { planGroups, writeMembership } from "./group-plan.ts";
+import {
+  AF_INET6,
+  check,
+  IPPROTO_IPV6,
+  IPV6_JOIN_GROUP,
+  IPV6_LEAVE_GROUP,
+  libc,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+} from "./libc.ts";
+
+/** Each join costs the kernel a report; the rest waits for the next turn of the loop. */
+const CHANGES_PER_TURN = 64;
+const RETRY_MS = 1000;
+const IPV6_MREQ_BYTES = 20;
+
+export class GroupMembership {
+  /** By socket number, made as needed. BOUNDED by the addresses of the table over GROUPS_PER_SOCKET. */
+  readonly #sockets = new Map<number, number>();
+  readonly #joined = new Map<number, number>();
+  #wanted: ReadonlySet<number> = new Set();
+  /** When there is something to do; until then a turn of the loop costs nothing here. */
+  #dueAt = Number.POSITIVE_INFINITY;
+
+  /** The keys are those of `groupKey`. */
+  want(keys: ReadonlySet<number>, now: number): void {
+    this.#wanted = keys;
+    this.#dueAt = now;
+  }
+
+  /** Joins and leaves a few groups. Returns when to come again, and how many joins the kernel refused. */
+  step(now: number): { readonly wakeAt: number; readonly refused: number } {
+    if (now < this.#dueAt) return { wakeAt: this.#dueAt, refused: 0 };
+    const plan = planGroups(this.#joined, this.#wanted, CHANGES_PER_TURN);
+    for (const { key, socket } of plan.leave) {
+      // A failure means that the interface is gone, and the membership with it.
+      this.#change(IPV6_LEAVE_GROUP, key, socket);
+      this.#joined.delete(key);
+    }
+    let refused = 0;
+    for (const { key, socket } of plan.join) {
+      if (this.#change(IPV6_JOIN_GROUP, key, socket) >= 0) this.#joined.set(key, socket);
+      else refused++;
+    }
+    this.#dueAt = refused > 0 ? now + RETRY_MS : plan.more ? now : Number.POSITIVE_INFINITY;
+    return { wakeAt: this.#dueAt, refused };
+  }
+
+  #change(option: number, key: number, socket: number): number {
+    const request = new Uint8Array(IPV6_MREQ_BYTES);
+    writeMembership(key, request);
+    return libc.setsockopt(this.#socket(socket), IPPROTO_IPV6, option, request, request.length);
+  }
+
+  #socket(number: number): number {
+    const known = this.#sockets.get(number);
+    if (known !== undefined) return known;
+    const fd = check("socket(AF_INET6)", libc.socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    this.#sockets.set(number, fd);
+    return fd;
+  }
+
+  close(): void {
+    for (const fd of this.#sockets.values()) libc.close(fd);
+    this.#sockets.clear();
+    this.#joined.clear();
+  }
+}

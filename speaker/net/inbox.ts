@@ -1,0 +1,49 @@
+/** The messages of one turn, sorted so that each kind is handled once: of tables and listen sets the last one counts. */
+import { assertNever } from "../../lib/runtime/errors.ts";
+import type { Announced } from "../announcer.ts";
+import type { ProbeRequest } from "../prober.ts";
+import type { ToWorker } from "./messages.ts";
+
+type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { type: Type }>;
+
+export class Inbox {
+  table: Message<"table"> | undefined;
+  listen: Message<"listen"> | undefined;
+  stop = false;
+  isEmpty = true;
+  readonly generations: number[] = [];
+  readonly announced: Announced[] = [];
+  readonly probes: ProbeRequest[] = [];
+  readonly resumed: number[] = [];
+
+  add(message: ToWorker): void {
+    this.isEmpty = false;
+    switch (message.type) {
+      case "table":
+        this.table = message;
+        this.generations.push(message.generation);
+        return;
+      case "listen":
+        this.listen = message;
+        return;
+      case "announce": {
+        const family = message.address.includes(":") ? 6 : 4;
+        this.announced.push({ address: message.address, family, interface: message.interface });
+        return;
+      }
+      case "probe":
+        this.probes.push({ id: message.id, address: message.address, interface: message.interface });
+        return;
+      case "resume":
+        this.resumed.push(message.fence);
+        return;
+      case "sign":
+        return;
+      case "stop":
+        this.stop = true;
+        return;
+      default:
+        assertNever(message);
+    }
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * The packet sockets of all interfaces: opens and closes them as the links say, reads and answers in batches, sends
+ * what the machines have decided. What to answer is in responder.ts; this is the shell around it.
+ */
+
+import { parseMac } from "../../lib/address/mac.ts";
+import { BerthError } from "../../lib/runtime/errors.ts";
+import type { AddressIndex } from "../address-index.ts";
+import { arpFilter, ndFilter } from "../packet/bpf.ts";
+import { ETHER_TYPE_ARP, ETHER_TYPE_IPV6 } from "../packet/ethernet.ts";
+import { type Heard, hear, type Outcome, type Receiver, replyBytes, respond } from "../responder.ts";
+import { BATCH_FRAMES, FrameBatch } from "./batch.ts";
+import type { Counters } from "./counters.ts";
+import type { Link } from "./messages.ts";
+import { PacketSocket } from "./packet-socket.ts";
+
+/** An Ethernet frame of the usual size; neighbour messages are far shorter. */
+const RECEIVE_SLOT_BYTES = 1536;
+const SEND_SLOT_BYTES = 128;
+/** Batches of one socket in one turn, so that a flood on one interface starves neither the others nor the timers. */
+const BATCHES_PER_TURN = 8;
+/** Batches read after a gap; the default receive buffer holds four. */
+const EVIDENCE_BATCHES_MAX = 256;
+
+export interface Station extends Receiver {
+  readonly index: number;
+  readonly macText: string;
+  readonly arp: PacketSocket;
+  readonly nd: PacketSocket;
+}
+
+/** What the loop knows while frames are read. */
+export interface Reading {
+  readonly index: AddressIndex;
+  readonly answering: boolean;
+  /** Whether a batch read in this turn may still leave. */
+  inTime(): boolean;
+  heard(station: Station, heard: Heard): void;
+}
+
+/** Writes one frame at `at` and returns where it ends. */
+export type WriteFrame = (mac: string, out: Uint8Array, at: number) => number;
+export interface OutFrame {
+  readonly interface: string;
+  readonly family: 4 | 6;
+  readonly write: WriteFrame;
+}
+
+export class Wire {
+  readonly #counters: Counters;
+  readonly #received = new FrameBatch(RECEIVE_SLOT_BYTES);
+  readonly #replies = new FrameBatch(SEND_SLOT_BYTES);
+  #stations: ReadonlyMap<string, Station> = new Map();
+  #ownMacs: ReadonlySet<string> = new Set();
+  #filterMacs = "";
+
+  constructor(counters: Counters) {
+    this.#counters = counters;
+  }
+
+  station(name: string): Station | undefined {
+    return this.#stations.get(name);
+  }
+
+  stations(): Iterable<Station> {
+    return this.#stations.values();
+  }
+
+  isOwn(mac: string): boolean {
+    return this.#ownMacs.has(mac);
+  }
+
+  /**
+   * Opens, re-opens and closes sockets so that each wanted link that exists has its two. Returns what failed, by
+   * interface; the caller tries again. A link that is down keeps its sockets: the kernel revives them.
+   */
+  reconcile(links: readonly Link[], wanted: ReadonlySet<string>): readonly { name: string; message: string }[] {
+    const usable = links.filter((link) => link.mac !== "" && link.broadcast);
+    const used = usable.filter((link) => wanted.has(link.name));
+    // Those in use first, because a filter has room for a limited number.
+    const macs = [...new Set([...used, ...usable].map((link) => link.mac))];
+    this.#ownMacs = new Set(macs);
+    const sameMacs = this.#filterMacs === macs.join();
+    this.#filterMacs = macs.join();
+    const failures: { name: string; message: string }[] = [];
+    const stations = new Map<string, Station>();
+    for (const link of used) {
+      try {
+        stations.set(link.name, this.#stationOf(link, macs, sameMacs));
+      } catch (thrown) {
+        failures.push({ name: link.name, message: BerthError.from(thrown, "os").message });
+      }
+    }
+    for (const old of this.#stations.values()) {
+      const next = stations.get(old.name);
+      if (next?.arp !== old.arp) closeStation(old);
+    }
+    this.#stations = stations;
+    return failures;
+  }
+
+  #stationOf(link: Link, macs: readonly string[], sameMacs: boolean): Station {
+    const mac = parseMac(link.mac);
+    if (!mac.ok) throw new BerthError("internal", mac.reason);
+    const old = this.#stations.get(link.name);
+    if (old?.index === link.index) {
+      if (!sameMacs) {
+        old.arp.setFilter(arpFilter(macs));
+        old.nd.setFilter(ndFilter(macs));
+      }
+      return old.macText === link.mac ? old : { ...old, mac: mac.value, macText: link.mac };
+    }
+    const arp = new PacketSocket(ETHER_TYPE_ARP, link.index, arpFilter(macs));
+    try {
+      const nd = new PacketSocket(ETHER_TYPE_IPV6, link.index, ndFilter(macs));
+      return { name: link.name, index: link.index, mac: mac.value, macText: link.mac, arp, nd };
+    } catch (thrown) {
+      arp.close();
+      throw thrown;
+    }
+  }
+
+  /** Reads and answers what waits on the socket. True when there may be more. */
+  answer(station: Station, socket: PacketSocket, reading: Reading): boolean {
+    for (let turn = 0; turn < BATCHES_PER_TURN; turn++) {
+      const count = socket.receive(this.#received);
+      if (count > 0) this.#answerBatch(station, socket, reading, count);
+      if (count < BATCH_FRAMES) return false;
+    }
+    return true;
+  }
+
+  /** One batch is looked up and sent under one index: nothing else runs in between. */
+  #answerBatch(station: Station, socket: PacketSocket, reading: Reading, count: number): void {
+    const { frames, slotBytes } = this.#received;
+    const replies = this.#replies;
+    let waiting = 0;
+    for (let slot = 0; slot < count; slot++) {
+      if (this.#received.isTruncated(slot)) {
+        this.#counters.add("too-long");
+        continue;
+      }
+      const at = slot * slotBytes;
+      const end = at + this.#received.received(slot);
+      const outcome: Outcome | "fenced" = reading.answering
+        ? respond(reading.index, station, frames, at, end, replies.frames, waiting * SEND_SLOT_BYTES)
+        : "fenced";
+      this.#counters.add(outcome);
+      const bytes = outcome === "fenced" ? 0 : replyBytes(outcome);
+      if (bytes > 0) replies.setLength(waiting++, bytes);
+      const heard = hear(reading.index, frames, at, end);
+      if (heard !== undefined) reading.heard(station, heard);
+    }
+    if (waiting === 0) return;
+    if (reading.inTime()) this.#send(socket, replies, waiting, "replies-sent");
+    else this.#counters.add("late", waiting);
+  }
+
+  /** Reads everything that was queued during a gap without answering any of it. */
+  readEvidence(reading: Reading): void {
+    const { frames, slotBytes } = this.#received;
+    for (const station of this.#stations.values()) {
+      for (const socket of [station.arp, station.nd]) {
+        for (let batch = 0; batch < EVIDENCE_BATCHES_MAX; batch++) {
+          const count = socket.receive(this.#received);
+          this.#counters.add("evidence", count);
+          for (let slot = 0; slot < count; slot++) {
+            const at = slot * slotBytes;
+            const heard = hear(reading.index, frames, at, at + Math.min(slotBytes, this.#received.received(slot)));
+            if (heard !== undefined) reading.heard(station, heard);
+          }
+          if (count < BATCH_FRAMES) break;
+        }
+      }
+    }
+  }
+
+  /** Frames that found a full queue since the last call. */
+  takeDrops(): number {
+    let drops = 0;
+    for (const station of this.#stations.values()) drops += station.arp.takeDrops() + station.nd.takeDrops();
+    if (drops > 0) this.#counters.add("receive-dropped", drops);
+    return drops;
+  }
+
+  /** Sends the frames in their order, in batches of one socket. Returns the interfaces on which a frame was not sent. */
+  send(frames: readonly OutFrame[], counter: "announcements-sent" | "probes-sent"): ReadonlySet<string> {
+    const failed = new Set<string>();
+    const groups = Map.groupBy(frames, (frame) => `${frame.family} ${frame.interface}`);
+    for (const group of groups.values()) {
+      for (let from = 0; from < group.length; from += BATCH_FRAMES) {
+        const chunk = group.slice(from, from + BATCH_FRAMES);
+        const name = chunk[0]?.interface ?? "";
+        if (!this.#sendChunk(this.#stations.get(name), chunk, counter)) failed.add(name);
+      }
+    }
+    return failed;
+  }
+
+  #sendChunk(
+    station: Station | undefined,
+    chunk: readonly OutFrame[],
+    counter: "announcements-sent" | "probes-sent",
+  ): boolean {
+    if (station === undefined) {
+      this.#counters.add("send-failed", chunk.length);
+      return false;
+    }
+    chunk.forEach((frame, slot) => {
+      const at = slot * SEND_SLOT_BYTES;
+      this.#replies.setLength(slot, frame.write(station.macText, this.#replies.frames, at) - at);
+    });
+    return this.#send(chunk[0]?.family === 4 ? station.arp : station.nd, this.#replies, chunk.length, counter);
+  }
+
+  #send(
+    socket: PacketSocket,
+    batch: FrameBatch,
+    count: number,
+    counter: "replies-sent" | "announcements-sent" | "probes-sent",
+  ): boolean {
+    const sent = socket.send(batch, count);
+    this.#counters.add(counter, sent);
+    if (sent < count) this.#counters.add("send-failed", count - sent);
+    return sent === count;
+  }
+
+  close(): void {
+    for (const station of this.#stations.values()) closeStation(station);
+    this.#stations = new Map();
+  }
+}
+
+function closeStation(station: Station): void {
+  station.arp.close();
+  station.nd.close();
+}

@@ -1,0 +1,62 @@
+/** The whole frames that Berth sends unasked: announcements and probes. */
+import { formatIp, parseIp } from "../../lib/address/ip.ts";
+import { formatMac } from "../../lib/address/mac.ts";
+import { multicastMac, solicitedNodeGroup } from "../../lib/address/ndp.ts";
+import { BerthError } from "../../lib/runtime/errors.ts";
+import { encodeArp } from "./arp.ts";
+import { BROADCAST_MAC, ETHER_TYPE_ARP, ETHER_TYPE_IPV6, encodeEthernet } from "./ethernet.ts";
+import { ALL_NODES, encodeNd } from "./ndp-codec.ts";
+
+const NO_MAC = "00:00:00:00:00:00";
+const ALL_NODES_MAC = "33:33:00:00:00:01";
+
+/** IPv4 is announced as a request and as a reply, IPv6 as an unsolicited advertisement. */
+export type AnnouncementForm = "request" | "reply" | "advertisement";
+
+/**
+ * Writes an announcement and returns where it ends. ARP: RFC 5227 section 2.3 (THA 0) and the reply form with
+ * THA = SHA, without which Linux waits for its lock time of 1 s. ND: RFC 4861 section 7.2.6 with S = 0 and O = 1.
+ */
+export function writeAnnouncement(
+  form: AnnouncementForm,
+  address: string,
+  mac: string,
+  out: Uint8Array,
+  at: number,
+): number {
+  if (form === "advertisement") {
+    const ipAt = encodeEthernet({ destination: ALL_NODES_MAC, source: mac, etherType: ETHER_TYPE_IPV6 }, out, at);
+    const flags = { router: false, solicited: false, override: true };
+    const peers = { source: address, destination: ALL_NODES, target: address };
+    return encodeNd({ type: "advertisement", ...peers, ...flags, linkLayer: mac }, out, ipAt);
+  }
+  const arpAt = encodeEthernet({ destination: BROADCAST_MAC, source: mac, etherType: ETHER_TYPE_ARP }, out, at);
+  const targetMac = form === "request" ? NO_MAC : mac;
+  const packet = { operation: form, senderMac: mac, senderIp: address, targetMac, targetIp: address };
+  return encodeArp(packet, out, arpAt);
+}
+
+/**
+ * Writes the question whether anybody has the address and returns where it ends: an ARP probe (RFC 5227 section 2.1.1)
+ * or the solicitation of duplicate address detection (RFC 4862 section 5.4.2).
+ */
+export function writeProbe(address: string, mac: string, out: Uint8Array, at: number): number {
+  const ip = parseIp(address);
+  if (!ip.ok) throw new BerthError("internal", ip.reason);
+  if (ip.value.family === 6) {
+    const group = solicitedNodeGroup(ip.value);
+    const destination = formatMac(multicastMac(group));
+    const ipAt = encodeEthernet({ destination, source: mac, etherType: ETHER_TYPE_IPV6 }, out, at);
+    const peers = { source: "::", destination: formatIp(group), target: address };
+    return encodeNd({ type: "solicitation", ...peers }, out, ipAt);
+  }
+  const arpAt = encodeEthernet({ destination: BROADCAST_MAC, source: mac, etherType: ETHER_TYPE_ARP }, out, at);
+  const packet = {
+    operation: "request",
+    senderMac: mac,
+    senderIp: "0.0.0.0",
+    targetMac: NO_MAC,
+    targetIp: address,
+  } as const;
+  return encodeArp(packet, out, arpAt);
+}
