@@ -41,6 +41,16 @@ export function bootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
+/** What the standing of a lab depends on beside its state. */
+export interface Machine {
+  readonly bootId: string;
+  readonly alive: (owner: ProcessId) => boolean;
+}
+
+function thisMachine(): Machine {
+  return { bootId: bootId(), alive: isAlive };
+}
+
 /** Whose the lab is that the state tells of; a lab that was cut off (its owner dead, half ended, rebooted) may be taken over. */
 export function standingOf(
   state: LabState | undefined,
@@ -79,8 +89,8 @@ export async function withLock<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** BerthError "conflict" when a lab is up that somebody uses; it says how to end it. */
-export function refuseWhenUp(state: LabState | undefined): void {
-  const standing = standingOf(state);
+export function refuseWhenUp(state: LabState | undefined, machine: Machine = thisMachine()): void {
+  const standing = standingOf(state, machine);
   if (standing === "kept") {
     throw new BerthError("conflict", "a lab is already up; end it with `make lab-down`, or use it with BERTH_LAB=keep");
   }
