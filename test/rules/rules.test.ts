@@ -86,6 +86,12 @@ describe("purity", () => {
       'import { type Clock, systemClock } from "../lib/runtime/clock.ts";',
       ["1: a pure file may not import lib/runtime/clock.ts"],
     ],
+    ['import { drawRandom as draw, type Random } from "../lib/runtime/random.ts";', []],
+    [
+      'import { drawRandom, systemRandom } from "../lib/runtime/random.ts";',
+      ["1: a pure file may not import lib/runtime/random.ts"],
+    ],
+    ['import * as random from "../lib/runtime/random.ts";', ["1: a pure file may not import lib/runtime/random.ts"]],
     ['import { readFileSync } from "node:fs";', ["1: a pure file may not import node:fs"]],
     ['import data from "./main.ts";', ["1: a pure file may not import controller/main.ts"]],
   ])("%s", (text, expected) => {
@@ -126,7 +132,7 @@ describe("deadFiles", () => {
   const files = (entries: Record<string, string>): Violation[] =>
     deadFiles(Object.entries(entries).map(([path, text]) => readSource(path, text)));
 
-  test("follows imports, re-exports and the URL of a worker from the entry points", () => {
+  test("follows imports, re-exports and the URL of a worker from the programs", () => {
     const dead = files({
       "controller/main.ts": 'import "./a.ts"; new Worker(new URL("./w.ts", import.meta.url));',
       "controller/a.ts": 'export * from "../lib/b.ts";',
@@ -138,8 +144,17 @@ describe("deadFiles", () => {
     expect(dead.map(({ file }) => file)).toEqual(["lib/c.ts", "lib/d.ts"]);
   });
 
-  test("a test keeps what it tests", () => {
-    expect(files({ "test/x/a.test.ts": 'import "../../lib/a.ts";', "lib/a.ts": "" })).toEqual([]);
+  test("a test keeps its helpers, but what is shipped must be used by a program", () => {
+    const dead = files({
+      "test/x/a.test.ts": 'import "../../lib/a.ts"; import "./help.ts";',
+      "test/x/help.ts": "",
+      "test/x/forgotten.ts": "",
+      "lib/a.ts": "",
+    });
+    expect(dead.map(({ file, rule }) => `${file}: ${rule}`)).toEqual([
+      "test/x/forgotten.ts: nothing imports this file",
+      "lib/a.ts: only tests and scripts import this file",
+    ]);
   });
 });
 

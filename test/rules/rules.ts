@@ -8,6 +8,7 @@ import {
   impure,
   owners,
   productParts,
+  programs,
   pureImports,
   registryHosts,
   shells,
@@ -84,7 +85,10 @@ export function purity({ path, imports, globals }: Source): Violation[] {
   const fromImports = imports.flatMap((each) => {
     const target = targetOf(path, each) ?? packageOf(each.specifier) ?? "";
     const isPure = target.endsWith(".ts") && isProduct(target) && !isShell(target);
-    if (each.typeOnly || isPure || pureImports.includes(target)) return [];
+    const allowed = pureImports[target] ?? [];
+    const isAllowed =
+      allowed === "all" || (each.names.length > 0 && each.names.every((name) => allowed.includes(name)));
+    if (each.typeOnly || isPure || isAllowed) return [];
     return {
       file: path,
       line: each.line,
@@ -131,27 +135,35 @@ export function sizes({ path, lines, tableLines, functions }: Source): Violation
   return [...long, big];
 }
 
-/** A file that nothing starts and nothing imports is not part of the project. */
+/** A file that nothing starts and nothing imports is not part of the project; one that only tests use is not shipped. */
 export function deadFiles(sources: readonly Source[]): Violation[] {
+  const shipped = reachedFrom(programs, sources);
+  const used = reachedFrom(entryPoints, sources);
+  return sources.flatMap(({ path }) => {
+    if (isProduct(path) ? shipped.has(path) : used.has(path)) return [];
+    return {
+      file: path,
+      line: 1,
+      rule: used.has(path) ? "only tests and scripts import this file" : "nothing imports this file",
+      reason: "dead code is read, kept and believed like living code",
+      wayOut: "import it from a program, move it to test/, or delete it; entry points stand in test/rules/policy.ts",
+    };
+  });
+}
+
+/** The files that a walk through the imports reaches from those that match the globs, themselves included. */
+function reachedFrom(globs: readonly string[], sources: readonly Source[]): ReadonlySet<string> {
   const byPath = new Map(sources.map((source) => [source.path, source]));
   const reached = new Set<string>();
-  // Bounded: every file is added once.
-  const queue = [...byPath.keys()].filter((path) => matchesAny(path, entryPoints));
+  // Bounded: every file is expanded once.
+  const queue = [...byPath.keys()].filter((path) => matchesAny(path, globs));
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     const source = byPath.get(path);
     if (source === undefined || reached.has(path)) continue;
     reached.add(path);
     queue.push(...source.imports.flatMap((each) => targetOf(source.path, each) ?? []));
   }
-  return [...byPath.keys()]
-    .filter((path) => !reached.has(path))
-    .map((file) => ({
-      file,
-      line: 1,
-      rule: "nothing imports this file",
-      reason: "dead code is read, kept and believed like living code",
-      wayOut: "import it, delete it, or name it as an entry point in test/rules/policy.ts",
-    }));
+  return reached;
 }
 
 /** No registry is named: which one serves the packages is the machine's configuration. */

@@ -6,6 +6,8 @@ export interface Import {
   readonly line: number;
   /** `import type`, or only type specifiers: nothing of it runs. */
   readonly typeOnly: boolean;
+  /** What is taken by name besides types, as the exporting file calls it; empty where all or nothing is named. */
+  readonly names: readonly string[];
 }
 
 export interface FunctionSpan {
@@ -122,7 +124,9 @@ function childrenOf(node: object): Node[] {
 
 function importOf(node: Node): Omit<Import, "line"> | undefined {
   const from = (value: unknown, typeOnly: boolean): Omit<Import, "line"> | undefined =>
-    isNode(value) && value.type === "StringLiteral" ? { specifier: String(value["value"]), typeOnly } : undefined;
+    isNode(value) && value.type === "StringLiteral"
+      ? { specifier: String(value["value"]), typeOnly, names: valueNames(node["specifiers"]) }
+      : undefined;
   switch (node.type) {
     case "ImportDeclaration":
     case "ExportNamedDeclaration":
@@ -142,6 +146,14 @@ function importOf(node: Node): Omit<Import, "line"> | undefined {
     default:
       return undefined;
   }
+}
+
+/** `a` of `import { a as b, type C } from`. A default or namespace import has no name that could be judged alone. */
+function valueNames(specifiers: unknown): string[] {
+  const all = Array.isArray(specifiers) ? (specifiers as Node[]) : [];
+  return all
+    .filter((each) => each.type === "ImportSpecifier" && each["isTypeOnly"] !== true)
+    .map((each) => String(((each["imported"] ?? each["local"]) as Node)["value"]));
 }
 
 function onlyTypes(specifiers: unknown): boolean {
