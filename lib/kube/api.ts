@@ -48,6 +48,8 @@ export interface Informer<T> {
   list(): readonly T[];
   /** Lists again without a resourceVersion (the API server was rolled back, or a connection died). */
   relist(): void;
+  /** The API server was heard elsewhere: end a back-off now. Does nothing while a list or a watch is under way. */
+  retryNow(): void;
 }
 
 export interface InformerOptions<T> {
@@ -55,7 +57,8 @@ export interface InformerOptions<T> {
   readonly query?: Readonly<Record<string, string>>;
   /** Narrows the object; undefined for one that Berth cannot read (logged and counted, the last good one stays). */
   readonly parse: (raw: Json) => T | undefined;
-  /** Called with the key of each object that came, changed or went, and once for all when the first list is there. */
+  /** Called with the key of each object that came, changed or went; for those of the first list before onSynced. */
   readonly onChange: (key: string) => void;
+  /** Called once, when everything of the first list is in the cache. */
   readonly onSynced: () => void;
 }
