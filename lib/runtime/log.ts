@@ -10,7 +10,8 @@ export interface Logger {
   child(fields: Record<string, unknown>): Logger;
 }
 
-export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Where lines go; standard output unless a test says otherwise. */
 export interface LogSink {
