@@ -33,15 +33,15 @@ export function isExpired(reads: LeaseReads): boolean {
 export type HeldVerdict =
   /** Not being deleted, or the finalizer is gone already. */
   | { readonly type: "nothing" }
-  /** The finalizer may be removed at this resourceVersion: a holder that is recorded meanwhile refuses the write. */
-  | { readonly type: "let-go"; readonly resourceVersion: string }
+  /** Nobody holds it: the finalizer may be removed from this version of the object (a holder recorded meanwhile is a conflict). */
+  | { readonly type: "let-go" }
   /** The holder's Node and Lease must be read. */
   | { readonly type: "ask"; readonly node: string };
 
 export function judgeHeld(vip: VirtualIP): HeldVerdict {
-  const { deletionTimestamp, finalizers, resourceVersion } = vip.meta;
+  const { deletionTimestamp, finalizers } = vip.meta;
   if (deletionTimestamp === undefined || !finalizers.includes(HELD_FINALIZER)) return { type: "nothing" };
-  if (vip.holder === undefined || vip.holder.node === "") return { type: "let-go", resourceVersion };
+  if (vip.holder === undefined || vip.holder.node === "") return { type: "let-go" };
   return { type: "ask", node: vip.holder.node };
 }
 

@@ -1,0 +1,207 @@
+/** The shell around the plans: takes one key of the queue at a time, decides from the books, and executes. */
+import type { KubeApi } from "../../lib/kube/api.ts";
+import { apiPath } from "../../lib/kube/path.ts";
+import { API_VERSION } from "../../lib/model/meta.ts";
+import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
+import type { Clock } from "../../lib/runtime/clock.ts";
+import { assertNever, BerthError } from "../../lib/runtime/errors.ts";
+import type { Logger } from "../../lib/runtime/log.ts";
+import type { Warning } from "../events.ts";
+import { HOLDER_CHECK_MS, judgeHeld } from "../held.ts";
+import { countVips, reserve, unreserve } from "../ledger.ts";
+import * as metrics from "../metrics.ts";
+import { planService } from "../plan.ts";
+import { planPoolStatus, STATUS_PERIOD_MS } from "../pool-status.ts";
+import { isInvalid } from "../pools.ts";
+import { Books, type BooksDeps } from "./books.ts";
+import { creations, type ExecutorDeps, execute } from "./executor.ts";
+import { createHolders, type Holders } from "./holders.ts";
+import { FIELD_MANAGER, letVipGo } from "./writes.ts";
+
+export interface ControllerDeps extends BooksDeps {
+  readonly api: KubeApi;
+  readonly clock: Clock;
+  /** Asked before every write. */
+  isLeader(): boolean;
+  warn(warning: Warning): void;
+  readonly log: Logger;
+  /** Whether Services without loadBalancerClass are Berth's. */
+  readonly classLess: boolean;
+  /** Where the speakers' Leases are. */
+  readonly namespace: string;
+}
+
+/** What is to happen with the key: nothing more, at once again, or again after a time. A rejection means back off. */
+export type Next =
+  | { readonly type: "done" }
+  | { readonly type: "again" }
+  | { readonly type: "after"; readonly ms: number };
+
+const DONE: Next = { type: "done" };
+
+export class Controller {
+  readonly #deps: ControllerDeps;
+  readonly #books: Books;
+  readonly #holders: Holders;
+  readonly #executor: ExecutorDeps;
+  /** Services that lack something, with the text they are sorted by: the oldest comes first. BOUNDED by the Services. */
+  readonly #waiting = new Map<string, string>();
+  /** When the status of a pool was last written. BOUNDED by the pools. */
+  readonly #statusWritten = new Map<string, number>();
+  #active = false;
+
+  constructor(deps: ControllerDeps) {
+    this.#deps = deps;
+    this.#books = new Books(deps);
+    this.#holders = createHolders(deps.api, deps.namespace, deps.clock);
+    this.#executor = {
+      api: deps.api,
+      nowText: () => this.#nowText(),
+      isLeader: () => this.#active && deps.isLeader(),
+      saw: (seen) => this.#books.saw(seen, deps.clock.monotonicMs()),
+      warn: ({ meta }, reason, message) =>
+        deps.warn({ kind: "Service", apiVersion: "v1", meta, reason, action: "AssignAddress", message }),
+    };
+  }
+
+  /** Call it on becoming leader, once the caches are complete: nothing is given before every use is known. */
+  begin(): void {
+    this.#active = true;
+    this.#books.open();
+    metrics.leading.set({}, 1);
+  }
+
+  /** No longer the leader: everything is forgotten but the caches, which are not of this object. */
+  end(): void {
+    this.#active = false;
+    this.#books.close();
+    this.#waiting.clear();
+    this.#statusWritten.clear();
+    metrics.leading.set({}, 0);
+  }
+
+  onService(key: string): void {
+    if (this.#active) this.#books.onService(key);
+  }
+
+  onVip(name: string): void {
+    if (this.#active) this.#books.onVip(name);
+  }
+
+  onPool(name: string): void {
+    if (this.#active) this.#books.onPool(name);
+  }
+
+  /** Housekeeping; call it every ten seconds. */
+  sweep(): void {
+    const now = this.#deps.clock.monotonicMs();
+    this.#holders.expire(now);
+    if (this.#active) this.#books.sweep(now);
+  }
+
+  async reconcile(key: string): Promise<Next> {
+    if (!this.#executor.isLeader()) return DONE;
+    const at = key.indexOf(":");
+    const name = key.slice(at + 1);
+    switch (key.slice(0, Math.max(at, 0))) {
+      case "service":
+        return this.#reconcileService(name);
+      case "vip":
+        return this.#reconcileVip(name);
+      case "pool":
+        return this.#reconcilePool(name);
+      default:
+        return this.#wakeWaiting();
+    }
+  }
+
+  #wakeWaiting(): Next {
+    const inTurn = [...this.#waiting].sort(([, left], [, right]) => (left < right ? -1 : 1));
+    for (const [key] of inTurn) this.#deps.enqueue(`service:${key}`);
+    return DONE;
+  }
+
+  async #reconcileService(key: string): Promise<Next> {
+    const started = this.#deps.clock.monotonicMs();
+    const { ledger, pools } = this.#books;
+    const service = this.#books.services.get(key);
+    const plan = planService({ key, service, world: { ledger, pools }, classLess: this.#deps.classLess });
+    metrics.passes.inc({ outcome: plan.outcome });
+    if (plan.waiting) this.#waiting.set(key, `${service?.meta.creationTimestamp ?? ""} ${key}`);
+    else this.#waiting.delete(key);
+    metrics.waiting.set({}, this.#waiting.size);
+    if (plan.effects.length === 0) return DONE;
+    // Between this line and the first call nothing else runs, so no other pass can choose the same address.
+    const reserved = creations(plan.effects);
+    for (const ip of reserved) reserve(ledger, ip, key);
+    try {
+      const end = await execute(this.#executor, key, service, plan.effects);
+      return end === "again" ? { type: "again" } : DONE;
+    } finally {
+      if (reserved.map((ip) => unreserve(ledger, ip)).includes(true)) this.#deps.enqueue("waiting");
+      metrics.passSeconds.observe({}, (this.#deps.clock.monotonicMs() - started) / 1000);
+    }
+  }
+
+  async #reconcileVip(name: string): Promise<Next> {
+    const { ledger, vips } = this.#books;
+    for (const family of [4, 6] as const) metrics.addresses.set({ family: `IPv${family}` }, countVips(ledger, family));
+    const vip = vips.get(name);
+    if (vip === undefined) return DONE;
+    const verdict = judgeHeld(vip);
+    switch (verdict.type) {
+      case "nothing":
+        return DONE;
+      case "let-go":
+        return this.#letGo(vip, "released");
+      case "ask": {
+        const finding = await this.#holders.look(verdict.node, this.#deps.clock.monotonicMs());
+        return finding === "holding" ? { type: "after", ms: HOLDER_CHECK_MS } : this.#letGo(vip, finding);
+      }
+      default:
+        return assertNever(verdict);
+    }
+  }
+
+  async #letGo(vip: VirtualIP, because: "released" | "node-gone" | "lease-expired"): Promise<Next> {
+    if (!this.#executor.isLeader()) return DONE;
+    try {
+      await letVipGo(this.#deps.api, vip);
+    } catch (thrown) {
+      // Somebody wrote to it meanwhile; the watch brings what, and this look comes again in any case.
+      if (BerthError.from(thrown).code !== "conflict") throw thrown;
+      return { type: "after", ms: HOLDER_CHECK_MS };
+    }
+    metrics.released.inc({ because });
+    this.#deps.log.info({ address: vip.address, because, holder: vip.holder?.node ?? "" }, "address released");
+    return DONE;
+  }
+
+  async #reconcilePool(name: string): Promise<Next> {
+    const { ledger, pools } = this.#books;
+    metrics.poolsInvalid.set({}, [...pools.values()].filter(isInvalid).length);
+    const entry = pools.get(name);
+    if (entry === undefined) {
+      this.#statusWritten.delete(name);
+      return DONE;
+    }
+    const now = this.#deps.clock.monotonicMs();
+    const due = (this.#statusWritten.get(name) ?? Number.NEGATIVE_INFINITY) + STATUS_PERIOD_MS;
+    if (now < due) return { type: "after", ms: due - now };
+    const { apply, warning } = planPoolStatus(entry, ledger, this.#nowText());
+    if (apply === undefined) return DONE;
+    this.#statusWritten.set(name, now);
+    const path = apiPath(API_VERSION, "ippools", { name, subresource: "status" });
+    await this.#deps.api.patch(path, "apply", apply, { query: { fieldManager: FIELD_MANAGER, force: "true" } });
+    if (warning !== undefined) {
+      const { reason, message } = warning;
+      const { meta } = entry.pool;
+      this.#deps.warn({ kind: "IPPool", apiVersion: API_VERSION, meta, reason, action: "ReadPool", message });
+    }
+    return DONE;
+  }
+
+  #nowText(): string {
+    return new Date(this.#deps.clock.wallMs()).toISOString();
+  }
+}

@@ -1,0 +1,136 @@
+/** The controller's calls to the API server: each is one request with its preconditions. Nothing is decided here. */
+import type { Json, KubeApi } from "../../lib/kube/api.ts";
+import { apiPath } from "../../lib/kube/path.ts";
+import { conditionJson, stampCondition, withCondition } from "../../lib/model/conditions.ts";
+import { API_VERSION, HELD_FINALIZER, SERVICE_FINALIZER } from "../../lib/model/meta.ts";
+import { type Ingress, parseService, type Service } from "../../lib/model/service.ts";
+import {
+  parseVirtualIP,
+  type VirtualIP,
+  type VirtualIPSpec,
+  virtualIPJson,
+  virtualIPSpecJson,
+} from "../../lib/model/virtual-ip.ts";
+import { BerthError } from "../../lib/runtime/errors.ts";
+import { ASSIGNED_CONDITION, type ServiceWrite } from "../plan.ts";
+
+export const FIELD_MANAGER = "berth-controller";
+const MANAGER = { query: { fieldManager: FIELD_MANAGER } };
+
+export function vipPath(name?: string): string {
+  return apiPath(API_VERSION, "virtualips", name === undefined ? {} : { name });
+}
+
+function servicePath(meta: { readonly namespace: string; readonly name: string }): string {
+  return apiPath("v1", "services", meta);
+}
+
+/** undefined on 404. */
+export async function readService(
+  api: KubeApi,
+  meta: { readonly namespace: string; readonly name: string },
+): Promise<Service | undefined> {
+  const { namespace, name } = meta;
+  return parsed(await unlessMissing(api.get(servicePath({ namespace, name }))), parseService);
+}
+
+/** undefined on 404. */
+export async function readVip(api: KubeApi, name: string): Promise<VirtualIP | undefined> {
+  return parsed(await unlessMissing(api.get(vipPath(name))), parseVirtualIP);
+}
+
+/** Rejects with "conflict" if the name, and so the address, is taken. */
+export async function createVip(api: KubeApi, name: string, spec: VirtualIPSpec): Promise<VirtualIP> {
+  return required(await api.create(vipPath(), virtualIPJson(name, spec), MANAGER), parseVirtualIP);
+}
+
+/** Replaces the spec of the object with this uid; status and conditions of others are not touched. */
+export async function updateVip(api: KubeApi, name: string, uid: string, spec: VirtualIPSpec): Promise<VirtualIP> {
+  const patch = [
+    { op: "test", path: "/metadata/uid", value: uid },
+    { op: "replace", path: "/spec", value: virtualIPSpecJson(spec) },
+  ];
+  return required(await api.patch(vipPath(name), "json", patch, MANAGER), parseVirtualIP);
+}
+
+/** Asks for the deletion of the object with this uid. An object that is gone, or another one by now, is no error. */
+export async function deleteVip(api: KubeApi, name: string, uid: string): Promise<void> {
+  try {
+    await api.delete(vipPath(name), { apiVersion: "v1", kind: "DeleteOptions", preconditions: { uid } });
+  } catch (thrown) {
+    const { code } = BerthError.from(thrown);
+    if (code !== "not-found" && code !== "conflict") throw thrown;
+  }
+}
+
+/** Removes the finalizer from exactly this version; rejects with "conflict" when a holder was recorded meanwhile. */
+export async function letVipGo(api: KubeApi, vip: VirtualIP): Promise<void> {
+  const finalizers = vip.meta.finalizers.filter((one) => one !== HELD_FINALIZER);
+  const body = { metadata: { resourceVersion: vip.meta.resourceVersion, finalizers } };
+  await unlessMissing(api.patch(vipPath(vip.meta.name), "merge", body, MANAGER));
+}
+
+/**
+ * One merge patch of services/status. With the resourceVersion in it the lists may be written whole: a condition or
+ * finalizer that somebody added meanwhile is a conflict and not a loss. The status subresource takes finalizers too.
+ */
+export async function writeService(
+  api: KubeApi,
+  service: Service,
+  write: ServiceWrite,
+  nowText: string,
+): Promise<Service> {
+  const { uid, resourceVersion } = service.meta;
+  const finalizers = write.finalizer === undefined ? {} : { finalizers: finalizersAfter(service, write.finalizer) };
+  const body = { metadata: { uid, resourceVersion, ...finalizers }, status: statusPatch(service, write, nowText) };
+  const path = `${servicePath({ namespace: service.meta.namespace, name: service.meta.name })}/status`;
+  return required(await api.patch(path, "merge", body, MANAGER), parseService);
+}
+
+function statusPatch(service: Service, write: ServiceWrite, nowText: string): Json {
+  return {
+    ...(write.ingress === undefined ? {} : { loadBalancer: { ingress: write.ingress.map(ingressJson) } }),
+    ...(write.condition === undefined ? {} : { conditions: conditionsAfter(service, write.condition, nowText) }),
+  };
+}
+
+function conditionsAfter(
+  service: Service,
+  claim: NonNullable<ServiceWrite["condition"]> | null,
+  nowText: string,
+): Json {
+  if (claim === null) return service.conditions.filter((one) => one.type !== ASSIGNED_CONDITION).map(conditionJson);
+  const at = { nowText, observedGeneration: undefined };
+  return withCondition(service.conditions, stampCondition(service.conditions, claim, at)).map(conditionJson);
+}
+
+function finalizersAfter(service: Service, present: boolean): readonly string[] {
+  const others = service.meta.finalizers.filter((one) => one !== SERVICE_FINALIZER);
+  return present ? [...others, SERVICE_FINALIZER] : others;
+}
+
+function ingressJson(entry: Ingress): Json {
+  const named = Object.entries(entry).filter(([, text]) => text !== "");
+  return Object.fromEntries(named);
+}
+
+/** undefined instead of an error on 404. */
+export async function unlessMissing(call: Promise<Json>): Promise<Json | undefined> {
+  try {
+    return await call;
+  } catch (thrown) {
+    if (BerthError.from(thrown).code === "not-found") return undefined;
+    throw thrown;
+  }
+}
+
+function parsed<T>(raw: Json | undefined, parse: (raw: Json) => T | undefined): T | undefined {
+  return raw === undefined ? undefined : required(raw, parse);
+}
+
+function required<T>(raw: Json, parse: (raw: Json) => T | undefined): T {
+  const value = parse(raw);
+  if (value === undefined)
+    throw new BerthError("bad-object", "the API server answered with an object that cannot be read");
+  return value;
+}
