@@ -148,18 +148,37 @@ export function nodeObjectFacts(node: Node): NodeObjectFacts {
   };
 }
 
+/** What is kept of a slice: a cluster has thousands, and hardly any of them belongs to an address of ours. */
+export interface SliceFacts {
+  /** `namespace/name`. */
+  readonly service: string;
+  readonly addressType: EndpointSlice["addressType"];
+  readonly anywhere: boolean;
+  readonly ready: readonly string[];
+  readonly serving: readonly string[];
+}
+
+export function sliceFacts(slice: EndpointSlice): SliceFacts {
+  const serving = slice.endpoints.filter((endpoint) => endpoint.ready || endpoint.serving);
+  const ready = slice.endpoints.filter((endpoint) => endpoint.ready && !endpoint.terminating);
+  const nodesOf = (list: typeof serving) => [...new Set(list.map((one) => one.nodeName))].filter((name) => name !== "");
+  return {
+    service: `${slice.meta.namespace}/${slice.service}`,
+    addressType: slice.addressType,
+    anywhere: serving.length > 0,
+    ready: nodesOf(ready),
+    serving: nodesOf(serving),
+  };
+}
+
 /** Sums up the slices of one Service. */
-export function serviceEndpoints(
-  slices: readonly Pick<EndpointSlice, "addressType" | "endpoints">[],
-): ServiceEndpoints {
-  const sum = (type: EndpointSlice["addressType"]): FamilyEndpoints => {
-    const all = slices.filter((slice) => slice.addressType === type).flatMap((slice) => slice.endpoints);
-    const serving = all.filter((endpoint) => endpoint.ready || endpoint.serving);
-    const nodesOf = (list: typeof all) => new Set(list.map((one) => one.nodeName).filter((name) => name !== ""));
+export function serviceEndpoints(slices: readonly SliceFacts[]): ServiceEndpoints {
+  const sum = (type: SliceFacts["addressType"]): FamilyEndpoints => {
+    const all = slices.filter((slice) => slice.addressType === type);
     return {
-      anywhere: serving.length > 0,
-      ready: nodesOf(all.filter((endpoint) => endpoint.ready && !endpoint.terminating)),
-      serving: nodesOf(serving),
+      anywhere: all.some((slice) => slice.anywhere),
+      ready: new Set(all.flatMap((slice) => slice.ready)),
+      serving: new Set(all.flatMap((slice) => slice.serving)),
     };
   };
   return { 4: sum("IPv4"), 6: sum("IPv6") };

@@ -16,6 +16,8 @@ export interface Batch {
   /** Addresses whose place is to be computed again. */
   readonly misplaced: Set<string>;
   readonly due: Set<string>;
+  /** Services whose endpoints changed. */
+  readonly services: Set<string>;
   allDue: boolean;
   /** Nodes, Leases or interfaces changed: every place may be another. */
   clusterChanged: boolean;
@@ -33,6 +35,7 @@ export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], n
     inputs: new Map(),
     misplaced: new Set(),
     due: new Set(),
+    services: new Set(),
     allDue: false,
     clusterChanged: false,
     leasesTouched: false,
@@ -45,6 +48,7 @@ export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], n
   const nodes = new Map(before.nodes);
   batch.state = { ...before, vips, endpoints, nodes };
   for (const input of inputs) know(batch, input, { vips, endpoints, nodes }, now);
+  for (const vip of vips.values()) if (usesAny(vip, batch.services)) batch.misplaced.add(vip.meta.name);
   if (now >= batch.state.peersWakeAt) onLease(batch, { type: "tick" }, now);
   return batch;
 }
@@ -70,7 +74,7 @@ function know(batch: Batch, input: SpeakerInput, maps: Maps, now: number): void 
       break;
     case "endpoints":
       put(maps.endpoints, input.service, input.endpoints);
-      for (const vip of maps.vips.values()) if (uses(vip, input.service)) batch.misplaced.add(vip.meta.name);
+      batch.services.add(input.service);
       break;
     case "lease":
       onLease(batch, input.input, now);
@@ -198,8 +202,8 @@ function tell(batch: Batch, name: string, input: Input): void {
   else inputs.push(input);
 }
 
-function uses(vip: VirtualIP, service: string): boolean {
-  return vip.services.some((one) => `${one.namespace}/${one.name}` === service);
+function usesAny(vip: VirtualIP, services: ReadonlySet<string>): boolean {
+  return services.size > 0 && vip.services.some((one) => services.has(`${one.namespace}/${one.name}`));
 }
 
 function put<T>(map: Map<string, T>, key: string, value: T | undefined): void {

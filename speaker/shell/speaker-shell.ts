@@ -1,0 +1,237 @@
+/** Puts the loop, the watches, the heartbeat and the frame worker together. What each effect means in the world is said here. */
+import type { KubeApi } from "../../lib/kube/api.ts";
+import { apiPath } from "../../lib/kube/path.ts";
+import type { SpeakerFacts } from "../../lib/model/speaker-lease.ts";
+import type { Clock } from "../../lib/runtime/clock.ts";
+import { BerthError } from "../../lib/runtime/errors.ts";
+import type { Logger } from "../../lib/runtime/log.ts";
+import type { Effect } from "../election/types.ts";
+import type { FromWorker, ToWorker } from "../net/messages.ts";
+import { type SpeakerEffect, type SpeakerInput, type SpeakerState, servedNames } from "../state.ts";
+import { Limiter } from "./limiter.ts";
+import {
+  acting,
+  eventsDropped,
+  FrameCounters,
+  fences,
+  held,
+  highestEpoch,
+  moves,
+  recordCalls,
+  yields,
+} from "./metrics.ts";
+import { initialBudget, moveEvents, spend } from "./move-events.ts";
+import { readRecord, writeCondition, writeRecord } from "./records.ts";
+import { Runner } from "./runner.ts";
+
+/** The frame worker's end here: speaker/net/frame-port.ts, or a test's. */
+export interface FramePortLike {
+  send(message: ToWorker): void;
+  onMessage(callback: (message: FromWorker) => void): void;
+}
+
+/** What the loop asks of the node's Lease. */
+export interface HeartbeatPort {
+  setFacts(facts: SpeakerFacts): void;
+  give(to: string): void;
+  markLeaving(): void;
+}
+
+export interface SpeakerShellOptions {
+  readonly node: string;
+  readonly instance: string;
+  readonly podName: string;
+  readonly api: KubeApi;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly frames: FramePortLike;
+  readonly heartbeat: () => HeartbeatPort;
+  readonly relistLeases: () => void;
+  /** The lists are there and the interfaces are known: from here on the Lease may be asked for. */
+  readonly onReady: () => void;
+}
+
+/** Records in flight (election.md section 5); conditions and events go beside them, fewer. */
+const RECORDS_MAX = 32;
+const OTHERS_MAX = 4;
+
+export class SpeakerShell {
+  readonly #options: SpeakerShellOptions;
+  readonly #runner: Runner;
+  readonly #records = new Limiter(RECORDS_MAX);
+  readonly #others = new Limiter(OTHERS_MAX);
+  readonly #counters = new FrameCounters();
+  #budget = initialBudget;
+  #eventSerial = 0;
+  #ready = false;
+  #workerFailure: string | undefined;
+  #onExit: ((reason: string) => void) | undefined;
+  #exited: string | undefined;
+
+  constructor(options: SpeakerShellOptions) {
+    this.#options = options;
+    this.#runner = new Runner({
+      node: options.node,
+      instance: options.instance,
+      clock: options.clock,
+      onStep: (state) => this.#afterStep(state),
+      executors: {
+        "compare-and-set": (effect) => this.#compareAndSet(effect),
+        read: (effect) => this.#read(effect.name, effect.id),
+        condition: (effect) => this.#condition(effect),
+        moved: (effect, state) => this.#moved(effect, state),
+        yielded: (effect) => {
+          yields.inc({ reason: effect.reason });
+          options.log.info({ vip: effect.name, reason: effect.reason, epoch: effect.epoch }, "stopped answering");
+        },
+        worker: (effect) => options.frames.send(effect.message),
+        facts: (effect) => options.heartbeat().setFacts({ interfaces: effect.interfaces }),
+        "give-lease": (effect) => options.heartbeat().give(effect.to),
+        "mark-leaving": () => options.heartbeat().markLeaving(),
+        "relist-leases": () => options.relistLeases(),
+        exit: (effect) => this.#exit(effect),
+      },
+    });
+    options.frames.onMessage((message) => this.#onWorker(message));
+  }
+
+  get state(): SpeakerState {
+    return this.#runner.state;
+  }
+
+  post(input: SpeakerInput): void {
+    this.#runner.post(input);
+  }
+
+  /** Why the speaker cannot do its work; undefined when it can. A process that waits for its predecessor's Lease is ready. */
+  notReady(): string | undefined {
+    const { synced, linked } = this.#runner.state;
+    if (this.#workerFailure !== undefined) return this.#workerFailure;
+    if (!synced) return "the lists of the API server have not arrived yet";
+    return linked ? undefined : "the interfaces of this node are not known yet";
+  }
+
+  /** Why the process must be restarted: without its worker nothing is answered. */
+  notAlive(): string | undefined {
+    return this.#workerFailure;
+  }
+
+  /** Hands everything over; resolves when the process may end. */
+  leave(): Promise<void> {
+    this.post({ type: "shutdown" });
+    if (this.#exited !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onExit = () => resolve();
+    });
+  }
+
+  #onWorker(message: FromWorker): void {
+    const { log } = this.#options;
+    switch (message.type) {
+      case "counters":
+        this.#counters.update(message.counters);
+        return;
+      case "failed":
+        this.#workerFailure = `the frame worker failed: ${message.message}`;
+        log.error({ error: message.message }, "the frame worker failed");
+        return;
+      case "fenced":
+        fences.inc({ reason: message.reason });
+        log.warn(
+          { reason: message.reason, gapMs: Math.round(message.gapMs) },
+          "answers stopped until the records are read",
+        );
+        break;
+      case "lost":
+        log.warn({ addresses: message.addresses }, "announced by others during a gap");
+        break;
+      default:
+    }
+    this.post({ type: "worker", message });
+  }
+
+  #compareAndSet(effect: Extract<Effect, { type: "compare-and-set" }>): void {
+    const { api, clock, log } = this.#options;
+    this.#records.run(async () => {
+      const { result, error } = await writeRecord(api, effect, new Date(clock.wallMs()).toISOString());
+      recordCalls.inc({ call: "write", result: result.kind });
+      const { name, holder } = effect;
+      const fields = { vip: name, node: holder.node, from: holder.from, epoch: holder.epoch, reason: holder.reason };
+      if (error === undefined) log.info(fields, "record written");
+      else log.warn({ ...fields, result: result.kind, error: error.message }, "record not written");
+      this.post({ type: "written", name, epoch: holder.epoch, result });
+    });
+  }
+
+  #read(name: string, id: number): void {
+    this.#records.run(async () => {
+      const { result, error } = await readRecord(this.#options.api, name);
+      recordCalls.inc({ call: "read", result: result.kind });
+      if (result.kind === "failed") this.#options.log.warn({ vip: name, error: error?.message }, "record not read");
+      this.post({ type: "read", name, id, result });
+    });
+  }
+
+  #condition(effect: Extract<Effect, { type: "condition" }>): void {
+    const { api, clock, log } = this.#options;
+    this.#others.run(async () => {
+      try {
+        await writeCondition(api, effect, new Date(clock.wallMs()).toISOString());
+        recordCalls.inc({ call: "condition", result: "ok" });
+      } catch (thrown) {
+        // It is posted again when it does not show on the object.
+        recordCalls.inc({ call: "condition", result: "failed" });
+        log.warn(
+          { vip: effect.name, type: effect.claim.type, error: BerthError.from(thrown).message },
+          "condition not written",
+        );
+      }
+    });
+  }
+
+  #moved(effect: Extract<Effect, { type: "moved" }>, state: SpeakerState): void {
+    const { api, clock, log, node, podName } = this.#options;
+    const { name, reason, epoch } = effect;
+    moves.inc({ reason });
+    log.info({ vip: name, reason, epoch, interface: effect.interface }, "answering");
+    const vip = state.vips.get(name);
+    const spent = spend(this.#budget, clock.monotonicMs());
+    this.#budget = spent.budget;
+    if (vip === undefined || !spent.admitted) {
+      eventsDropped.inc({});
+      return;
+    }
+    this.#eventSerial += 1;
+    const serial = `${clock.wallMs().toString(16)}${this.#eventSerial.toString(16)}`;
+    const nowText = new Date(clock.wallMs()).toISOString();
+    const event = { vip, node, interface: effect.interface, reason, epoch };
+    for (const { namespace, body } of moveEvents(event, { nowText, instance: podName || node, serial })) {
+      this.#others.run(async () => {
+        try {
+          await api.create(apiPath("events.k8s.io/v1", "events", { namespace }), body);
+        } catch (thrown) {
+          log.debug({ vip: name, error: BerthError.from(thrown).message }, "event not written");
+        }
+      });
+    }
+  }
+
+  #exit(effect: Extract<SpeakerEffect, { type: "exit" }>): void {
+    this.#options.log.info({ reason: effect.reason, stillHeld: servedNames(this.state).length }, "done, leaving");
+    this.#exited = effect.reason;
+    this.#onExit?.(effect.reason);
+  }
+
+  #afterStep(state: SpeakerState): void {
+    acting.set({}, state.world.acting ? 1 : 0);
+    const served = [...state.addresses.values()].filter((one) => one.serving !== undefined);
+    held.set({}, served.length);
+    highestEpoch.set(
+      {},
+      served.reduce((highest, one) => Math.max(highest, one.record?.epoch ?? 0), 0),
+    );
+    if (this.#ready || !state.synced || !state.linked) return;
+    this.#ready = true;
+    this.#options.onReady();
+  }
+}
