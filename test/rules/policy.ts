@@ -50,7 +50,7 @@ export const owners: Readonly<Record<string, Owner>> = {
  */
 export const shells: readonly string[] = [
   "*/{main,flags,metrics}.ts",
-  "controller/shell/**",
+  "controller/{controller,executor}.ts",
   "speaker/shell/**",
   "lib/runtime/**",
   "lib/kube/{client,informer,loop,open-watch}.ts",
