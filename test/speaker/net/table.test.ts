@@ -1,0 +1,130 @@
+import { describe, expect, test } from "@jest/globals";
+import { GROUPS_PER_SOCKET, groupKey, planGroups, writeMembership } from "../../../speaker/net/group-plan.ts";
+import { admit, createHearing, TOLD_IN_ALL, TOLD_PER_ADDRESS } from "../../../speaker/net/hearing-limit.ts";
+import { Inbox } from "../../../speaker/net/inbox.ts";
+import { HeldTable } from "../../../speaker/net/table.ts";
+import { hex, toHex } from "../packet/fixtures.ts";
+
+const entry = (address: string) => ({ address, interface: "eth0" });
+const A = "10.0.0.1";
+const B = "10.0.0.2";
+const lost = (address: string) => ({ address, mac: "02:00:00:00:00:0a" });
+const table = (addresses: readonly string[], lossSeen?: number) => ({
+  type: "table" as const,
+  generation: 1,
+  entries: addresses.map(entry),
+  ...(lossSeen === undefined ? {} : { lossSeen }),
+});
+
+describe("the table", () => {
+  const holds = (held: HeldTable) => [A, B].filter((address) => held.isHeld(address, "eth0"));
+  test("a new generation replaces the whole", () => {
+    const held = new HeldTable();
+    held.replace(table([A]));
+    expect(holds(held)).toEqual([A]);
+    held.replace(table([B]));
+    expect(holds(held)).toEqual([B]);
+    expect(held.isHeld(B, "eth1")).toBe(false);
+  });
+  test("a lost address comes back only by a table that was made in the knowledge of the loss", () => {
+    const held = new HeldTable();
+    held.replace(table([A, B]));
+    expect(held.lose([lost(A)])).toBe(1);
+    expect(holds(held)).toEqual([B]);
+    held.replace(table([A, B], 0));
+    expect(holds(held)).toEqual([B]);
+    expect(held.lose([lost(B)])).toBe(2);
+    held.replace(table([A, B], 1));
+    expect(holds(held)).toEqual([A]);
+    held.replace(table([A, B], 2));
+    expect(holds(held)).toEqual([A, B]);
+  });
+  test("interfaces are those of the table and those listened on", () => {
+    const held = new HeldTable();
+    held.listen(["eth1"], []);
+    held.replace(table([A]));
+    expect([...held.interfaces()].sort()).toEqual(["eth0", "eth1"]);
+  });
+  test("texts that are no address are told once and held by nobody", () => {
+    const held = new HeldTable();
+    held.replace(table(["10.0.0.256", A]));
+    expect(held.takeInvalid()).toEqual(["10.0.0.256"]);
+    expect(held.takeInvalid()).toEqual([]);
+    expect(held.isHeld("10.0.0.256", "eth0")).toBe(false);
+  });
+  test("a probed address is known while the probe lasts, and not told of", () => {
+    const held = new HeldTable();
+    held.probe([{ id: 1, ...entry(A) }]);
+    expect([...held.index.v4.values()]).toMatchObject([{ address: A, told: false, interfaces: [] }]);
+    held.forgetProbe(1);
+    expect(held.index.v4.size).toBe(0);
+  });
+});
+
+test("of many messages in one turn the last table and listen set count, and every generation is confirmed", () => {
+  const inbox = new Inbox();
+  expect(inbox.isEmpty).toBe(true);
+  inbox.add({ type: "table", generation: 1, entries: [entry(A)] });
+  inbox.add({ type: "announce", address: A, interface: "eth0", reason: "first-holder" });
+  inbox.add({ type: "announce", address: "2001:db8::1", interface: "eth0", reason: "first-holder" });
+  inbox.add({ type: "table", generation: 2, entries: [entry(B)] });
+  inbox.add({ type: "resume", fence: 3 });
+  inbox.add({ type: "sign" });
+  expect(inbox.table?.entries).toEqual([entry(B)]);
+  expect(inbox.generations).toEqual([1, 2]);
+  expect(inbox.announced.map(({ family }) => family)).toEqual([4, 6]);
+  expect([inbox.resumed, inbox.stop, inbox.isEmpty]).toEqual([[3], false, false]);
+});
+
+describe("solicited-node groups", () => {
+  const bytes = (last: string) => hex(`20010db80000000000000000aa${last}`);
+  test("a key is written as ff02::1:ffXX:XXXX and the interface", () => {
+    const out = new Uint8Array(20);
+    writeMembership(groupKey(0x1_0003, bytes("fedcba")), out);
+    expect(toHex(out)).toBe("ff0200000000000000000001fffedcba03000100");
+  });
+  test("addresses with the same last 24 bits share a group, interfaces do not", () => {
+    const other = hex("20010db8000000000000000011fedcba");
+    expect(groupKey(2, bytes("fedcba"))).toBe(groupKey(2, other));
+    expect(groupKey(2, bytes("fedcba"))).not.toBe(groupKey(3, bytes("fedcba")));
+  });
+  test("at most 200 to a socket; freed places are used again", () => {
+    const joined = new Map<number, number>();
+    const apply = (wanted: ReadonlySet<number>) => {
+      for (let turns = 0; turns < 100; turns++) {
+        const plan = planGroups(joined, wanted, 64);
+        expect(plan.leave.length + plan.join.length).toBeLessThanOrEqual(64);
+        for (const { key } of plan.leave) joined.delete(key);
+        for (const { key, socket } of plan.join) joined.set(key, socket);
+        if (!plan.more) return;
+      }
+      throw new Error("never ends");
+    };
+    const keys = (from: number, to: number) => new Set(Array.from({ length: to - from }, (_, i) => from + i));
+    const sizes = () => [0, 1, 2].map((socket) => [...joined.values()].filter((one) => one === socket).length);
+    apply(keys(0, 450));
+    expect(sizes()).toEqual([GROUPS_PER_SOCKET, GROUPS_PER_SOCKET, 50]);
+    apply(keys(100, 450));
+    expect(sizes()).toEqual([100, 200, 50]);
+    apply(keys(100, 500));
+    expect(sizes()).toEqual([150, 200, 50]);
+    expect(planGroups(joined, keys(100, 500), 64)).toEqual({ leave: [], join: [], more: false });
+  });
+});
+
+describe("what is told of what was heard", () => {
+  test("ten times a second for each address, a thousand in all", () => {
+    let state = createHearing(0);
+    const tell = (key: string, now: number) => {
+      const step = admit(state, key, now);
+      state = step.state;
+      return step.tell;
+    };
+    expect(Array.from({ length: 15 }, () => tell(A, 1)).filter(Boolean)).toHaveLength(TOLD_PER_ADDRESS);
+    expect(tell(B, 1)).toBe(true);
+    const flood = Array.from({ length: 5000 }, (_, i) => tell(`10.1.${i >> 8}.${i & 255}`, 2)).filter(Boolean);
+    expect(flood).toHaveLength(TOLD_IN_ALL - TOLD_PER_ADDRESS - 1);
+    expect(tell(A, 999)).toBe(false);
+    expect(tell(A, 1000)).toBe(true);
+  });
+});
