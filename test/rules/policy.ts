@@ -50,7 +50,7 @@ export const owners: Readonly<Record<string, Owner>> = {
  */
 export const shells: readonly string[] = [
   "*/{main,flags,metrics}.ts",
-  "controller/{controller,executor}.ts",
+  "controller/shell/**",
   "speaker/shell/**",
   "lib/runtime/**",
   "lib/kube/{client,informer,loop,open-watch}.ts",
