@@ -248,7 +248,7 @@ export function stopLab(): Promise<void> {
 }
 
 export interface StartLabOptions extends Partial<LabOptions> {
-  /** Default false: the lab belongs to this process, and is swept away by the next start once this process is gone. */
+  /** Default false: the lab belongs to this process, and is ended soon after this process is gone. */
   readonly keep?: boolean;
   /** Hears a line for every step; default: standard error, with the seconds since the start. */
   readonly say?: Say;

@@ -16,6 +16,7 @@ import { logPath, type ProgramSpec, programNames, programProcess, startProgram }
 import { inNamespace, must, run, waitFor } from "./run.ts";
 import { bootId, type LabState, readState, refuseWhenUp, withLock, writeState } from "./state.ts";
 import { prepareToolchain, type Say, type Toolchain } from "./toolchain.ts";
+import { startWatchdog } from "./watchdog.ts";
 
 function chooseLayout(): CgroupLayout {
   const layout = chooseCgroups(readFileSync("/proc/self/mountinfo", "utf8"));
@@ -148,7 +149,7 @@ async function bringUp(state: LabState, say: Say): Promise<void> {
 }
 
 export interface StartOptions extends LabOptions {
-  /** The lab stays when this process ends; otherwise it belongs to this process, and the next start may sweep it away. */
+  /** The lab stays when this process ends; otherwise it belongs to this process, and is ended soon after it. */
   readonly keep: boolean;
   readonly say: Say;
 }
@@ -168,11 +169,12 @@ export function startState(options: StartOptions): Promise<LabState> {
     if (owner === undefined) throw new BerthError("os", "/proc is not mounted");
     const starting: LabState = { phase: "starting", bootId: bootId(), owner, plan, cgroups: chooseLayout(), toolchain };
     writeState(starting);
-    rmSync(logDir, { recursive: true, force: true });
-    for (const directory of [logDir, dataDir, runDir]) mkdirSync(directory, { recursive: true });
-    createGroups(starting);
-    writeKubectl(toolchain);
     try {
+      rmSync(logDir, { recursive: true, force: true });
+      for (const directory of [logDir, dataDir, runDir]) mkdirSync(directory, { recursive: true });
+      startWatchdog(owner);
+      createGroups(starting);
+      writeKubectl(toolchain);
       await bringUp(starting, say);
     } catch (thrown) {
       say(`the lab did not come up; the logs of all its programs are in ${logDir}`);

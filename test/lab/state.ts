@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { BerthError } from "../../lib/runtime/errors.ts";
 import type { CgroupLayout } from "./cgroups.ts";
 import { runDir, statePath } from "./paths.ts";
@@ -65,22 +65,29 @@ export function standingOf(
   return machine.alive(state.owner) ? "owned" : "left-over";
 }
 
+const lockName = "\0berth-lab-lock";
+
+function tryLock(): Promise<Server | undefined> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(undefined));
+    server.listen(lockName, () => resolve(server));
+  });
+}
+
 /**
  * Runs `work` while holding the machine's one lab lock: an abstract socket, which the kernel takes back the moment its
- * holder dies. BerthError "conflict" when another process is starting or ending a lab.
+ * holder dies. Waits a little for whoever is ending a lab; BerthError "conflict" when the lock is held for longer.
  */
 export async function withLock<T>(work: () => Promise<T>): Promise<T> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => {
-      reject(
-        new BerthError("conflict", "another process is starting or ending the lab just now; wait for it", {
-          cause: error,
-        }),
-      );
-    });
-    server.listen("\0berth-lab-lock", resolve);
-  });
+  let server = await tryLock();
+  for (let attempt = 0; server === undefined && attempt < 30; attempt++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    server = await tryLock();
+  }
+  if (server === undefined) {
+    throw new BerthError("conflict", "another process is starting or ending the lab just now; wait for it");
+  }
   try {
     return await work();
   } finally {
@@ -97,7 +104,7 @@ export function refuseWhenUp(state: LabState | undefined, machine: Machine = thi
   if (standing === "owned") {
     throw new BerthError(
       "conflict",
-      `a lab is already up, it belongs to process ${state?.owner?.pid}; it ends with that process, or with \`make lab-down\``,
+      `a lab is already up, it belongs to process ${state?.owner?.pid}; it ends soon after that process, or with \`make lab-down\``,
     );
   }
 }
