@@ -35,9 +35,16 @@ function run(stage: Stage): Promise<number | null> {
   });
 }
 
-async function runStage(stage: Stage): Promise<Tally> {
+/** @param failedStages names of the stages before this one that had a failure */
+async function runStage(stage: Stage, failedStages: ReadonlySet<string>): Promise<Tally> {
+  if (stage.rootFiles?.length === 0) {
+    return failure(`${stage.name}: has no test`);
+  }
   if (stage.rootFiles !== undefined && process.getuid?.() !== 0) {
     return leaveOut(stage.name, stage.rootFiles);
+  }
+  if (stage.needs !== undefined && failedStages.has(stage.needs)) {
+    return failure(`${stage.name}: not run, since ${stage.needs} failed`);
   }
   if (stage.report === undefined) {
     return single(stage.name, await run(stage));
@@ -67,8 +74,7 @@ async function main(): Promise<void> {
   for (const stage of suite()) {
     const startedAtMs = performance.now();
     console.log(`== ${stage.name}`);
-    const blocked = stage.needs !== undefined && failedStages.has(stage.needs);
-    const tally = blocked ? failure(`${stage.name}: not run, since ${stage.needs} failed`) : await runStage(stage);
+    const tally = await runStage(stage, failedStages);
     const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
     console.log(`== ${stage.name}: ${summaryLine(tally)} (${seconds} s)`);
     if (tally.failed > 0) {
