@@ -18,7 +18,7 @@ export type FamilyDecision = {
   /** The VirtualIP is to be created: a new address, or the one of the status whose VirtualIP was lost. */
   | { readonly type: "create"; readonly ip: Ip; readonly pool: ActivePool }
   /** The status keeps an address whose VirtualIP somebody deleted by hand; it comes again once that object is gone. */
-  | { readonly type: "await"; readonly ip: Ip }
+  | { readonly type: "await"; readonly ip: Ip; readonly vip: VirtualIP }
   | { readonly type: "none" }
 );
 
@@ -81,7 +81,7 @@ function reclaim(world: World, service: Service, ip: Ip): Held | undefined {
   const owner = ownerOf(world.ledger, ip);
   if (owner.type === "vip") {
     const own = ownVips(world, service).some((vip) => vip.meta.name === virtualIpName(ip));
-    return own && isDeleting(owner.vip) ? { type: "await", family, problem: undefined, ip } : undefined;
+    return own && isDeleting(owner.vip) ? { type: "await", family, problem: undefined, ip, vip: owner.vip } : undefined;
   }
   if (owner.type === "reserved") return undefined;
   if (owner.type === "claim" && owner.claim.uid !== service.meta.uid) return undefined;

@@ -66,6 +66,18 @@ export function planService(input: PlanInput): Plan {
   return planGive(service, stale, input.world);
 }
 
+/** Whether the plan only sets right what somebody else overwrote: nothing new is given, and Berth's condition stands as it should. */
+export function isRepair(service: Service, plan: Plan): boolean {
+  if (findCondition(service.conditions, ASSIGNED_CONDITION)?.status !== "True" || isDeleting(service)) return false;
+  return (
+    plan.outcome === "assigned" &&
+    plan.effects.some(
+      (one) => one.type === "write-service" && one.ingress !== undefined && one.condition === undefined,
+    ) &&
+    !plan.effects.some((one) => one.type === "create-vip")
+  );
+}
+
 /** Type LoadBalancer, of Berth's class or (if the flag allows) of none, and not being deleted. */
 export function isOurs(service: Service, classLess: boolean): boolean {
   if (service.type !== "LoadBalancer" || isDeleting(service)) return false;
@@ -174,8 +186,7 @@ function isMarked(service: Service): boolean {
 function claimOf(decisions: readonly FamilyDecision[]): ConditionClaim {
   const given = decisions.flatMap((one) => {
     if (one.type === "none") return [];
-    const pool = one.type === "keep" ? one.vip.pool : one.type === "create" ? one.pool.name : "";
-    return [pool === "" ? formatIp(one.ip) : `${formatIp(one.ip)} from IPPool ${pool}`];
+    return [`${formatIp(one.ip)} from IPPool ${one.type === "create" ? one.pool.name : one.vip.pool}`];
   });
   const problems = decisions.flatMap((one) => (one.problem === undefined ? [] : [one.problem]));
   const texts = [...new Set(problems.map((problem) => problem.message))];

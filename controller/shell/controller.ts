@@ -1,5 +1,6 @@
 /** The shell around the plans: takes one key of the queue at a time, decides from the books, and executes. */
 import type { KubeApi } from "../../lib/kube/api.ts";
+import type { Outcome } from "../../lib/kube/loop.ts";
 import { apiPath } from "../../lib/kube/path.ts";
 import { API_VERSION } from "../../lib/model/meta.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
@@ -10,7 +11,7 @@ import type { Warning } from "../events.ts";
 import { HOLDER_CHECK_MS, judgeHeld } from "../held.ts";
 import { countVips, reserve, unreserve } from "../ledger.ts";
 import * as metrics from "../metrics.ts";
-import { planService } from "../plan.ts";
+import { isRepair, planService } from "../plan.ts";
 import { planPoolStatus, STATUS_PERIOD_MS } from "../pool-status.ts";
 import { isInvalid } from "../pools.ts";
 import { Books, type BooksDeps } from "./books.ts";
@@ -31,13 +32,9 @@ export interface ControllerDeps extends BooksDeps {
   readonly namespace: string;
 }
 
-/** What is to happen with the key: nothing more, at once again, or again after a time. A rejection means back off. */
-export type Next =
-  | { readonly type: "done" }
-  | { readonly type: "again" }
-  | { readonly type: "after"; readonly ms: number };
-
-const DONE: Next = { type: "done" };
+const DONE: Outcome = { type: "done" };
+/** A status that another controller goes on overwriting is set right at most this often, so that no write storm comes of it. */
+const REPAIR_PERIOD_MS = 1_000;
 
 export class Controller {
   readonly #deps: ControllerDeps;
@@ -48,6 +45,8 @@ export class Controller {
   readonly #waiting = new Map<string, string>();
   /** When the status of a pool was last written. BOUNDED by the pools. */
   readonly #statusWritten = new Map<string, number>();
+  /** When the status of a Service was last set right. BOUNDED: forgotten by the sweep. */
+  readonly #repaired = new Map<string, number>();
   #active = false;
 
   constructor(deps: ControllerDeps) {
@@ -96,10 +95,11 @@ export class Controller {
   sweep(): void {
     const now = this.#deps.clock.monotonicMs();
     this.#holders.expire(now);
+    for (const [key, at] of this.#repaired) if (now - at >= REPAIR_PERIOD_MS) this.#repaired.delete(key);
     if (this.#active) this.#books.sweep(now);
   }
 
-  async reconcile(key: string): Promise<Next> {
+  async reconcile(key: string): Promise<Outcome> {
     if (!this.#executor.isLeader()) return DONE;
     const at = key.indexOf(":");
     const name = key.slice(at + 1);
@@ -115,13 +115,13 @@ export class Controller {
     }
   }
 
-  #wakeWaiting(): Next {
+  #wakeWaiting(): Outcome {
     const inTurn = [...this.#waiting].sort(([, left], [, right]) => (left < right ? -1 : 1));
     for (const [key] of inTurn) this.#deps.enqueue(`service:${key}`);
     return DONE;
   }
 
-  async #reconcileService(key: string): Promise<Next> {
+  async #reconcileService(key: string): Promise<Outcome> {
     const started = this.#deps.clock.monotonicMs();
     const { ledger, pools } = this.#books;
     const service = this.#books.services.get(key);
@@ -131,22 +131,25 @@ export class Controller {
     else this.#waiting.delete(key);
     metrics.waiting.set({}, this.#waiting.size);
     if (plan.effects.length === 0) return DONE;
+    if (service !== undefined && isRepair(service, plan)) {
+      const due = (this.#repaired.get(key) ?? Number.NEGATIVE_INFINITY) + REPAIR_PERIOD_MS;
+      if (started < due) return { type: "requeue", afterMs: due - started };
+      this.#repaired.set(key, started);
+    }
     // Between this line and the first call nothing else runs, so no other pass can choose the same address.
     const reserved = creations(plan.effects);
     for (const ip of reserved) reserve(ledger, ip, key);
     try {
       const end = await execute(this.#executor, key, service, plan.effects);
-      return end === "again" ? { type: "again" } : DONE;
+      return end === "again" ? { type: "retry", error: new BerthError("conflict", `${key} has changed`) } : DONE;
     } finally {
       if (reserved.map((ip) => unreserve(ledger, ip)).includes(true)) this.#deps.enqueue("waiting");
       metrics.passSeconds.observe({}, (this.#deps.clock.monotonicMs() - started) / 1000);
     }
   }
 
-  async #reconcileVip(name: string): Promise<Next> {
-    const { ledger, vips } = this.#books;
-    for (const family of [4, 6] as const) metrics.addresses.set({ family: `IPv${family}` }, countVips(ledger, family));
-    const vip = vips.get(name);
+  async #reconcileVip(name: string): Promise<Outcome> {
+    const vip = this.#books.vips.get(name);
     if (vip === undefined) return DONE;
     const verdict = judgeHeld(vip);
     switch (verdict.type) {
@@ -156,29 +159,30 @@ export class Controller {
         return this.#letGo(vip, "released");
       case "ask": {
         const finding = await this.#holders.look(verdict.node, this.#deps.clock.monotonicMs());
-        return finding === "holding" ? { type: "after", ms: HOLDER_CHECK_MS } : this.#letGo(vip, finding);
+        return finding === "holding" ? { type: "requeue", afterMs: HOLDER_CHECK_MS } : this.#letGo(vip, finding);
       }
       default:
         return assertNever(verdict);
     }
   }
 
-  async #letGo(vip: VirtualIP, because: "released" | "node-gone" | "lease-expired"): Promise<Next> {
+  async #letGo(vip: VirtualIP, because: "released" | "node-gone" | "lease-expired"): Promise<Outcome> {
     if (!this.#executor.isLeader()) return DONE;
     try {
       await letVipGo(this.#deps.api, vip);
     } catch (thrown) {
       // Somebody wrote to it meanwhile; the watch brings what, and this look comes again in any case.
       if (BerthError.from(thrown).code !== "conflict") throw thrown;
-      return { type: "after", ms: HOLDER_CHECK_MS };
+      return { type: "requeue", afterMs: HOLDER_CHECK_MS };
     }
     metrics.released.inc({ because });
     this.#deps.log.info({ address: vip.address, because, holder: vip.holder?.node ?? "" }, "address released");
     return DONE;
   }
 
-  async #reconcilePool(name: string): Promise<Next> {
+  async #reconcilePool(name: string): Promise<Outcome> {
     const { ledger, pools } = this.#books;
+    for (const family of [4, 6] as const) metrics.addresses.set({ family: `IPv${family}` }, countVips(ledger, family));
     metrics.poolsInvalid.set({}, [...pools.values()].filter(isInvalid).length);
     const entry = pools.get(name);
     if (entry === undefined) {
@@ -187,7 +191,7 @@ export class Controller {
     }
     const now = this.#deps.clock.monotonicMs();
     const due = (this.#statusWritten.get(name) ?? Number.NEGATIVE_INFINITY) + STATUS_PERIOD_MS;
-    if (now < due) return { type: "after", ms: due - now };
+    if (now < due) return { type: "requeue", afterMs: due - now };
     const { apply, warning } = planPoolStatus(entry, ledger, this.#nowText());
     if (apply === undefined) return DONE;
     this.#statusWritten.set(name, now);
