@@ -1,0 +1,303 @@
+/**
+ * The heartbeat of a speaker (election.md section 2; hazards F5, F7, F8, F9): which of the processes of a node acts for
+ * it, and whether the API server is there. A pure machine; lib/lease/heartbeat-loop.ts executes its effects.
+ *
+ *     waiting ──absent, released, unchanged for 10 s, own pod's dead process, or handed over──▶ acting
+ *     acting ──another instance in the Lease──▶ lost        acting ──SIGTERM and a next instance──▶ handed ──▶ ended
+ *                                                           acting ──SIGTERM, leaving, release──▶ ended
+ *
+ * Losing the API server changes no role: the holder goes on (rule S4).
+ */
+import { compareResourceVersions, higherResourceVersion } from "../kube/resource-version.ts";
+import { isSamePod, type SpeakerFacts, type SpeakerLease } from "../model/speaker-lease.ts";
+import { assertNever } from "../runtime/errors.ts";
+import { drawRandom } from "../runtime/random.ts";
+import { factsToWrite, nextCall, TAKE_OVER_MS, wantsQueue } from "./heartbeat-plan.ts";
+import type { HeartbeatEffect, HeartbeatInput, HeartbeatState, HeartbeatStep } from "./heartbeat-types.ts";
+
+export const RENEW_MS = 3_000;
+/** Renewals are spread by ± 20 %, so that the speakers of a cluster do not fall into step. */
+const RENEW_JITTER = 0.2;
+export const REQUEST_TIMEOUT_MS = 2_000;
+/** A request without any outcome for this long counts as failed, whatever became of it below. */
+const REQUEST_LOST_MS = 3_000;
+/** After a failure the API server is asked again this soon: L1 counts from its first answer. */
+const RETRY_MS = 1_000;
+const REFUSED_MIN_MS = 100;
+/** BOUNDED: changed facts (a link that flaps) cost at most one write in this time. */
+const WRITE_GAP_MS = 200;
+/** How often the one that handed over looks whether the next one renews. */
+const HANDED_POLL_MS = 500;
+
+type Answered = Extract<HeartbeatInput, { type: "answered" }>;
+
+export function initialHeartbeat(node: string, instance: string, seed: number): HeartbeatState {
+  return {
+    node,
+    instance,
+    role: { type: "waiting" },
+    started: false,
+    lease: undefined,
+    known: false,
+    changedMs: 0,
+    floor: "",
+    facts: undefined,
+    request: 0,
+    inFlight: undefined,
+    dueMs: 0,
+    writtenMs: Number.NEGATIVE_INFINITY,
+    mustRead: false,
+    refusals: 0,
+    pulse: "unknown",
+    shutdown: "no",
+    leavingTold: false,
+    queuedOnce: false,
+    fence: { by: "", answered: false },
+    random: seed,
+  };
+}
+
+export function stepHeartbeat(state: HeartbeatState, input: HeartbeatInput, now: number): HeartbeatStep {
+  switch (input.type) {
+    case "start":
+      return plan({ ...state, started: true, dueMs: now }, [], now);
+    case "observed":
+      return onObserved(state, input.lease, now);
+    case "answered":
+      return state.inFlight?.request === input.request ? onAnswered(state, input, now) : plan(state, [], now);
+    case "refused":
+      return state.inFlight?.request === input.request
+        ? onRefused(state, input.retryAfterMs, now)
+        : plan(state, [], now);
+    case "failed":
+      return state.inFlight?.request === input.request ? onFailed(state, now) : plan(state, [], now);
+    case "facts":
+      return onFacts(state, input.facts, now);
+    case "fence-answered":
+      if (state.fence.by === "" || state.fence.answered) return plan(state, [], now);
+      return plan({ ...state, fence: { ...state.fence, answered: true }, dueMs: now }, [], now);
+    case "shutdown":
+      if (state.shutdown !== "no") return plan(state, [], now);
+      return plan({ ...state, shutdown: "asked", dueMs: now }, [], now);
+    case "release":
+      return plan({ ...state, shutdown: "release", dueMs: now }, [], now);
+    case "tick": {
+      const isLost = state.inFlight !== undefined && now >= state.inFlight.sentMs + REQUEST_LOST_MS;
+      return isLost ? onFailed(state, now) : plan(state, [], now);
+    }
+    default:
+      return assertNever(input);
+  }
+}
+
+/** What the watch shows counts only forward: it may lag behind what a read or an own write has told. */
+function onObserved(state: HeartbeatState, lease: SpeakerLease | undefined, now: number): HeartbeatStep {
+  if (lease === undefined) {
+    if (!state.known || state.lease === undefined) return plan(state, [], now);
+    return plan({ ...state, mustRead: true, dueMs: Math.min(state.dueMs, now) }, [], now);
+  }
+  const known = state.lease?.meta.resourceVersion ?? state.floor;
+  const order = compareResourceVersions(lease.meta.resourceVersion, known);
+  if (known !== "" && order !== "higher") return plan(state, [], now);
+  const accepted = accept(state, lease, false, now);
+  return plan(hasten(accepted.state, now), accepted.effects, now);
+}
+
+function onAnswered(state: HeartbeatState, input: Answered, now: number): HeartbeatStep {
+  const sent = state.inFlight;
+  const effects: HeartbeatEffect[] = [{ type: "pulse", restored: state.pulse === "lost" }];
+  const answered: HeartbeatState = { ...state, inFlight: undefined, pulse: "heard" };
+  if (input.lease === undefined) {
+    // A read that found nothing: whoever waits or acts makes the Lease anew, once there is something to say in it.
+    const canCreate = state.role.type === "acting" || (state.role.type === "waiting" && state.facts !== undefined);
+    const absent = schedule({ ...answered, lease: undefined, known: true, mustRead: false }, now);
+    return plan(canCreate ? { ...absent, dueMs: now } : absent, effects, now);
+  }
+  const version = input.lease.meta.resourceVersion;
+  const rolledBack = compareResourceVersions(version, sent?.floor ?? "") === "lower";
+  if (rolledBack) effects.push({ type: "rollback" });
+  const isWrite = sent !== undefined && sent.call.type !== "read";
+  if (isWrite && sent.call.type !== "queue" && sent.call.type !== "unqueue") {
+    effects.push({ type: "renewed", resourceVersion: version });
+  }
+  const cleared: HeartbeatState = { ...answered, mustRead: false, refusals: isWrite ? 0 : answered.refusals };
+  const done = finishCall(rolledBack ? { ...cleared, floor: version } : cleared, sent?.call.type, input.lease);
+  const accepted = accept(done.state, input.lease, rolledBack, now);
+  return plan(schedule(accepted.state, now), [...effects, ...done.effects, ...accepted.effects], now);
+}
+
+/** What the success of a call means beside the Lease that it shows. */
+function finishCall(state: HeartbeatState, call: string | undefined, lease: SpeakerLease): Partially {
+  if (call === "release" || call === "unqueue")
+    return { state: { ...state, role: { type: "ended" } }, effects: [{ type: "ended" }] };
+  if (call === "queue")
+    return { state: { ...state, queuedOnce: true }, effects: [{ type: "queued", behind: lease.instance }] };
+  if (call === "renew" && lease.leaving && !state.leavingTold && lease.nextInstance === "") {
+    return { state: { ...state, leavingTold: true }, effects: [{ type: "leaving" }] };
+  }
+  return { state, effects: [] };
+}
+
+interface Partially {
+  readonly state: HeartbeatState;
+  readonly effects: readonly HeartbeatEffect[];
+}
+
+/** Takes in a Lease that is newer than what was known, or the truth after a rollback, and what it means for the role. */
+function accept(state: HeartbeatState, lease: SpeakerLease, rolledBack: boolean, now: number): Partially {
+  const version = lease.meta.resourceVersion;
+  const isOlder = !rolledBack && compareResourceVersions(version, state.lease?.meta.resourceVersion ?? "") === "lower";
+  // The watch has shown a later state while this answer was under way.
+  if (isOlder) return { state, effects: [] };
+  const changed = version !== state.lease?.meta.resourceVersion;
+  const floor = rolledBack ? version : higherResourceVersion(state.floor, version);
+  const seen: HeartbeatState = { ...state, lease, known: true, floor, changedMs: changed ? now : state.changedMs };
+  const placed = place(seen, lease, rolledBack, now);
+  return noteFence(placed.state, placed.effects, lease);
+}
+
+function place(state: HeartbeatState, lease: SpeakerLease, rolledBack: boolean, now: number): Partially {
+  const isOwn = lease.instance === state.instance;
+  switch (state.role.type) {
+    case "waiting":
+      if (!isOwn) return { state, effects: [] };
+      // Renewed at once: the one that handed over waits to see it, and the facts may differ.
+      return {
+        state: { ...state, role: { type: "acting" }, dueMs: now },
+        effects: [{ type: "acting", adopt: lease.previousInstance }],
+      };
+    case "acting":
+      // An older state of the store names an older process of this node, which is dead: no take-over.
+      if (isOwn || lease.instance === "" || rolledBack) return { state, effects: [] };
+      // Known from the Lease itself: the watch may show the own hand-over before its answer comes, or instead of it.
+      if (lease.previousInstance === state.instance) {
+        const to = lease.instance;
+        const role = { type: "handed", to, atRenewTime: lease.renewTime } as const;
+        return { state: { ...state, role, dueMs: now }, effects: [{ type: "handed-over", to }] };
+      }
+      return {
+        state: { ...state, role: { type: "lost", by: lease.instance } },
+        effects: [{ type: "lost", by: lease.instance }],
+      };
+    case "handed":
+      if (lease.instance === state.role.to && lease.renewTime === state.role.atRenewTime) {
+        return { state, effects: [] };
+      }
+      return {
+        state: { ...state, role: { type: "ended" } },
+        effects: [{ type: "successor-acting" }, { type: "ended" }],
+      };
+    case "lost":
+    case "ended":
+      return { state, effects: [] };
+    default:
+      return assertNever(state.role);
+  }
+}
+
+function noteFence(state: HeartbeatState, effects: readonly HeartbeatEffect[], lease: SpeakerLease): Partially {
+  const by = lease.fencedBy;
+  if (by === state.fence.by) return { state, effects };
+  const next: HeartbeatState = { ...state, fence: { by, answered: false } };
+  if (by === "" || state.role.type !== "acting") return { state: next, effects };
+  return { state: next, effects: [...effects, { type: "fenced", by }] };
+}
+
+/**
+ * The Lease is not what was thought, or the call is not allowed. A read tells; slower and slower, because a refusal
+ * that does not depend on the Lease (RBAC, admission) comes again.
+ */
+function onRefused(state: HeartbeatState, retryAfterMs: number | undefined, now: number): HeartbeatStep {
+  const effects: HeartbeatEffect[] = [{ type: "pulse", restored: state.pulse === "lost" }];
+  const call = state.inFlight?.call.type;
+  if (call === "unqueue") return end({ ...state, inFlight: undefined }, effects);
+  const backoff = Math.min(RENEW_MS, REFUSED_MIN_MS * 2 ** Math.min(state.refusals, 10));
+  const next: HeartbeatState = {
+    ...state,
+    inFlight: undefined,
+    pulse: "heard",
+    mustRead: true,
+    refusals: state.refusals + 1,
+    dueMs: now + Math.max(backoff, retryAfterMs ?? 0),
+  };
+  return plan(next, effects, now);
+}
+
+function onFailed(state: HeartbeatState, now: number): HeartbeatStep {
+  const call = state.inFlight?.call.type;
+  const effects: HeartbeatEffect[] = [{ type: "pulse-lost" }];
+  if (call === "unqueue") return end({ ...state, inFlight: undefined }, effects);
+  const drawn = drawRandom(state.random);
+  const next: HeartbeatState = {
+    ...state,
+    inFlight: undefined,
+    pulse: "lost",
+    random: drawn.next,
+    dueMs: now + RETRY_MS * (1 + RENEW_JITTER * (2 * drawn.value - 1)),
+  };
+  return plan(next, effects, now);
+}
+
+/** When to ask again after an answer: at once if there is something to do, else at the next beat. */
+function schedule(state: HeartbeatState, now: number): HeartbeatState {
+  const drawn = drawRandom(state.random);
+  const beat = state.role.type === "handed" ? HANDED_POLL_MS : RENEW_MS;
+  const dueMs = now + beat * (1 + RENEW_JITTER * (2 * drawn.value - 1));
+  return hasten({ ...state, random: drawn.next, dueMs }, now);
+}
+
+function hasten(state: HeartbeatState, now: number): HeartbeatState {
+  const { lease } = state;
+  if (lease === undefined || !state.started) return state;
+  const sooner = (at: number): HeartbeatState => ({ ...state, dueMs: Math.min(state.dueMs, Math.max(at, now)) });
+  if (state.role.type === "waiting") {
+    if (state.facts === undefined) return state;
+    const isFree = lease.instance === "" || isSamePod(lease.instance, state.instance);
+    return sooner(isFree || wantsQueue(state, lease) ? now : state.changedMs + TAKE_OVER_MS);
+  }
+  if (state.role.type !== "acting") return state;
+  // The role has just been won, or something waits to be written.
+  const canHand = state.shutdown !== "no" && lease.nextInstance !== "" && lease.nextInstance !== state.instance;
+  if (lease.instance !== state.instance || canHand) return sooner(now);
+  if (state.shutdown === "asked" && !lease.leaving) return sooner(now);
+  if (state.shutdown === "release") return sooner(now);
+  if (state.fence.answered && state.fence.by === lease.fencedBy) return sooner(now);
+  return dueForFacts(state, now);
+}
+
+function onFacts(state: HeartbeatState, facts: SpeakerFacts, now: number): HeartbeatStep {
+  const next: HeartbeatState = { ...state, facts };
+  const isFirst = state.facts === undefined && state.role.type === "waiting";
+  return plan(isFirst ? { ...next, dueMs: Math.min(state.dueMs, now) } : dueForFacts(next, now), [], now);
+}
+
+function dueForFacts(state: HeartbeatState, now: number): HeartbeatState {
+  if (state.role.type !== "acting" || factsToWrite(state) === undefined) return state;
+  return { ...state, dueMs: Math.min(state.dueMs, Math.max(now, state.writtenMs + WRITE_GAP_MS)) };
+}
+
+/** Sends what is due, if nothing is under way. */
+function plan(state: HeartbeatState, effects: readonly HeartbeatEffect[], now: number): HeartbeatStep {
+  if (!state.started) return { state, effects, wakeAt: undefined };
+  if (state.role.type === "ended" || state.role.type === "lost") {
+    const isAsked = state.shutdown !== "no" && state.role.type === "lost";
+    return isAsked ? end(state, effects) : { state, effects, wakeAt: undefined };
+  }
+  if (state.inFlight !== undefined) return { state, effects, wakeAt: state.inFlight.sentMs + REQUEST_LOST_MS };
+  if (now < state.dueMs) return { state, effects, wakeAt: state.dueMs };
+  const call = nextCall(state, now);
+  if (call === "end") return end(state, effects);
+  const request = state.request + 1;
+  const next: HeartbeatState = {
+    ...state,
+    request,
+    inFlight: { request, call, sentMs: now, floor: state.floor },
+    writtenMs: call.type === "read" ? state.writtenMs : now,
+  };
+  const sent: HeartbeatEffect = { type: "request", request, call, timeoutMs: REQUEST_TIMEOUT_MS };
+  return { state: next, effects: [...effects, sent], wakeAt: now + REQUEST_LOST_MS };
+}
+
+function end(state: HeartbeatState, effects: readonly HeartbeatEffect[]): HeartbeatStep {
+  return { state: { ...state, role: { type: "ended" } }, effects: [...effects, { type: "ended" }], wakeAt: undefined };
+}
