@@ -1,7 +1,7 @@
 /** `make image`: the root tree of the image, then its archive. No Docker daemon, no registry, no network. */
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
-import { addons, layApp } from "./image/app.ts";
+import { addons, layApp, tryPrograms } from "./image/app.ts";
 import { writeArchive } from "./image/archive.ts";
 import { layBase } from "./image/base.ts";
 import { settleDirectories } from "./image/files.ts";
@@ -15,6 +15,7 @@ mkdirSync(rootTree, { recursive: true });
 layBase(addons().map((path) => join(root, path)));
 await layApp();
 settleDirectories();
+tryPrograms();
 const written = writeArchive(version);
 console.log(`${imageName} ${written.digest}`);
 console.log(

@@ -1,4 +1,5 @@
 /** The part of the image that is ours: the programs, bundled, and the packages with native code beside them. */
+import { execFileSync } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { type BuildOptions, build } from "esbuild";
@@ -39,6 +40,13 @@ export async function layApp(): Promise<void> {
     place(join(root, path), join(appDirectory, path), path.endsWith(".node") ? "program" : "data");
   }
   placeText('{ "type": "module" }\n', `${appDirectory}/package.json`);
+}
+
+/** Starts the programs as they lie in the tree, far enough to print their flags: a bundle that cannot load fails here. */
+export function tryPrograms(): void {
+  for (const name of ["controller", "speaker"]) {
+    execFileSync(join(rootTree, "usr/local/bin/node"), [join(rootTree, appDirectory, `${name}.js`), "--help"]);
+  }
 }
 
 /** Names of the packages that some inputs of a bundle belong to. */
