@@ -34,12 +34,12 @@ describe("addresses come and go", () => {
     expect(await berth.address("first", ns)).toBe("10.99.0.230");
     await berth.apply(inPool("second", "small"));
     const event = await lab.waitFor("an event that says why", async () =>
-      (await berth.events("second", "NoFreeAddress", ns)).at(-1),
+      (await berth.events("second", "PoolExhausted", ns)).at(-1),
     );
     expect(event.message).toMatch(/small/);
     const { status } = await berth.service("second", ns);
     expect(status.conditions).toContainEqual(
-      expect.objectContaining({ type: "berth.dev/AddressAssigned", status: "False", reason: "NoFreeAddress" }),
+      expect.objectContaining({ type: "berth.dev/AddressAssigned", status: "False", reason: "PoolExhausted" }),
     );
     await berth.apply(pool("small", ["10.99.0.230/31"], { autoAssign: false }));
     expect(await berth.address("second", ns)).toBe("10.99.0.231");
