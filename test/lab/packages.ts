@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { BerthError } from "../../lib/runtime/errors.ts";
-import { run } from "./run.ts";
+import { run, searchPath } from "./run.ts";
 import type { Say } from "./toolchain.ts";
 
 /** What the lab runs from Debian: a file of each package, by absolute path or looked for on the PATH. */
@@ -23,9 +23,9 @@ const neededFiles: Readonly<Record<string, string>> = {
 };
 
 /** Packages of which nothing is installed; `exists` is asked for absolute paths. Pure. */
-export function missingPackages(searchPath: readonly string[], exists: (path: string) => boolean): string[] {
+export function missingPackages(directories: readonly string[], exists: (path: string) => boolean): string[] {
   const found = (file: string): boolean =>
-    file.startsWith("/") ? exists(file) : searchPath.some((directory) => exists(join(directory, file)));
+    file.startsWith("/") ? exists(file) : directories.some((directory) => exists(join(directory, file)));
   return Object.entries(neededFiles)
     .filter(([, file]) => !found(file))
     .map(([name]) => name);
@@ -33,8 +33,7 @@ export function missingPackages(searchPath: readonly string[], exists: (path: st
 
 /** Installs with apt-get what is missing, and nothing when all is there. BerthError "os" says what to install by hand. */
 export async function ensurePackages(say: Say): Promise<void> {
-  const searchPath = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];
-  const missing = missingPackages(searchPath, existsSync);
+  const missing = missingPackages(searchPath.split(delimiter), existsSync);
   if (missing.length === 0) return;
   say(`installing Debian packages: ${missing.join(" ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };

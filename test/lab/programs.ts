@@ -5,7 +5,7 @@ import { BerthError } from "../../lib/runtime/errors.ts";
 import { programsGroup } from "./cgroups.ts";
 import { logDir, programsDir } from "./paths.ts";
 import { identify, isAlive, type ProcessId, signal } from "./processes.ts";
-import { inNamespace, waitFor } from "./run.ts";
+import { inNamespace, searchPath, waitFor } from "./run.ts";
 
 /** A program of the lab that outlives the process that started it. */
 export interface ProgramSpec {
@@ -34,12 +34,15 @@ export function logPath(name: string): string {
   return join(logDir, `${name}.log`);
 }
 
+/** Nothing of the caller's: a proxy or a KUBECONFIG of his would reach every program of the cluster. */
+const programEnvironment = { PATH: searchPath, HOME: "/root" };
+
 /** Starts a program in its namespace, in a session of its own, with its output appended to its log. */
 export function startProgram(spec: ProgramSpec, recordRoot: string): ProcessId {
   mkdirSync(programsDir, { recursive: true });
   const log = openSync(logPath(spec.name), "a");
   const [file = "", ...rest] = noted(recordRoot, inNamespace(spec.namespace, spec.argv));
-  const child = spawn(file, rest, { detached: true, stdio: ["ignore", log, log], cwd: "/" });
+  const child = spawn(file, rest, { detached: true, stdio: ["ignore", log, log], cwd: "/", env: programEnvironment });
   closeSync(log);
   child.on("error", () => {});
   child.unref();

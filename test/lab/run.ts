@@ -16,6 +16,9 @@ export interface RunOptions {
   readonly cwd?: string;
 }
 
+/** Where Debian keeps what only root runs; not on everybody's PATH. */
+export const searchPath = `${process.env["PATH"] ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
+
 const outputBytesMax = 64 * 1024 * 1024;
 
 /** Runs one command to its end. Never rejects: a program that cannot be started gives code -1 and the reason in stderr. */
@@ -29,7 +32,7 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
         timeout: options.timeoutMs ?? 30_000,
         killSignal: "SIGKILL",
         maxBuffer: outputBytesMax,
-        env: options.env ?? process.env,
+        env: { ...(options.env ?? process.env), PATH: searchPath },
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       },
       (error, stdout, stderr) => {

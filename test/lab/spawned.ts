@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { BerthError } from "../../lib/runtime/errors.ts";
 import { type CapturedFrame, type FrameView, PcapSplitter, viewFrame } from "./frames.ts";
-import { waitFor } from "./run.ts";
+import { searchPath, waitFor } from "./run.ts";
 
 const linesMax = 1_000_000;
 
@@ -22,7 +22,7 @@ export class Spawned {
 
   constructor(argv: readonly string[], onData?: (chunk: Buffer) => void) {
     const [file = "", ...rest] = argv;
-    this.#child = spawn(file, rest, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(file, rest, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, PATH: searchPath } });
     this.#child.stdout?.on("data", onData ?? ((chunk: Buffer) => this.#take(chunk.toString("utf8"))));
     this.#child.stderr?.on("data", (chunk: Buffer) => {
       if (this.#stderr.length < 1000) this.#stderr.push(chunk.toString("utf8"));

@@ -113,9 +113,10 @@ async function waitForNodes(state: LabState, say: Say): Promise<void> {
   });
 }
 
+/** Always the lab's cluster: a KUBECONFIG or a proxy of the caller's must not send a test's commands to another one. */
 function writeKubectl(toolchain: Toolchain): void {
-  const script = `#!/bin/sh\nKUBECONFIG=\${KUBECONFIG:-${kubeconfigPath}} exec ${toolchain.cluster} kubectl "$@"\n`;
-  writeFileSync(kubectlPath, script, { mode: 0o755 });
+  const environment = `KUBECONFIG=${kubeconfigPath} KUBECACHEDIR=${join(runDir, "kube-cache")} NO_PROXY='*'`;
+  writeFileSync(kubectlPath, `#!/bin/sh\n${environment} exec ${toolchain.cluster} kubectl "$@"\n`, { mode: 0o755 });
 }
 
 /** Like Promise.all, but a failure is thrown only when all have ended: nothing may go on behind a clean-up. */

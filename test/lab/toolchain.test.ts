@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { dockerArchive, tar } from "./archive.ts";
 import { sourceDir } from "./paths.ts";
-import { buildKey } from "./toolchain.ts";
+import { buildKey, buildStep } from "./toolchain.ts";
 
 describe("the key of a build", () => {
   const files = new Map([
@@ -29,6 +29,21 @@ describe("the key of a build", () => {
     { name: "the flags", changed: buildKey(files, "go1.26", "-w") },
   ])("changes with $name", ({ changed }) => {
     expect(changed).not.toBe(key);
+  });
+});
+
+describe("a line of the compiler", () => {
+  test.each([
+    { line: "go: downloading k8s.io/kubernetes v1.36.3", step: "fetched" },
+    { line: "internal/goarch", step: "compiled" },
+    { line: "errors", step: "compiled" },
+    { line: "github.com/Azure/go-ansiterm/winterm", step: "compiled" },
+    { line: "sigs.k8s.io/structured-merge-diff/v6/fieldpath", step: "compiled" },
+    { line: "# k8s.io/kubernetes/pkg/kubelet", step: "other" },
+    { line: "main.go:12:2: undefined: x", step: "other" },
+    { line: "go: k8s.io/kubernetes@v1.36.3: missing go.sum entry", step: "other" },
+  ])("$line: $step", ({ line, step }) => {
+    expect(buildStep(line)).toBe(step);
   });
 });
 

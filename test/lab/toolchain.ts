@@ -69,6 +69,12 @@ async function build(module: Module, version: string, say: Say): Promise<string>
   return path;
 }
 
+/** What a line of `go build -v` tells: a module that is fetched, a package that is compiled, or anything else. Pure. */
+export function buildStep(line: string): "fetched" | "compiled" | "other" {
+  if (line.startsWith("go: downloading ")) return "fetched";
+  return /^[\w.~-]+(\/[\w.~-]+)*$/.test(line) ? "compiled" : "other";
+}
+
 /** `go build -v` names each package it compiles and each module it fetches: counting them is the progress. */
 async function compile(module: Module, output: string, say: Say): Promise<void> {
   const startedAt = performance.now();
@@ -79,8 +85,9 @@ async function compile(module: Module, output: string, say: Say): Promise<void> 
   let rest = "";
   const errors: string[] = [];
   const onLine = (line: string): void => {
-    if (line.startsWith("go: downloading")) fetched += 1;
-    else if (/^[\w.~-]+(\/[\w.~-]+)*$/.test(line)) compiled += 1;
+    const step = buildStep(line);
+    if (step === "fetched") fetched += 1;
+    else if (step === "compiled") compiled += 1;
     else if (line !== "" && errors.length < 50) errors.push(line);
   };
   say(`building ${module.output} from Go source (minutes on the first run, kept for the next)`);
