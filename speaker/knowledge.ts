@@ -5,7 +5,7 @@ import { assertNever } from "../lib/runtime/errors.ts";
 import type { Input } from "./election/types.ts";
 import { interfaceFacts, withNetworks } from "./interfaces.ts";
 import type { FromWorker } from "./net/messages.ts";
-import type { SpeakerEffect, SpeakerInput, SpeakerState } from "./state.ts";
+import type { LeaseEvent, SpeakerEffect, SpeakerInput, SpeakerState } from "./state.ts";
 
 /** What one batch of inputs has brought so far. It lives as long as the step. */
 export interface Batch {
@@ -25,6 +25,7 @@ export interface Batch {
   /** An address began or ended to be answered. */
   touched: boolean;
   shutdown: boolean;
+  readonly events: LeaseEvent[];
   fence: number | undefined;
 }
 
@@ -41,6 +42,7 @@ export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], n
     leasesTouched: false,
     touched: false,
     shutdown: false,
+    events: [],
     fence: undefined,
   };
   const vips = new Map(before.vips);
@@ -97,6 +99,10 @@ function know(batch: Batch, input: SpeakerInput, maps: Maps, now: number): void 
       break;
     case "written":
       tell(batch, input.name, { type: "written", epoch: input.epoch, result: input.result });
+      break;
+    case "lease-event":
+      batch.events.push(input.event);
+      if (input.event === "fenced") fence(batch);
       break;
     case "shutdown":
       batch.shutdown = true;
@@ -174,6 +180,12 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
     default:
       assertNever(message);
   }
+}
+
+/** `fenced-by` stands in the own Lease: as after a fence of the worker, nothing is answered that was not read again. */
+function fence(batch: Batch): void {
+  batch.state = { ...batch.state, fenced: true };
+  for (const name of batch.state.addresses.keys()) tell(batch, name, { type: "fenced" });
 }
 
 function interfaceFactsOf(state: SpeakerState): unknown {

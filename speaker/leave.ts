@@ -1,18 +1,46 @@
 /** How a speaker goes (election.md section 8): to its own successor on the node if one waits, else by handing every address over. */
 import { assertNever } from "../lib/runtime/errors.ts";
 import { maySettle } from "./election/settled.ts";
-import { GIVE_LIMIT_MS, LEAVE_LIMIT_MS, type SpeakerEffect, type SpeakerState } from "./state.ts";
+import {
+  ASK_LIMIT_MS,
+  type ExitReason,
+  GIVEN_LINGER_MS,
+  LEAVE_LIMIT_MS,
+  type LeaseEvent,
+  RELEASE_LIMIT_MS,
+  type SpeakerEffect,
+  type SpeakerState,
+} from "./state.ts";
 
-export function leave(state: SpeakerState, shutdown: boolean, now: number, effects: SpeakerEffect[]): SpeakerState {
+export interface LeaveInputs {
+  readonly shutdown: boolean;
+  readonly events: readonly LeaseEvent[];
+}
+
+export function leave(state: SpeakerState, told: LeaveInputs, now: number, effects: SpeakerEffect[]): SpeakerState {
   const { leaving } = state;
-  if (leaving === undefined) return shutdown ? begin(state, now, effects) : state;
+  if (state.own.phase === "lost" && leaving?.kind !== "done") return exit(state, "lease-lost", effects);
+  if (leaving === undefined) return told.shutdown ? ask(state, now, effects) : state;
   switch (leaving.kind) {
-    case "giving":
-      if (state.own.phase !== "acting") return exit(state, "lease-given", effects);
-      return now - leaving.sinceMs < GIVE_LIMIT_MS ? state : handOver(state, now, effects);
+    case "asked":
+      if (told.events.includes("ended")) return exit(state, "handed-over", effects);
+      if (told.events.includes("handed-over")) {
+        return { ...state, leaving: { ...leaving, kind: "giving", successorMs: Number.POSITIVE_INFINITY } };
+      }
+      if (!told.events.includes("leaving") && now - leaving.sinceMs < ASK_LIMIT_MS) return state;
+      return { ...state, leaving: { ...leaving, kind: "handing-over" } };
+    case "giving": {
+      const successorMs = told.events.includes("successor-acting") ? now : leaving.successorMs;
+      if (now >= successorMs + GIVEN_LINGER_MS) return exit(state, "lease-given", effects);
+      return bounded({ ...state, leaving: { ...leaving, successorMs } }, leaving.sinceMs, now, effects);
+    }
     case "handing-over":
-      if (state.own.phase !== "acting" || allHandedOver(state)) return exit(state, "handed-over", effects);
-      return now - leaving.sinceMs < LEAVE_LIMIT_MS ? state : exit(state, "deadline", effects);
+      if (!allHandedOver(state)) return bounded(state, leaving.sinceMs, now, effects);
+      effects.push({ type: "heartbeat", input: "release" });
+      return { ...state, leaving: { kind: "releasing", sinceMs: now } };
+    case "releasing":
+      if (told.events.includes("ended")) return exit(state, "handed-over", effects);
+      return now - leaving.sinceMs < RELEASE_LIMIT_MS ? state : exit(state, "deadline", effects);
     case "done":
       return state;
     default:
@@ -20,24 +48,14 @@ export function leave(state: SpeakerState, shutdown: boolean, now: number, effec
   }
 }
 
-function begin(state: SpeakerState, now: number, effects: SpeakerEffect[]): SpeakerState {
-  if (state.own.phase !== "acting") return exit(state, "handed-over", effects);
-  const next = waitingInstance(state);
-  if (next === "") return handOver(state, now, effects);
-  effects.push({ type: "give-lease", to: next });
-  return { ...state, leaving: { kind: "giving", sinceMs: now } };
+/** A process that acts for nobody has nothing to hand over, but its name may stand in the Lease. */
+function ask(state: SpeakerState, now: number, effects: SpeakerEffect[]): SpeakerState {
+  effects.push({ type: "heartbeat", input: "shutdown" });
+  return { ...state, leaving: { kind: "asked", sinceMs: now } };
 }
 
-/** The process that waits on this node for the Lease, as the Lease says; "" when none does. */
-function waitingInstance(state: SpeakerState): string {
-  const own = state.peers.peers.get(state.node);
-  if (own?.present !== true || own.lease.instance !== state.instance) return "";
-  return own.lease.nextInstance === state.instance ? "" : own.lease.nextInstance;
-}
-
-function handOver(state: SpeakerState, now: number, effects: SpeakerEffect[]): SpeakerState {
-  effects.push({ type: "mark-leaving" });
-  return { ...state, leaving: { kind: "handing-over", sinceMs: now } };
+function bounded(state: SpeakerState, sinceMs: number, now: number, effects: SpeakerEffect[]): SpeakerState {
+  return now - sinceMs < LEAVE_LIMIT_MS ? state : exit(state, "deadline", effects);
 }
 
 /** An address without a successor is answered until the process ends. */
@@ -48,11 +66,7 @@ function allHandedOver(state: SpeakerState): boolean {
   });
 }
 
-function exit(
-  state: SpeakerState,
-  reason: Extract<SpeakerEffect, { type: "exit" }>["reason"],
-  effects: SpeakerEffect[],
-): SpeakerState {
+function exit(state: SpeakerState, reason: ExitReason, effects: SpeakerEffect[]): SpeakerState {
   effects.push({ type: "exit", reason });
   return { ...state, leaving: { kind: "done" } };
 }

@@ -16,7 +16,7 @@ import { speakerFacts, viewMacs, viewPeers, viewSpeakers } from "./view.ts";
 
 export function stepSpeaker(before: SpeakerState, inputs: readonly SpeakerInput[], now: number): SpeakerStep {
   const batch = knowAll(before, inputs, now);
-  let state = leave(batch.state, batch.shutdown, now, batch.effects);
+  let state = leave(batch.state, batch, now, batch.effects);
   state = refreshWorld(state, batch, now);
   if (state.synced && state.linked) state = refreshPlaces(state, batch);
   const elected = elect(state, batch, now);
@@ -26,8 +26,15 @@ export function stepSpeaker(before: SpeakerState, inputs: readonly SpeakerInput[
     // The table that was just sent holds only what was read again; the rest joins it address by address.
     effects.splice(resumeAt(effects), 0, { type: "worker", message: { type: "resume", fence: batch.fence } });
   }
-  state = leave(state, false, now, effects);
-  return { state, effects, wakeAt: wakeAt(state) };
+  state = leave(answerFence(state, effects), { shutdown: false, events: [] }, now, effects);
+  return { state, effects, wakeAt: wakeAt(state, now) };
+}
+
+/** Every record was read after another node declared this one gone: its mark may go (F5). */
+function answerFence(state: SpeakerState, effects: SpeakerEffect[]): SpeakerState {
+  if (!state.fenced || [...state.addresses.values()].some((one) => one.reading !== undefined)) return state;
+  effects.push({ type: "heartbeat", input: "fence-answered" });
+  return { ...state, fenced: false };
 }
 
 /** Behind the table, in front of everything that is announced under it. */
@@ -56,8 +63,9 @@ function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerSt
     acting: own.phase === "acting" && state.synced && state.linked,
     actingSinceMs: own.phase === "acting" ? own.sinceMs : 0,
     adopted: own.phase === "acting" && own.adopted,
-    apiUp: state.apiUp,
-    stopping: state.leaving?.kind === "handing-over" || state.leaving?.kind === "done",
+    // Once the Lease names the next instance, this one has no say any more: it answers on and writes nothing.
+    apiUp: state.apiUp && state.leaving?.kind !== "giving",
+    stopping: isStopping(state.leaving?.kind),
     peers,
     macOwners,
     nextGeneration: state.generation + 1,
@@ -66,6 +74,10 @@ function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerSt
   const old = state.world;
   if (world.acting !== old.acting || world.apiUp !== old.apiUp || world.stopping !== old.stopping) batch.allDue = true;
   return { ...state, speakers, world, judging };
+}
+
+function isStopping(kind: NonNullable<SpeakerState["leaving"]>["kind"] | undefined): boolean {
+  return kind === "handing-over" || kind === "releasing" || kind === "done";
 }
 
 /** Where each address could be, computed again for those that the batch concerns. */
@@ -183,9 +195,12 @@ function tableEffects(before: SpeakerState, state: SpeakerState, batch: Batch): 
   return [{ type: "worker", message: { type: "table", generation: state.generation, entries: state.table } }];
 }
 
-function wakeAt(state: SpeakerState): number {
+/** How often a process that goes looks whether it may. */
+const LEAVING_TICK_MS = 250;
+
+function wakeAt(state: SpeakerState, now: number): number {
   let at = state.peersWakeAt;
   for (const wake of state.wakes.values()) if (wake < at) at = wake;
-  if (state.leaving !== undefined && state.leaving.kind !== "done") at = Math.min(at, state.leaving.sinceMs + 500);
+  if (state.leaving !== undefined && state.leaving.kind !== "done") at = Math.min(at, now + LEAVING_TICK_MS);
   return at;
 }

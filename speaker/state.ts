@@ -25,11 +25,18 @@ export interface SpeakerView {
 }
 
 export type Leaving =
-  /** The next instance waits on this node: it gets the Lease, and nothing moves. */
-  | { readonly kind: "giving"; readonly sinceMs: number }
+  /** The heartbeat was told; it says which of the two ways it is. */
+  | { readonly kind: "asked"; readonly sinceMs: number }
+  /** The Lease names the next instance on this node: nothing moves, and nothing is written any more. */
+  | { readonly kind: "giving"; readonly sinceMs: number; readonly successorMs: number }
   /** Every address is handed over. */
   | { readonly kind: "handing-over"; readonly sinceMs: number }
+  /** Nothing is answered any more: the Lease is given up. */
+  | { readonly kind: "releasing"; readonly sinceMs: number }
   | { readonly kind: "done" };
+
+/** What the heartbeat tells of a shutdown (lib/lease/heartbeat-types.ts). */
+export type LeaseEvent = "leaving" | "handed-over" | "successor-acting" | "ended" | "fenced";
 
 export interface SpeakerState {
   readonly node: string;
@@ -41,6 +48,8 @@ export interface SpeakerState {
   /** rtnetlink has spoken. */
   readonly linked: boolean;
   readonly leaving: Leaving | undefined;
+  /** Another node has declared this one gone; ends when every record was read again (F5). */
+  readonly fenced: boolean;
   /** BOUNDED, as all maps here, by the objects of the API server. */
   readonly vips: ReadonlyMap<string, VirtualIP>;
   readonly nodes: ReadonlyMap<string, NodeObjectFacts>;
@@ -77,6 +86,7 @@ export type SpeakerInput =
   | { readonly type: "worker"; readonly message: FromWorker }
   | { readonly type: "read"; readonly name: string; readonly id: number; readonly result: ReadResult }
   | { readonly type: "written"; readonly name: string; readonly epoch: number; readonly result: WriteResult }
+  | { readonly type: "lease-event"; readonly event: LeaseEvent }
   | { readonly type: "shutdown" }
   | { readonly type: "tick" };
 
@@ -85,11 +95,13 @@ export type SpeakerEffect =
   | { readonly type: "worker"; readonly message: ToWorker }
   /** What others must know of this node's interfaces: for its Lease. */
   | { readonly type: "facts"; readonly interfaces: readonly InterfaceFacts[] }
-  | { readonly type: "give-lease"; readonly to: string }
-  | { readonly type: "mark-leaving" }
+  /** For the heartbeat: the process goes; everything is handed over; every record was read after a fence. */
+  | { readonly type: "heartbeat"; readonly input: "shutdown" | "release" | "fence-answered" }
   | { readonly type: "relist-leases" }
   /** Nothing is answered any more that somebody else could answer: the process may end. */
-  | { readonly type: "exit"; readonly reason: "lease-given" | "handed-over" | "deadline" };
+  | { readonly type: "exit"; readonly reason: ExitReason };
+
+export type ExitReason = "lease-given" | "lease-lost" | "handed-over" | "deadline";
 
 export interface SpeakerStep {
   readonly state: SpeakerState;
@@ -100,8 +112,12 @@ export interface SpeakerStep {
 
 /** Probes the worker may owe an answer to. */
 export const PROBES_MAX = 10_000;
-/** The next instance is seen acting within this, or addresses are handed over after all. */
-export const GIVE_LIMIT_MS = 2_000;
+/** The heartbeat says within this which way it is, or addresses are handed over without its mark. */
+export const ASK_LIMIT_MS = 1_500;
+/** The next instance acts: so long both answer, with one MAC, and then this process ends. */
+export const GIVEN_LINGER_MS = 1_000;
+/** The Lease is given up within this, or it runs out by itself. */
+export const RELEASE_LIMIT_MS = 2_000;
 /** A leaving speaker ends after this whatever is left; the kubelet kills at 30 s. */
 export const LEAVE_LIMIT_MS = 10_000;
 
@@ -127,6 +143,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     synced: false,
     linked: false,
     leaving: undefined,
+    fenced: false,
     vips: new Map(),
     nodes: new Map(),
     endpoints: new Map(),

@@ -85,11 +85,8 @@ export class Runner {
       case "facts":
         executors.facts(effect, state);
         break;
-      case "give-lease":
-        executors["give-lease"](effect, state);
-        break;
-      case "mark-leaving":
-        executors["mark-leaving"](effect, state);
+      case "heartbeat":
+        executors.heartbeat(effect, state);
         break;
       case "relist-leases":
         executors["relist-leases"](effect, state);

@@ -33,8 +33,7 @@ export interface FramePortLike {
 /** What the loop asks of the node's Lease. */
 export interface HeartbeatPort {
   setFacts(facts: SpeakerFacts): void;
-  give(to: string): void;
-  markLeaving(): void;
+  tell(input: "shutdown" | "release" | "fence-answered"): void;
 }
 
 export interface SpeakerShellOptions {
@@ -45,7 +44,7 @@ export interface SpeakerShellOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly frames: FramePortLike;
-  readonly heartbeat: () => HeartbeatPort;
+  readonly heartbeat: HeartbeatPort;
   readonly relistLeases: () => void;
   /** The lists are there and the interfaces are known: from here on the Lease may be asked for. */
   readonly onReady: () => void;
@@ -66,6 +65,8 @@ export class SpeakerShell {
   #ready = false;
   #workerFailure: string | undefined;
   #onExit: ((reason: string) => void) | undefined;
+  #onLost: () => Promise<void> = async () => {};
+  #leaving = false;
   #exited: string | undefined;
 
   constructor(options: SpeakerShellOptions) {
@@ -85,9 +86,8 @@ export class SpeakerShell {
           options.log.info({ vip: effect.name, reason: effect.reason, epoch: effect.epoch }, "stopped answering");
         },
         worker: (effect) => options.frames.send(effect.message),
-        facts: (effect) => options.heartbeat().setFacts({ interfaces: effect.interfaces }),
-        "give-lease": (effect) => options.heartbeat().give(effect.to),
-        "mark-leaving": () => options.heartbeat().markLeaving(),
+        facts: (effect) => options.heartbeat.setFacts({ interfaces: effect.interfaces }),
+        heartbeat: (effect) => options.heartbeat.tell(effect.input),
         "relist-leases": () => options.relistLeases(),
         exit: (effect) => this.#exit(effect),
       },
@@ -116,8 +116,14 @@ export class SpeakerShell {
     return this.#workerFailure;
   }
 
+  /** Called when the process must end without having been told to: another one acts for this node. */
+  onLost(handler: () => Promise<void>): void {
+    this.#onLost = handler;
+  }
+
   /** Hands everything over; resolves when the process may end. */
   leave(): Promise<void> {
+    this.#leaving = true;
     this.post({ type: "shutdown" });
     if (this.#exited !== undefined) return Promise.resolve();
     return new Promise((resolve) => {
@@ -219,6 +225,7 @@ export class SpeakerShell {
   #exit(effect: Extract<SpeakerEffect, { type: "exit" }>): void {
     this.#options.log.info({ reason: effect.reason, stillHeld: servedNames(this.state).length }, "done, leaving");
     this.#exited = effect.reason;
+    if (!this.#leaving) void this.#onLost();
     this.#onExit?.(effect.reason);
   }
 

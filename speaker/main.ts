@@ -1,0 +1,97 @@
+/** Berth's speaker: reads its flags, starts the parts, and hands everything over when told to go. */
+import { randomUUID } from "node:crypto";
+import { createKubeApi, loadKubeConfig } from "../lib/kube/client.ts";
+import { createHeartbeat, type HeartbeatNews } from "../lib/lease/heartbeat-loop.ts";
+import { instanceId, type SpeakerLease } from "../lib/model/speaker-lease.ts";
+import { systemClock } from "../lib/runtime/clock.ts";
+import { BerthError } from "../lib/runtime/errors.ts";
+import { startHealthServer } from "../lib/runtime/health.ts";
+import { createLogger, type Logger } from "../lib/runtime/log.ts";
+import { systemRandom } from "../lib/runtime/random.ts";
+import { onShutdown } from "../lib/runtime/shutdown.ts";
+import { readSpeakerFlags, type SpeakerFlags } from "./flags.ts";
+import { FramePort } from "./net/frame-port.ts";
+import { newsInputs } from "./shell/news.ts";
+import { SpeakerShell } from "./shell/speaker-shell.ts";
+import { createWatches, type Watches } from "./shell/watches.ts";
+
+const flags = readSpeakerFlags(process.argv);
+const log = createLogger({ name: "berth-speaker", level: flags.logLevel });
+start(flags, log).catch((thrown) => {
+  log.error({ error: BerthError.from(thrown) }, "the speaker cannot start");
+  process.exit(1);
+});
+
+async function start(options: SpeakerFlags, log: Logger): Promise<void> {
+  const node = options.nodeName;
+  const instance = instanceId(options.podUid, randomUUID());
+  const config = loadKubeConfig(options.kubeconfig);
+  const api = createKubeApi({ config, userAgent: "berth-speaker", log });
+  const frames = new FramePort();
+  const heartbeat = createHeartbeat({
+    api,
+    namespace: options.namespace,
+    node,
+    instance,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    onNews: (news) => onNews(news, shell, watches),
+  });
+  const shell = new SpeakerShell({
+    node,
+    instance,
+    podName: options.podName,
+    api,
+    clock: systemClock,
+    log,
+    frames,
+    heartbeat: {
+      setFacts: (facts) => heartbeat.facts(facts),
+      tell: (input) => {
+        if (input === "shutdown") heartbeat.shutdown();
+        else if (input === "release") heartbeat.release();
+        else heartbeat.fenceAnswered();
+      },
+    },
+    relistLeases: () => watches.relistLeases(),
+    onReady: () => heartbeat.start(),
+  });
+  const watches = createWatches({
+    api,
+    namespace: options.namespace,
+    deps: { clock: systemClock, random: systemRandom, log },
+    post: (input) => shell.post(input),
+    onLease: (name: string, lease: SpeakerLease | undefined) => {
+      shell.post({
+        type: "lease",
+        input: lease === undefined ? { type: "gone", node: name } : { type: "lease", lease },
+      });
+      if (name === node) heartbeat.observed(lease);
+    },
+  });
+  await startHealthServer({
+    port: options.healthPort,
+    host: options.healthHost,
+    ready: () => shell.notReady(),
+    alive: () => shell.notAlive(),
+    log,
+  });
+  onShutdown(async () => {
+    await shell.leave();
+    await frames.close();
+  }, log);
+  shell.onLost(async () => {
+    // Another process acts for this node: this one starts again, behind it.
+    await frames.close();
+    process.exit(1);
+  });
+  log.info({ node, instance, namespace: options.namespace }, "the speaker starts");
+  watches.start();
+}
+
+function onNews(news: HeartbeatNews, shell: SpeakerShell, watches: Watches): void {
+  for (const input of newsInputs(news)) shell.post(input);
+  if (news.type === "pulse" && news.restored) watches.retryNow();
+  if (news.type === "rollback") watches.relist();
+}

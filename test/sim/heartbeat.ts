@@ -1,0 +1,116 @@
+/** Runs the real heartbeat machine against the simulated API server: what each call does to the Lease is said here. */
+import { initialHeartbeat, stepHeartbeat } from "../../lib/lease/heartbeat.ts";
+import type { HeartbeatEffect, HeartbeatInput, HeartbeatState, LeaseCall } from "../../lib/lease/heartbeat-types.ts";
+import {
+  INTERFACES_ANNOTATION,
+  type SpeakerFacts,
+  type SpeakerLease,
+  serializeFacts,
+} from "../../lib/model/speaker-lease.ts";
+import type { SimApi } from "./api.ts";
+import { speakerLease } from "./objects.ts";
+import type { Timeline } from "./timeline.ts";
+
+export interface HeartbeatHooks {
+  /** The process runs: not dead and not frozen. */
+  readonly runs: () => boolean;
+  readonly onEffect: (effect: Exclude<HeartbeatEffect, { type: "request" }>) => void;
+}
+
+type Answer = { readonly kind: "ok"; readonly lease: SpeakerLease | undefined } | { readonly kind: "refused" };
+
+export class SimHeartbeat {
+  #state: HeartbeatState;
+  readonly #api: SimApi;
+  readonly #timeline: Timeline;
+  readonly #hooks: HeartbeatHooks;
+  #wakeSerial = 0;
+
+  constructor(
+    options: { readonly node: string; readonly instance: string; readonly seed: number },
+    api: SimApi,
+    timeline: Timeline,
+    hooks: HeartbeatHooks,
+  ) {
+    this.#state = initialHeartbeat(options.node, options.instance, options.seed);
+    this.#api = api;
+    this.#timeline = timeline;
+    this.#hooks = hooks;
+  }
+
+  input(input: HeartbeatInput): void {
+    const { state, effects, wakeAt } = stepHeartbeat(this.#state, input, this.#timeline.now);
+    this.#state = state;
+    for (const effect of effects) {
+      if (effect.type === "request") this.#request(effect.request, effect.call);
+      else this.#hooks.onEffect(effect);
+    }
+    const serial = ++this.#wakeSerial;
+    if (wakeAt === undefined) return;
+    this.#timeline.after(wakeAt - this.#timeline.now, () => {
+      if (serial === this.#wakeSerial && this.#hooks.runs()) this.input({ type: "tick" });
+    });
+  }
+
+  /** A frozen process has missed its ticks. */
+  thaw(): void {
+    this.input({ type: "tick" });
+  }
+
+  #request(request: number, call: LeaseCall): void {
+    const { node, instance } = this.#state;
+    this.#api.call<Answer>(
+      node,
+      () => perform(this.#api, node, instance, call),
+      (answer) => {
+        const reply: HeartbeatInput =
+          answer === undefined
+            ? { type: "failed", request }
+            : answer.kind === "ok"
+              ? { type: "answered", request, lease: answer.lease }
+              : { type: "refused", request, retryAfterMs: undefined };
+        const deliver = (): void => {
+          if (this.#hooks.runs()) this.input(reply);
+        };
+        deliver();
+      },
+    );
+  }
+}
+
+function perform(api: SimApi, node: string, instance: string, call: LeaseCall): Answer {
+  const lease = api.leases.get(node);
+  const put = (next: SpeakerLease): Answer => ({ kind: "ok", lease: api.putLease(next) });
+  if (call.type === "read") return { kind: "ok", lease };
+  if (call.type === "create") {
+    if (lease !== undefined) return { kind: "refused" };
+    return put(withFacts(speakerLease(node, instance, 0), call.facts));
+  }
+  if (lease === undefined) return { kind: "refused" };
+  const unchanged = lease.meta.resourceVersion === call.from.meta.resourceVersion;
+  switch (call.type) {
+    case "take":
+      if (!unchanged) return { kind: "refused" };
+      return put({ ...withFacts(lease, call.facts), instance, leaving: false, nextInstance: "", previousInstance: "" });
+    case "renew":
+      if (lease.instance !== instance) return { kind: "refused" };
+      return put({ ...(call.facts === undefined ? lease : withFacts(lease, call.facts)), leaving: call.leaving });
+    case "queue":
+      return put({ ...lease, nextInstance: instance });
+    case "unqueue":
+      return put({ ...lease, nextInstance: "" });
+    case "hand-over":
+      if (lease.instance !== instance || lease.nextInstance !== call.to) return { kind: "refused" };
+      return put({ ...lease, instance: call.to, nextInstance: "", previousInstance: instance, leaving: false });
+    case "release":
+      if (lease.instance !== instance) return { kind: "refused" };
+      return put({ ...lease, instance: "", leaving: false });
+    default:
+      throw new Error("unknown call");
+  }
+}
+
+function withFacts(lease: SpeakerLease, facts: SpeakerFacts): SpeakerLease {
+  const annotations = { ...lease.meta.annotations, [INTERFACES_ANNOTATION]: serializeFacts(facts) };
+  return { ...lease, facts, meta: { ...lease.meta, annotations } };
+}

@@ -1,0 +1,79 @@
+/** The objects of the simulated API server, as small as they can be. */
+
+import type { ObjectMeta } from "../../lib/model/meta.ts";
+import type { SpeakerLease } from "../../lib/model/speaker-lease.ts";
+import type { ExternalTrafficPolicy, VirtualIP } from "../../lib/model/virtual-ip.ts";
+import type { NodeObjectFacts } from "../../speaker/candidates.ts";
+import type { FamilyEndpoints, ServiceEndpoints } from "../../speaker/desired.ts";
+import type { Link } from "../../speaker/net/messages.ts";
+
+export const SERVICE = "default/web";
+
+export function meta(name: string, revision: number, uid = `uid-${name}`): ObjectMeta {
+  return {
+    name,
+    namespace: "",
+    uid,
+    resourceVersion: String(revision),
+    generation: 1,
+    creationTimestamp: "",
+    deletionTimestamp: undefined,
+    labels: {},
+    annotations: {},
+    finalizers: [],
+  };
+}
+
+export function virtualIP(address: string, revision: number, policy: ExternalTrafficPolicy = "Cluster"): VirtualIP {
+  const [namespace = "", name = ""] = SERVICE.split("/");
+  return {
+    meta: meta(address, revision),
+    address,
+    pool: "pool",
+    services: [{ namespace, name, uid: "service", externalTrafficPolicy: policy, ports: [] }],
+    l2: { interfaces: [], nodeSelector: undefined },
+    holder: undefined,
+    conditions: [],
+  };
+}
+
+export function nodeObject(changes: Partial<NodeObjectFacts> = {}): NodeObjectFacts {
+  return { labels: {}, ready: true, networkUnavailable: false, excluded: false, outOfService: false, ...changes };
+}
+
+export function endpointsOn(ready: readonly string[], serving: readonly string[] = ready): ServiceEndpoints {
+  const four: FamilyEndpoints = { anywhere: serving.length > 0, ready: new Set(ready), serving: new Set(serving) };
+  return { 4: four, 6: { anywhere: false, ready: new Set(), serving: new Set() } };
+}
+
+export function macOf(node: string): string {
+  return `02:00:00:00:00:0${node.slice(-1)}`;
+}
+
+export function link(node: string, carrier: boolean): Link {
+  return {
+    index: 2,
+    name: "eth0",
+    mac: macOf(node),
+    carrier,
+    master: "",
+    kind: "",
+    broadcast: true,
+    addresses: [{ address: `10.0.0.${node.slice(-1)}`, prefixLength: 24, metric: 0 }],
+  };
+}
+
+export function speakerLease(node: string, instance: string, revision: number): SpeakerLease {
+  return {
+    meta: meta(`berth-speaker-${node}`, revision),
+    node,
+    instance,
+    transitions: 0,
+    renewTime: "",
+    facts: { interfaces: [] },
+    leaving: false,
+    nextInstance: "",
+    previousInstance: "",
+    fencedBy: "",
+  };
+}

@@ -1,0 +1,64 @@
+/** Simulated time: what is planned runs in order of its time, and equal times in the order in which they were planned. */
+interface Entry {
+  readonly at: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+export class Timeline {
+  now = 0;
+  #order = 0;
+  /** A binary heap by (at, order). */
+  readonly #heap: Entry[] = [];
+
+  after(delayMs: number, run: () => void): void {
+    this.#push({ at: this.now + Math.max(0, delayMs), order: this.#order++, run });
+  }
+
+  /** Runs everything up to and including `until`; `check` after each. Returns how much was run. */
+  runUntil(until: number, check: () => void): number {
+    let count = 0;
+    for (let next = this.#heap[0]; next !== undefined && next.at <= until; next = this.#heap[0]) {
+      this.#pop();
+      this.now = next.at;
+      next.run();
+      check();
+      count += 1;
+    }
+    this.now = until;
+    return count;
+  }
+
+  #push(entry: Entry): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(entry);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!before(entry, heap[parent])) break;
+      heap[at] = heap[parent] as Entry;
+      at = parent;
+    }
+    heap[at] = entry;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && before(heap[child + 1] as Entry, heap[child])) child += 1;
+      if (!before(heap[child] as Entry, last)) break;
+      heap[at] = heap[child] as Entry;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}
+
+function before(left: Entry, right: Entry | undefined): boolean {
+  return right !== undefined && (left.at < right.at || (left.at === right.at && left.order < right.order));
+}
