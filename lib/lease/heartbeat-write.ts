@@ -36,16 +36,13 @@ export interface LeaseContext {
 
 const API = "coordination.k8s.io/v1";
 
-interface Operation {
-  readonly op: "test" | "add" | "remove";
-  readonly path: string;
-  readonly value?: Json;
-}
+/** One operation of a JSON patch. A type, not an interface: only such a one counts as Json. */
+type Operation = { readonly op: "test" | "add" | "remove"; readonly path: string; readonly value?: Json };
 
 export function leaseRequest(call: LeaseCall, context: LeaseContext): LeaseRequest {
   const { namespace, node } = context;
   const path = apiPath(API, "leases", { namespace, name: speakerLeaseName(node) });
-  const patch = (operations: readonly Operation[]): LeaseRequest => ({ verb: "patch", path, body: operations as Json });
+  const patch = (operations: readonly Operation[]): LeaseRequest => ({ verb: "patch", path, body: operations });
   switch (call.type) {
     case "read":
       return { verb: "get", path };
