@@ -27,6 +27,8 @@ const RETRY_MS = 1_000;
 const REFUSED_MIN_MS = 100;
 /** BOUNDED: changed facts (a link that flaps) cost at most one write in this time. */
 const WRITE_GAP_MS = 200;
+/** How often one that waits looks, in case the watch does not show it the hand-over. Lasts for one rolling update. */
+const WAIT_POLL_MS = 1_000;
 /** How often the one that handed over looks whether the next one renews. */
 const HANDED_POLL_MS = 500;
 
@@ -165,9 +167,14 @@ function onFailed(state: HeartbeatState, now: number): HeartbeatStep {
 /** When to ask again after an answer: at once if there is something to do, else at the next beat. */
 function schedule(state: HeartbeatState, now: number): HeartbeatState {
   const drawn = drawRandom(state.random);
-  const beat = state.role.type === "handed" ? HANDED_POLL_MS : RENEW_MS;
+  const beat = beatMs(state);
   const dueMs = now + beat * (1 + RENEW_JITTER * (2 * drawn.value - 1));
   return hasten({ ...state, random: drawn.next, dueMs }, now);
+}
+
+function beatMs(state: HeartbeatState): number {
+  if (state.role.type === "handed") return HANDED_POLL_MS;
+  return state.role.type === "waiting" ? WAIT_POLL_MS : RENEW_MS;
 }
 
 function hasten(state: HeartbeatState, now: number): HeartbeatState {

@@ -1,0 +1,417 @@
+import { describe, expect, test } from "@jest/globals";
+import type { Json } from "../../../lib/kube/api.ts";
+import { initialHeartbeat, stepHeartbeat } from "../../../lib/lease/heartbeat.ts";
+import { FENCED_BY_ANNOTATION } from "../../../lib/model/speaker-lease.ts";
+import { facts, PATH, type Process, World } from "./heartbeat-world.ts";
+
+const role = (process: Process) => process.state.role.type;
+
+function annotate(world: World, key: string, value: string): void {
+  world.server.edit(PATH, (object) => {
+    const metadata = object["metadata"] as { annotations: Record<string, Json> };
+    metadata.annotations[key] = value;
+  });
+}
+
+/** A process "old/1" that acts. */
+function acting(): { world: World; old: Process } {
+  const world = new World();
+  const old = world.boot("old/1");
+  world.run(100);
+  expect(role(old)).toBe("acting");
+  return { world, old };
+}
+
+describe("who acts for a node", () => {
+  test("no Lease: it is made, with the facts, and nothing is adopted", () => {
+    const { world, old } = acting();
+    expect(old.news).toEqual(["acting"]);
+    expect(old.sent.slice(0, 2)).toEqual(["read", "create"]);
+    expect(world.lease()).toMatchObject({ instance: "old/1", facts: facts(), leaving: false, previousInstance: "" });
+    expect(world.lease().meta.labels).toEqual({ "berth.dev/component": "speaker" });
+  });
+
+  test("without facts it only reads, and does not spin", () => {
+    const world = new World();
+    const process = world.boot("a/1");
+    process.state = initialHeartbeat("n1", "a/1", 1);
+    world.input(process, { type: "start" });
+    world.run(10_000);
+    expect([role(process), new Set(process.sent)]).toEqual(["waiting", new Set(["read"])]);
+    expect(process.sent.length).toBeLessThan(15);
+    world.input(process, { type: "facts", facts: facts() });
+    world.run(100);
+    expect(role(process)).toBe("acting");
+  });
+
+  test("renewals come every 3 s, spread by 20 %", () => {
+    const { world, old } = acting();
+    const before = old.sent.length;
+    world.run(300_000);
+    const renewals = old.sent.slice(before);
+    expect(new Set(renewals)).toEqual(new Set(["renew"]));
+    expect(renewals.length).toBeGreaterThan(300 / 3.6);
+    expect(renewals.length).toBeLessThan(300 / 2.4);
+    expect(Math.abs(renewals.length - 100)).toBeLessThan(5);
+  });
+
+  test("another that renews: the new one queues and waits; after SIGTERM it gets the Lease and may adopt", () => {
+    const { world, old } = acting();
+    const fresh = world.boot("new/1", 2);
+    world.run(30_000);
+    expect([role(old), role(fresh), fresh.news]).toEqual(["acting", "waiting", ["queued"]]);
+    expect(world.lease()).toMatchObject({ instance: "old/1", nextInstance: "new/1" });
+    world.input(old, { type: "shutdown" });
+    world.run(20);
+    expect(world.lease()).toMatchObject({
+      instance: "new/1",
+      previousInstance: "old/1",
+      nextInstance: "",
+      leaving: false,
+    });
+    world.show(fresh);
+    world.run(1_000);
+    expect(fresh.news).toEqual(["queued", "acting old/1"]);
+    expect(old.news).toEqual(["acting", "handed-over new/1", "successor-acting", "ended"]);
+    expect([role(old), role(fresh)]).toEqual(["ended", "acting"]);
+  });
+
+  test("without a watch the waiting one finds the hand-over by its own reads", () => {
+    const { world, old } = acting();
+    const fresh = world.boot("new/1", 2);
+    world.run(10_000);
+    world.input(old, { type: "shutdown" });
+    world.run(4_000);
+    expect([role(old), fresh.news]).toEqual(["ended", ["queued", "acting old/1"]]);
+  });
+
+  test("the watch may show the own hand-over before its answer, and the answer may be lost: both are a hand-over", () => {
+    const { world, old } = acting();
+    const fresh = world.boot("new/1", 2);
+    world.run(10_000);
+    old.link = "lost";
+    world.input(old, { type: "shutdown" });
+    world.show(old);
+    expect(old.news.at(-1)).toBe("handed-over new/1");
+    old.link = "up";
+    world.run(10_000);
+    expect([role(old), role(fresh)]).toEqual(["ended", "acting"]);
+    expect(old.news).not.toContain("lost new/1");
+  });
+
+  test("the same, found by a read", () => {
+    const { world, old } = acting();
+    const fresh = world.boot("new/1", 2);
+    world.run(10_000);
+    old.link = "lost";
+    world.input(old, { type: "shutdown" });
+    world.run(2_500);
+    old.link = "up";
+    world.run(10_000);
+    expect(old.news).toContain("handed-over new/1");
+    expect([role(old), role(fresh)]).toEqual(["ended", "acting"]);
+  });
+
+  test("an old one that dies is replaced after 10 s without a change, and nothing is adopted", () => {
+    const { world, old } = acting();
+    const fresh = world.boot("new/1", 2);
+    world.run(10_000);
+    old.alive = false;
+    world.run(7_000);
+    expect(role(fresh)).toBe("waiting");
+    world.run(4_500);
+    expect(fresh.news).toEqual(["queued", "acting"]);
+    expect(world.lease()).toMatchObject({ instance: "new/1", previousInstance: "", nextInstance: "", transitions: 1 });
+  });
+
+  test("the same pod's earlier process is dead: taken at once", () => {
+    const { world, old } = acting();
+    old.alive = false;
+    const again = world.boot("old/2", 2);
+    world.run(50);
+    expect([again.news, again.sent.slice(0, 2)]).toEqual([["acting"], ["read", "take"]]);
+  });
+
+  test("a pod uid that is only a prefix of another is another pod", () => {
+    const { world } = acting();
+    const other = world.boot("o/1", 2);
+    const empty = world.boot("/1", 3);
+    world.run(9_000);
+    expect([role(other), role(empty)]).toEqual(["waiting", "waiting"]);
+  });
+
+  test("a released Lease is taken at once", () => {
+    const { world, old } = acting();
+    world.input(old, { type: "shutdown" });
+    world.run(50);
+    world.input(old, { type: "release" });
+    world.run(50);
+    expect([old.news.at(-1), world.lease().instance]).toEqual(["ended", ""]);
+    const fresh = world.boot("new/1", 2);
+    world.run(50);
+    expect([fresh.news, world.lease().leaving]).toEqual([["acting"], false]);
+  });
+
+  test("a process that was frozen while another took over is lost, for good", () => {
+    const { world, old } = acting();
+    const fresh = world.boot("new/1", 2);
+    world.run(5_000);
+    old.alive = false;
+    world.run(15_000);
+    expect(role(fresh)).toBe("acting");
+    old.alive = true;
+    old.wakeAt = world.now;
+    world.run(60_000);
+    expect(old.news.at(-1)).toBe("lost new/1");
+    expect([role(old), role(fresh), world.lease().instance]).toEqual(["lost", "acting", "new/1"]);
+    world.input(old, { type: "shutdown" });
+    expect(old.news.at(-1)).toBe("ended");
+  });
+
+  test("the watch tells of a take-over before the next renewal", () => {
+    const { world, old } = acting();
+    world.server.edit(PATH, (object) => {
+      object["spec"] = { holderIdentity: "new/1" };
+    });
+    world.show(old);
+    expect(old.news.at(-1)).toBe("lost new/1");
+  });
+
+  test("a watch that lags behind tells nothing", () => {
+    const { world, old } = acting();
+    const before = world.lease();
+    world.run(10_000);
+    world.input(old, { type: "observed", lease: { ...before, instance: "ancient/1" } });
+    expect(role(old)).toBe("acting");
+  });
+
+  test("two that wait do not write against each other; the newest is next", () => {
+    const { world } = acting();
+    const first = world.boot("first/1", 2);
+    world.run(5_000);
+    const second = world.boot("second/1", 3);
+    world.run(60_000);
+    expect(world.lease().nextInstance).toBe("second/1");
+    const queued = (process: Process) => process.sent.filter((call) => call === "queue").length;
+    expect([queued(first), queued(second)]).toEqual([1, 1]);
+  });
+
+  test("of two that find a dead one's Lease exactly one takes it", () => {
+    const { world, old } = acting();
+    const first = world.boot("first/1", 2);
+    const second = world.boot("second/1", 3);
+    world.run(5_000);
+    old.alive = false;
+    world.run(20_000);
+    expect([role(first), role(second)].sort()).toEqual(["acting", "waiting"]);
+  });
+
+  test("a deleted Lease is made again by the one that acts", () => {
+    const { world, old } = acting();
+    world.server.delete(PATH);
+    world.input(old, { type: "observed", lease: undefined });
+    world.run(100);
+    expect([role(old), world.lease().instance]).toEqual(["acting", "old/1"]);
+    world.server.delete(PATH);
+    world.run(4_000);
+    expect([role(old), world.lease().instance, old.news]).toEqual(["acting", "old/1", ["acting"]]);
+  });
+
+  test("annotations that somebody stripped are written again", () => {
+    const { world, old } = acting();
+    world.server.edit(PATH, (object) => {
+      const { annotations: _, ...metadata } = object["metadata"] as { [key: string]: Json };
+      object["metadata"] = metadata;
+    });
+    world.run(8_000);
+    expect([world.lease().facts, role(old)]).toEqual([facts(), "acting"]);
+  });
+});
+
+describe("shutdown", () => {
+  test("nobody is next: leaving is written, the heart beats on until release", () => {
+    const { world, old } = acting();
+    world.input(old, { type: "shutdown" });
+    world.run(100);
+    expect([old.news, world.lease().leaving]).toEqual([["acting", "leaving"], true]);
+    const version = world.lease().meta.resourceVersion;
+    world.run(8_000);
+    expect(Number(world.lease().meta.resourceVersion)).toBeGreaterThan(Number(version));
+    world.input(old, { type: "release" });
+    world.run(100);
+    expect([old.news.at(-1), world.lease().instance]).toEqual(["ended", ""]);
+  });
+
+  test("a next one that the answer of the leaving write shows gets the Lease after all", () => {
+    const { world, old } = acting();
+    annotate(world, "berth.dev/next-instance", "new/1");
+    world.input(old, { type: "shutdown" });
+    world.run(100);
+    expect(old.news).toEqual(["acting", "handed-over new/1"]);
+    expect(world.lease()).toMatchObject({ instance: "new/1", previousInstance: "old/1", leaving: false });
+  });
+
+  test("a release whose answer is lost is not undone", () => {
+    const { world, old } = acting();
+    world.input(old, { type: "shutdown" });
+    world.run(100);
+    old.link = "lost";
+    world.input(old, { type: "release" });
+    world.run(10);
+    old.link = "up";
+    world.run(10_000);
+    expect([old.news.at(-1), role(old), world.lease().instance]).toEqual(["ended", "ended", ""]);
+  });
+
+  test("one that waits takes its name back and ends; one that left no trace ends at once", () => {
+    const { world, old } = acting();
+    const fresh = world.boot("new/1", 2);
+    world.run(100);
+    world.input(fresh, { type: "shutdown" });
+    world.run(100);
+    expect([fresh.news.at(-1), world.lease().nextInstance, role(old)]).toEqual(["ended", "", "acting"]);
+    const untouched = new World();
+    const early = untouched.boot("x/1");
+    early.link = "down";
+    untouched.input(early, { type: "shutdown" });
+    untouched.run(5_000);
+    expect(early.news.at(-1)).toBe("ended");
+  });
+});
+
+describe("the pulse", () => {
+  test("no answer is a lost pulse, asked again after about 1 s; no role changes", () => {
+    const { world, old } = acting();
+    old.link = "down";
+    world.run(60_000);
+    const lost = old.news.filter((news) => news === "pulse-lost").length;
+    expect(role(old)).toBe("acting");
+    expect(lost).toBeGreaterThan(60 / 3.3);
+    expect(old.state.pulse).toBe("lost");
+    old.link = "up";
+    world.run(4_000);
+    expect([old.state.pulse, role(old)]).toEqual(["heard", "acting"]);
+  });
+
+  test("the first answer after an outage says so", () => {
+    const state = initialHeartbeat("n1", "a/1", 1);
+    const started = stepHeartbeat(state, { type: "start" }, 0).state;
+    const failed = stepHeartbeat(started, { type: "failed", request: 1 }, 10);
+    expect(failed.effects).toEqual([{ type: "pulse-lost" }]);
+    const again = stepHeartbeat(failed.state, { type: "tick" }, failed.wakeAt ?? 0).state;
+    const answered = stepHeartbeat(again, { type: "answered", request: 2, lease: undefined }, 2_000);
+    expect(answered.effects).toContainEqual({ type: "pulse", restored: true });
+  });
+
+  test("a request without any outcome counts as failed after 3 s, and its late answer for nothing", () => {
+    const started = stepHeartbeat(initialHeartbeat("n1", "a/1", 1), { type: "start" }, 0);
+    expect(started.wakeAt).toBe(3_000);
+    const failed = stepHeartbeat(started.state, { type: "tick" }, 3_000);
+    expect(failed.effects).toEqual([{ type: "pulse-lost" }]);
+    expect(stepHeartbeat(failed.state, { type: "answered", request: 1, lease: undefined }, 3_001).state).toEqual(
+      failed.state,
+    );
+  });
+
+  test("a refusal is an answer: no pulse is lost, and it is asked slower and slower", () => {
+    const { world, old } = acting();
+    const sent = old.sent.length;
+    const patch = world.server.patch.bind(world.server);
+    world.server.patch = (path) => patch(path, [{ op: "test", path: "/metadata/name", value: "forbidden" }]);
+    world.run(60_000);
+    expect([old.news, role(old)]).toEqual([["acting"], "acting"]);
+    expect(old.sent.length - sent).toBeLessThan(60);
+  });
+
+  test("a store that was put back is a rollback, once, and the one that acts goes on acting", () => {
+    const { world, old } = acting();
+    world.server.save();
+    world.run(60_000);
+    world.server.restore();
+    world.run(8_000);
+    expect(old.news).toEqual(["acting", "rollback"]);
+    expect(world.lease().instance).toBe("old/1");
+  });
+
+  test("put back to when an older process acted: it is taken back, not lost", () => {
+    const { world, old } = acting();
+    world.server.save();
+    old.alive = false;
+    const again = world.boot("old/2", 2);
+    world.run(30_000);
+    world.server.restore();
+    world.run(8_000);
+    expect(again.news).toEqual(["acting", "rollback"]);
+    expect([role(again), world.lease().instance]).toEqual(["acting", "old/2"]);
+  });
+
+  test("put back to before there was a Lease", () => {
+    const world = new World();
+    world.server.save();
+    const process = world.boot("a/1");
+    world.run(30_000);
+    world.server.restore();
+    world.run(8_000);
+    expect(process.news).toEqual(["acting", "rollback"]);
+    expect(world.lease().instance).toBe("a/1");
+  });
+});
+
+describe("facts and marks", () => {
+  test("changed facts are written at once, a flapping link at most every 200 ms", () => {
+    const { world, old } = acting();
+    world.run(1_000);
+    world.input(old, { type: "facts", facts: facts(false) });
+    world.run(20);
+    expect(world.lease().facts).toEqual(facts(false));
+    const before = old.sent.length;
+    for (let flap = 0; flap < 100; flap++) {
+      world.input(old, { type: "facts", facts: facts(flap % 2 === 0) });
+      world.run(10);
+    }
+    expect(old.sent.length - before).toBeLessThanOrEqual(6);
+    world.run(300);
+    expect(world.lease().facts).toEqual(facts(false));
+  });
+
+  test("the same facts again are not written", () => {
+    const { world, old } = acting();
+    const before = old.sent.length;
+    world.input(old, { type: "facts", facts: facts() });
+    world.run(100);
+    expect(old.sent.length).toBe(before);
+  });
+
+  test("fenced-by survives renewals, is told once, and goes when it was answered", () => {
+    const { world, old } = acting();
+    annotate(world, FENCED_BY_ANNOTATION, "n2");
+    world.run(10_000);
+    expect([old.news, world.lease().fencedBy]).toEqual([["acting", "fenced n2"], "n2"]);
+    world.input(old, { type: "fence-answered" });
+    world.run(100);
+    expect(world.lease().fencedBy).toBe("");
+    annotate(world, FENCED_BY_ANNOTATION, "n2");
+    world.run(4_000);
+    expect(old.news).toEqual(["acting", "fenced n2", "fenced n2"]);
+  });
+
+  test("another fence that came meanwhile is not taken away with the first", () => {
+    const { world, old } = acting();
+    annotate(world, FENCED_BY_ANNOTATION, "n2");
+    world.show(old);
+    annotate(world, FENCED_BY_ANNOTATION, "n3");
+    world.input(old, { type: "fence-answered" });
+    world.run(10_000);
+    expect([world.lease().fencedBy, old.news]).toEqual(["n3", ["acting", "fenced n2", "fenced n3"]]);
+  });
+
+  test("a fence on the old one's Lease is told to the one that it is handed to", () => {
+    const { world, old } = acting();
+    const fresh = world.boot("new/1", 2);
+    world.run(4_000);
+    annotate(world, FENCED_BY_ANNOTATION, "n2");
+    world.input(old, { type: "shutdown" });
+    world.run(4_000);
+    expect(fresh.news).toEqual(["queued", "acting old/1", "fenced n2"]);
+  });
+});
