@@ -1,0 +1,11 @@
+/** Pings the addresses of its arguments and prints the results as one JSON array. */
+import { parseIp } from "../../../lib/address/ip.ts";
+import { ping } from "../../../speaker/net/ping.ts";
+
+const results: object[] = [];
+for (const text of process.argv.slice(2)) {
+  const ip = parseIp(text);
+  if (!ip.ok) throw new Error(ip.reason);
+  results.push(await ping(ip.value, 1000));
+}
+console.log(JSON.stringify(results));
