@@ -23,10 +23,11 @@ export function leave(state: SpeakerState, told: LeaveInputs, now: number, effec
   if (leaving === undefined) return told.shutdown ? ask(state, now, effects) : state;
   switch (leaving.kind) {
     case "asked":
-      if (told.events.includes("ended")) return exit(state, "handed-over", effects);
       if (told.events.includes("handed-over")) {
-        return { ...state, leaving: { ...leaving, kind: "giving", successorMs: Number.POSITIVE_INFINITY } };
+        const successorMs = told.events.includes("successor-acting") ? now : Number.POSITIVE_INFINITY;
+        return { ...state, leaving: { kind: "giving", sinceMs: leaving.sinceMs, successorMs } };
       }
+      if (told.events.includes("ended")) return exit(state, "handed-over", effects);
       if (!told.events.includes("leaving") && now - leaving.sinceMs < ASK_LIMIT_MS) return state;
       return { ...state, leaving: { ...leaving, kind: "handing-over" } };
     case "giving": {

@@ -64,7 +64,7 @@ function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerSt
     actingSinceMs: own.phase === "acting" ? own.sinceMs : 0,
     adopted: own.phase === "acting" && own.adopted,
     // Once the Lease names the next instance, this one has no say any more: it answers on and writes nothing.
-    apiUp: state.apiUp && state.leaving?.kind !== "giving",
+    apiUp: state.apiUp && state.leaving?.kind !== "giving" && state.leaving?.kind !== "done",
     stopping: isStopping(state.leaving?.kind),
     peers,
     macOwners,
@@ -131,13 +131,19 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
     let current = known ?? initialState(vip, now);
     names.set(vip.address, name);
     let wake = Number.POSITIVE_INFINITY;
+    const own: Effect[] = [];
     const inputs: readonly Input[] = batch.inputs.get(name) ?? [{ type: "tick" }];
     for (const input of inputs) {
       const done = step(current, input, state.world, place, now);
       if (done.state.serving !== current.serving) batch.touched = true;
       current = done.state;
       wake = done.wakeAt;
-      for (const effect of done.effects) effects.push(toSpeakerEffect(effect, name, probing));
+      own.push(...done.effects);
+    }
+    for (const effect of own) {
+      // Begun and ended within one batch: it was never answered, and so there is nothing to announce.
+      const isVoid = current.serving === undefined && (effect.type === "announce" || effect.type === "moved");
+      if (!isVoid) effects.push(toSpeakerEffect(effect, name, probing));
     }
     addresses.set(name, current);
     wakes.set(name, wake);

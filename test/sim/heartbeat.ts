@@ -61,7 +61,7 @@ export class SimHeartbeat {
     const { node, instance } = this.#state;
     this.#api.call<Answer>(
       node,
-      () => perform(this.#api, node, instance, call),
+      () => perform(this.#api, node, instance, call, String(this.#timeline.now)),
       (answer) => {
         const reply: HeartbeatInput =
           answer === undefined
@@ -78,23 +78,34 @@ export class SimHeartbeat {
   }
 }
 
-function perform(api: SimApi, node: string, instance: string, call: LeaseCall): Answer {
+function perform(api: SimApi, node: string, instance: string, call: LeaseCall, renewTime: string): Answer {
   const lease = api.leases.get(node);
   const put = (next: SpeakerLease): Answer => ({ kind: "ok", lease: api.putLease(next) });
   if (call.type === "read") return { kind: "ok", lease };
   if (call.type === "create") {
     if (lease !== undefined) return { kind: "refused" };
-    return put(withFacts(speakerLease(node, instance, 0), call.facts));
+    return put({ ...withFacts(speakerLease(node, instance, 0), call.facts), renewTime });
   }
   if (lease === undefined) return { kind: "refused" };
   const unchanged = lease.meta.resourceVersion === call.from.meta.resourceVersion;
   switch (call.type) {
     case "take":
       if (!unchanged) return { kind: "refused" };
-      return put({ ...withFacts(lease, call.facts), instance, leaving: false, nextInstance: "", previousInstance: "" });
+      return put({
+        ...withFacts(lease, call.facts),
+        instance,
+        leaving: false,
+        nextInstance: "",
+        previousInstance: "",
+        renewTime,
+      });
     case "renew":
       if (lease.instance !== instance) return { kind: "refused" };
-      return put({ ...(call.facts === undefined ? lease : withFacts(lease, call.facts)), leaving: call.leaving });
+      return put({
+        ...(call.facts === undefined ? lease : withFacts(lease, call.facts)),
+        leaving: call.leaving,
+        renewTime,
+      });
     case "queue":
       return put({ ...lease, nextInstance: instance });
     case "unqueue":

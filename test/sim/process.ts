@@ -58,7 +58,9 @@ export class SimProcess {
     const seed = Math.floor(random() * 2 ** 32);
     this.#heartbeat = new SimHeartbeat({ node, instance, seed }, api, timeline, {
       runs: () => !this.dead && !this.frozen,
-      onEffect: (effect) => newsInputs(effect).forEach((input) => void this.post(input)),
+      onEffect: (effect) => {
+        for (const input of newsInputs(effect)) this.post(input);
+      },
     });
     this.#closeWatch = api.watch(node, (event) => this.later(() => this.#onEvent(event)));
     this.post({ type: "worker", message: { type: "links", links: [link(node, !wire.unplugged.has(node))] } });

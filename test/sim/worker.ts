@@ -31,6 +31,7 @@ export class SimWorker {
   #frozenAt: number | undefined;
   #dead = false;
   #loss = 0;
+  #lastAt = 0;
   readonly #options: WorkerOptions;
 
   constructor(options: WorkerOptions) {
@@ -87,7 +88,9 @@ export class SimWorker {
     if (message.type === "announce" && !this.#sentTable.has(message.address)) {
       this.#options.onProtest(`announce of ${message.address}, which is not in the table`);
     }
-    timeline.after(0.5 + random() * 0.5, () => this.#act(message));
+    // One channel: what was sent first arrives first.
+    this.#lastAt = Math.max(this.#lastAt, timeline.now + 0.5 + random() * 0.5);
+    timeline.after(this.#lastAt - timeline.now, () => this.#act(message));
   }
 
   #act(message: ToWorker): void {

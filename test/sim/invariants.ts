@@ -1,0 +1,100 @@
+/** The rules that must always hold (S1, S2, S5) and the one that must hold in the end (L1), checked against what nodes really answer. */
+import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
+import type { SimApi } from "./api.ts";
+import type { SimWire } from "./wire.ts";
+
+export interface Limits {
+  /** Two nodes that hear each other answer at once: in a hand-over, counted from its record. */
+  readonly handOverMs: number;
+  /** The same in any other case, after which the one that is not named must have heard of it. */
+  readonly otherMs: number;
+}
+
+interface Overlap {
+  readonly sinceMs: number;
+  readonly nodes: string;
+}
+
+export class Invariants {
+  readonly violations: string[] = [];
+  /** Longest double answer seen, for the report. */
+  longestMs = 0;
+  readonly #overlaps = new Map<string, Overlap>();
+  readonly #api: SimApi;
+  readonly #wire: SimWire;
+  readonly #limits: Limits;
+  readonly #now: () => number;
+
+  constructor(api: SimApi, wire: SimWire, limits: Limits, now: () => number) {
+    this.#api = api;
+    this.#wire = wire;
+    this.#limits = limits;
+    this.#now = now;
+  }
+
+  protest(what: string): void {
+    if (this.violations.length < 20) this.violations.push(`${Math.round(this.#now())} ms: ${what}`);
+  }
+
+  /** Called with each change of a record: the API server's part of S1. */
+  onRecord(before: VirtualIP, after: VirtualIP, by: string): void {
+    const old = before.holder;
+    const holder = after.holder;
+    if (holder === undefined) return;
+    if (old !== undefined && holder.epoch <= old.epoch) {
+      this.protest(`S1: ${by} wrote epoch ${holder.epoch} of ${after.address} over ${old.epoch}`);
+    }
+  }
+
+  /** Called after each event of the simulation. */
+  check(): void {
+    for (const vip of this.#api.vips.values()) {
+      const nodes = this.answering(vip.address);
+      const pair = this.#pairThatHears(nodes);
+      const open = this.#overlaps.get(vip.address);
+      if (pair === undefined) {
+        if (open !== undefined) this.#overlaps.delete(vip.address);
+        continue;
+      }
+      if (open === undefined || open.nodes !== pair) {
+        this.#overlaps.set(vip.address, { sinceMs: this.#now(), nodes: pair });
+        continue;
+      }
+      const lastedMs = this.#now() - open.sinceMs;
+      this.longestMs = Math.max(this.longestMs, lastedMs);
+      const { holder } = vip;
+      const isHandOver =
+        holder !== undefined && holder.from !== "" && pair === [holder.node, holder.from].sort().join(" and ");
+      const limit = isHandOver ? this.#limits.handOverMs : this.#limits.otherMs;
+      if (lastedMs > limit) {
+        this.protest(`S2: ${pair} answer for ${vip.address} at once for ${Math.round(lastedMs)} ms`);
+        this.#overlaps.delete(vip.address);
+      }
+    }
+  }
+
+  /** L1: exactly the holder answers, for each address. Returns what is wrong. */
+  converged(): readonly string[] {
+    return [...this.#api.vips.values()].flatMap((vip) => {
+      const nodes = this.answering(vip.address);
+      if (nodes.length === 1 && nodes[0] === vip.holder?.node) return [];
+      const holder = vip.holder === undefined ? "nobody" : `${vip.holder.node} at epoch ${vip.holder.epoch}`;
+      return [`L1: ${nodes.join(" and ") || "nobody"} answers for ${vip.address}, the record names ${holder}`];
+    });
+  }
+
+  /** The nodes, not processes: two speakers of one node have one MAC. */
+  answering(address: string): readonly string[] {
+    const nodes = new Set([...this.#wire.workers].filter((one) => one.answers(address)).map((one) => one.node));
+    return [...nodes].sort();
+  }
+
+  #pairThatHears(nodes: readonly string[]): string | undefined {
+    for (const left of nodes) {
+      for (const right of nodes) {
+        if (left < right && this.#wire.connected(left, right)) return `${left} and ${right}`;
+      }
+    }
+    return undefined;
+  }
+}
