@@ -54,7 +54,8 @@ export const shells: readonly string[] = [
   "speaker/shell/**",
   "lib/runtime/**",
   "lib/kube/{client,informer,loop,open-watch}.ts",
-  "speaker/net/{libc,packet-socket,netlink,rtnetlink,poller,batch,groups,wire}.ts",
+  "lib/lease/*-loop.ts",
+  "speaker/net/{libc,packet-socket,netlink,rtnetlink,poller,batch,groups,wire,ping}.ts",
   "speaker/net/{frame-worker,frame-loop,frame-port}.ts",
 ];
 
@@ -93,7 +94,7 @@ export const fileLinesMax = 300;
 /** What the kubelet starts: a shipped file lives if one of these imports it; that a test does is not enough. */
 export const programs: readonly string[] = ["controller/main.ts", "speaker/main.ts", "speaker/net/frame-worker.ts"];
 
-/** What a person, make, npm or jest starts: all other files live if one of these imports them. */
+/** What a person, make, npm, jest or a test starts: all other files live if one of these imports them. */
 export const entryPoints: readonly string[] = [
   "scripts/*.{ts,mjs}",
   "*.config.mjs",
@@ -101,6 +102,8 @@ export const entryPoints: readonly string[] = [
   "test/lab/jest-{setup,teardown}.ts",
   "test/demo/demo.ts",
   "test/bench/*.ts",
+  "test/speaker/net/{agent,station,ping-once}.ts",
+  "**/fixtures/**",
   "test/**/*.{test,e2e}.ts",
 ];
 

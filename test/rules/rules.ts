@@ -140,6 +140,8 @@ export function deadFiles(sources: readonly Source[]): Violation[] {
   const shipped = reachedFrom(programs, sources);
   const used = reachedFrom(entryPoints, sources);
   return sources.flatMap(({ path }) => {
+    // Declarations are found by the compiler, not by an import.
+    if (path.endsWith(".d.ts")) return [];
     if (isProduct(path) ? shipped.has(path) : used.has(path)) return [];
     return {
       file: path,
