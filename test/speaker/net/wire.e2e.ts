@@ -1,126 +1,35 @@
 /**
  * The frame worker on a real wire: it runs in a network namespace as nobody with NET_RAW alone, and everything is seen
- * from another station. Needs root; see `make test` for how it is run.
+ * from another station. Needs root.
  */
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import type { FromWorker, ToWorker } from "../../../speaker/net/messages.ts";
-import { encodeArp } from "../../../speaker/packet/arp.ts";
-import { encodeEthernet } from "../../../speaker/packet/ethernet.ts";
 import { writeAnnouncement } from "../../../speaker/packet/frames.ts";
-import { decodeNd, encodeNd, type NdMessage } from "../../../speaker/packet/ndp-codec.ts";
-import { hex, toHex } from "../packet/fixtures.ts";
+import { attempt, CLIENT_MAC, CLIENT_NS, NODE_MAC, NODE_NS, rest, run } from "./namespaces.ts";
 import {
-  addAddresses,
-  attempt,
-  buildNamespaces,
-  CLIENT_MAC,
-  CLIENT_NS,
-  interfaceIndex,
-  NODE_MAC,
-  NODE_MAC_2,
-  NODE_NS,
-  plug,
-  removeNamespaces,
-  rest,
-  run,
-  Speaking,
-} from "./namespaces.ts";
+  ALL,
+  agent,
+  arpRequest,
+  askArp,
+  askNd,
+  closeWire,
+  FREE4,
+  FREE6,
+  frameOf,
+  hold,
+  type Of,
+  openWire,
+  repliesFor,
+  say,
+  solicitation,
+  station,
+  VIP4,
+  VIP4_B,
+  VIP6,
+} from "./wire-world.ts";
 
 jest.setTimeout(30_000);
-
-interface Frame {
-  readonly ready?: true;
-  readonly at: number;
-  readonly hex: string;
-}
-type Of<Type extends FromWorker["type"]> = Extract<FromWorker, { type: Type }>;
-
-const VIP4 = "192.0.2.100";
-const VIP4_B = "192.0.2.101";
-const VIP6 = "2001:db8::100";
-const FREE4 = "192.0.2.200";
-const FREE6 = "2001:db8::200";
-const ALL = [VIP4, VIP4_B, VIP6];
-
-let agent: Speaking<FromWorker>;
-let station: Speaking<Frame>;
-let generation = 0;
-
-const say = (message: ToWorker | { readonly block: number }) => agent.tell(JSON.stringify(message));
-
-async function hold(addresses: readonly string[]): Promise<void> {
-  generation++;
-  const wanted = generation;
-  say({ type: "table", generation, entries: addresses.map((address) => ({ address, interface: "eth0" })) });
-  await agent.heard((m) => m.type === "applied" && m.generation === wanted);
-}
-
-const frameOf = (write: (out: Uint8Array) => number) => {
-  const out = new Uint8Array(128);
-  return toHex(out.subarray(0, write(out)));
-};
-const arpRequest = (targetIp: string, destination = "ff:ff:ff:ff:ff:ff", senderIp = "192.0.2.9") =>
-  frameOf((out) => {
-    const at = encodeEthernet({ destination, source: CLIENT_MAC, etherType: 0x0806 }, out, 0);
-    const packet = {
-      operation: "request",
-      senderMac: CLIENT_MAC,
-      senderIp,
-      targetMac: "00:00:00:00:00:00",
-      targetIp,
-    } as const;
-    return encodeArp(packet, out, at);
-  });
-const solicitation = (destination: string, message: Omit<NdMessage & { type: "solicitation" }, "type">) =>
-  frameOf((out) => {
-    const at = encodeEthernet({ destination, source: CLIENT_MAC, etherType: 0x86dd }, out, 0);
-    return encodeNd({ type: "solicitation", ...message }, out, at);
-  });
-
-const isReplyFor = (frame: string, ip: string) =>
-  frame.slice(24, 44) === "08060001080006040002" && frame.slice(56, 64) === ip;
-/** ARP replies that tell this address, among the frames seen from place `from` on. */
-const repliesFor = (address: string, from: number, since = 0) => {
-  const ip = Buffer.from(address.split(".").map(Number)).toString("hex");
-  return station.messages.slice(from).filter((f) => f.at >= since && isReplyFor(f.hex, ip));
-};
-/** Sends the frame and returns what came back about the address within a time in which an answer surely comes. */
-async function askArp(address: string, frame = arpRequest(address)) {
-  // Commands block this process, and what the station saw meanwhile arrives late: its clock tells what is new.
-  const since = Date.now();
-  const from = station.messages.length;
-  station.tell(frame);
-  await rest(250);
-  return repliesFor(address, from, since);
-}
-async function askNd(frame: string): Promise<{ readonly to: string; readonly message: NdMessage }[]> {
-  const since = Date.now();
-  const from = station.messages.length;
-  station.tell(frame);
-  await rest(250);
-  return station.messages.slice(from).flatMap((f) => {
-    if (!(f.at >= since)) return [];
-    const bytes = hex(f.hex ?? "");
-    const nd = decodeNd(bytes, 14, bytes.length);
-    return nd.ok && nd.value.type === "advertisement" ? [{ to: f.hex.slice(0, 12), message: nd.value }] : [];
-  });
-}
-
-beforeAll(async () => {
-  if (process.getuid?.() !== 0) throw new Error("this test needs root, for network namespaces");
-  buildNamespaces();
-  agent = new Speaking(NODE_NS, "test/speaker/net/agent.ts", [], true);
-  station = new Speaking(CLIENT_NS, "test/speaker/net/station.ts", [String(interfaceIndex(CLIENT_NS, "eth0"))]);
-  await Promise.all([agent.heard((m) => m.type === "links"), station.heard((m) => m.ready === true)]);
-  say({ type: "listen", interfaces: ["eth0", "eth1"], addresses: [] });
-  await hold(ALL);
-});
-
-afterAll(async () => {
-  await agent?.end();
-  await station?.end();
-  removeNamespaces();
-});
+beforeAll(openWire);
+afterAll(closeWire);
 
 describe("who is answered", () => {
   const CLIENT = `ip netns exec ${CLIENT_NS}`;
@@ -307,141 +216,6 @@ describe("yielding", () => {
   });
 });
 
-describe("fencing", () => {
-  const frozen = async (ms: number, meanwhile: () => void) => {
-    agent.signal("SIGSTOP");
-    await rest(50);
-    meanwhile();
-    await rest(ms - 50);
-    const from = station.messages.length;
-    agent.signal("SIGCONT");
-    await rest(400);
-    return from;
-  };
-  const fenced = (from: number) => agent.heard((m) => m.type === "fenced", from) as Promise<Of<"fenced">>;
-
-  test("frozen for 1 s: what was asked meanwhile is never answered, what comes after is", async () => {
-    const said = agent.messages.length;
-    const from = await frozen(1000, () => {
-      for (let i = 0; i < 50; i++) station.tell(arpRequest(VIP4));
-      station.tell(solicitation(NODE_MAC, { source: "2001:db8::9", target: VIP6, destination: VIP6 }));
-    });
-    expect(repliesFor(VIP4, from)).toEqual([]);
-    expect(
-      station.messages.slice(from).filter((f) => f.hex?.slice(24, 28) === "86dd" && f.hex.slice(108, 110) === "88"),
-    ).toEqual([]);
-    expect(await askArp(VIP4)).toHaveLength(1);
-    expect(agent.messages.slice(said).filter((m) => m.type === "fenced" || m.type === "lost")).toEqual([]);
-  });
-
-  test("frozen in the middle of its announcements: the rounds die", async () => {
-    const form = frameOf((out) => writeAnnouncement("request", VIP4, NODE_MAC, out, 0));
-    say({ type: "announce", address: VIP4, interface: "eth0", reason: "first-holder" });
-    await rest(100);
-    const from = await frozen(700, () => {});
-    await rest(1500);
-    expect(station.messages.slice(from).filter((f) => f.hex === form)).toEqual([]);
-  });
-
-  test("frozen while another announced one address: that one is lost until a new table, the rest goes on", async () => {
-    const said = agent.messages.length;
-    await frozen(1000, () =>
-      station.tell(frameOf((out) => writeAnnouncement("reply", VIP4, "02:00:00:00:00:dd", out, 0))),
-    );
-    const lost = await agent.heard((m) => m.type === "lost", said);
-    expect(lost).toMatchObject({ addresses: [{ address: VIP4, mac: "02:00:00:00:00:dd" }] });
-    expect(await askArp(VIP4)).toEqual([]);
-    expect(await askArp(VIP4_B)).toHaveLength(1);
-    await hold(ALL);
-    expect(await askArp(VIP4)).toHaveLength(1);
-  });
-
-  test("frozen with more frames than the queue holds: fenced, until resumed", async () => {
-    const said = agent.messages.length;
-    await frozen(1000, () => {
-      for (let i = 0; i < 2000; i++) station.tell(arpRequest(VIP4));
-    });
-    const fence = await fenced(said);
-    expect(fence.reason).toBe("drops");
-    expect(await askArp(VIP4)).toEqual([]);
-    say({ type: "resume", fence: fence.fence });
-    await rest(100);
-    expect(await askArp(VIP4)).toHaveLength(1);
-  });
-
-  test("frozen for 6 s: fenced, until resumed", async () => {
-    const said = agent.messages.length;
-    const from = await frozen(6000, () => station.tell(arpRequest(VIP4)));
-    const fence = await fenced(said);
-    expect(fence).toMatchObject({ reason: "loop-gap" });
-    expect(fence.gapMs).toBeGreaterThan(5000);
-    expect(repliesFor(VIP4, from)).toEqual([]);
-    expect(await askArp(VIP4)).toEqual([]);
-    say({ type: "resume", fence: fence.fence - 1 });
-    await rest(100);
-    expect(await askArp(VIP4)).toEqual([]);
-    say({ type: "resume", fence: fence.fence });
-    await rest(100);
-    expect(await askArp(VIP4)).toHaveLength(1);
-  });
-
-  test("main thread blocked for 7 s: answers go on for 3 s, then stop, until resumed", async () => {
-    const said = agent.messages.length;
-    say({ block: 7000 });
-    await rest(1500);
-    expect(await askArp(VIP4)).toHaveLength(1);
-    await rest(2500);
-    expect(await askArp(VIP4)).toEqual([]);
-    const fence = await fenced(said);
-    expect(fence.reason).toBe("main-silent");
-    expect(await askArp(VIP4)).toEqual([]);
-    say({ type: "resume", fence: fence.fence });
-    await rest(100);
-    expect(await askArp(VIP4)).toHaveLength(1);
-  });
-});
-
-describe("links that change", () => {
-  test("carrier lost and back", async () => {
-    const said = agent.messages.length;
-    run(`ip -n ${NODE_NS} link set eth0 down`);
-    await agent.heard((m) => m.type === "links" && m.links.some((l) => l.name === "eth0" && !l.carrier), said);
-    expect(await askArp(VIP4)).toEqual([]);
-    run(`ip -n ${NODE_NS} link set eth0 up`);
-    await agent.heard((m) => m.type === "links" && m.links.some((l) => l.name === "eth0" && l.carrier), said);
-    expect(await askArp(VIP4)).toHaveLength(1);
-  });
-  test("another MAC: the answers carry it, and it is not foreign", async () => {
-    run(`ip -n ${NODE_NS} link set eth0 address 02:00:00:00:00:77`);
-    await rest(200);
-    expect((await askArp(VIP4)).map((f) => f.hex.slice(44, 56))).toEqual(["020000000077"]);
-    const said = agent.messages.length;
-    say({ type: "announce", address: VIP4, interface: "eth0", reason: "first-holder" });
-    await rest(300);
-    expect(agent.messages.slice(said).filter((m) => m.type === "heard")).toEqual([]);
-  });
-  test("removed and made anew: answered again, its groups joined again", async () => {
-    run(`ip -n ${NODE_NS} link del eth0`);
-    await rest(200);
-    expect(await askArp(VIP4)).toEqual([]);
-    plug(NODE_NS, "eth0", NODE_MAC, "p0");
-    addAddresses(NODE_NS, 1);
-    await rest(500);
-    expect(await askArp(VIP4)).toHaveLength(1);
-    expect(run(`ip netns exec ${NODE_NS} cat /proc/net/igmp6`)).toContain(
-      "eth0            ff0200000000000000000001ff000100",
-    );
-  });
-  test("the second interface, too, has sockets: an address moved there is answered there", async () => {
-    generation++;
-    const wanted = generation;
-    say({ type: "table", generation, entries: [{ address: VIP4, interface: "eth1" }] });
-    await agent.heard((m) => m.type === "applied" && m.generation === wanted);
-    expect((await askArp(VIP4)).map((f) => f.hex.slice(44, 56))).toEqual([NODE_MAC_2.replaceAll(":", "")]);
-    await hold(ALL);
-  });
-});
-
 test("raw-socket pings the client over both families, and says when nobody answers", () => {
   const output = run(
     `ip netns exec ${NODE_NS} ${process.execPath} test/speaker/net/ping-once.ts 192.0.2.9 2001:db8::9 ${FREE4}`,
@@ -450,10 +224,10 @@ test("raw-socket pings the client over both families, and says when nobody answe
   expect([v4?.ok, v6?.ok, free?.ok, free?.reason]).toEqual([true, true, false, "timeout"]);
 });
 
-test("nothing went wrong in the worker, and it counted what it did", async () => {
+test("nothing went wrong in the worker, and it counted what it did", () => {
   expect(agent.messages.filter((m) => m.type === "failed")).toEqual([]);
   const counters = agent.messages.filter((m) => m.type === "counters").at(-1) as Of<"counters">;
-  for (const name of ["arp-reply", "na-reply", "unknown-address", "gaps", "evidence", "fenced"]) {
+  for (const name of ["arp-reply", "na-reply", "unknown-address"]) {
     expect([name, counters.counters[name]]).toEqual([name, expect.any(Number)]);
   }
 });

@@ -1,0 +1,167 @@
+/** The fence of the frame worker and links that change, on a real wire; see wire.e2e.ts. Needs root. */
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { writeAnnouncement } from "../../../speaker/packet/frames.ts";
+import { addAddresses, NODE_MAC, NODE_MAC_2, NODE_NS, plug, rest, run } from "./namespaces.ts";
+import {
+  ALL,
+  agent,
+  arpRequest,
+  askArp,
+  closeWire,
+  frameOf,
+  hold,
+  holdEntries,
+  type Of,
+  openWire,
+  repliesFor,
+  say,
+  solicitation,
+  station,
+  VIP4,
+  VIP4_B,
+  VIP6,
+} from "./wire-world.ts";
+
+jest.setTimeout(30_000);
+beforeAll(openWire);
+afterAll(closeWire);
+
+describe("fencing", () => {
+  const frozen = async (ms: number, meanwhile: () => void) => {
+    agent.signal("SIGSTOP");
+    await rest(50);
+    meanwhile();
+    await rest(ms - 50);
+    const from = station.messages.length;
+    agent.signal("SIGCONT");
+    await rest(400);
+    return from;
+  };
+  const fenced = (from: number) => agent.heard((m) => m.type === "fenced", from) as Promise<Of<"fenced">>;
+
+  test("frozen for 1 s: what was asked meanwhile is never answered, what comes after is", async () => {
+    const said = agent.messages.length;
+    const from = await frozen(1000, () => {
+      for (let i = 0; i < 50; i++) station.tell(arpRequest(VIP4));
+      station.tell(solicitation(NODE_MAC, { source: "2001:db8::9", target: VIP6, destination: VIP6 }));
+    });
+    expect(repliesFor(VIP4, from)).toEqual([]);
+    expect(
+      station.messages.slice(from).filter((f) => f.hex?.slice(24, 28) === "86dd" && f.hex.slice(108, 110) === "88"),
+    ).toEqual([]);
+    expect(await askArp(VIP4)).toHaveLength(1);
+    expect(agent.messages.slice(said).filter((m) => m.type === "fenced" || m.type === "lost")).toEqual([]);
+  });
+
+  test("frozen in the middle of its announcements: the rounds die", async () => {
+    const form = frameOf((out) => writeAnnouncement("request", VIP4, NODE_MAC, out, 0));
+    say({ type: "announce", address: VIP4, interface: "eth0", reason: "first-holder" });
+    await rest(100);
+    const from = await frozen(700, () => {});
+    await rest(1500);
+    expect(station.messages.slice(from).filter((f) => f.hex === form)).toEqual([]);
+  });
+
+  test("frozen while another announced one address: that one is lost until a new table, the rest goes on", async () => {
+    const said = agent.messages.length;
+    await frozen(1000, () =>
+      station.tell(frameOf((out) => writeAnnouncement("reply", VIP4, "02:00:00:00:00:dd", out, 0))),
+    );
+    const lost = await agent.heard((m) => m.type === "lost", said);
+    expect(lost).toMatchObject({ addresses: [{ address: VIP4, mac: "02:00:00:00:00:dd" }] });
+    expect(await askArp(VIP4)).toEqual([]);
+    expect(await askArp(VIP4_B)).toHaveLength(1);
+    await hold(ALL);
+    expect(await askArp(VIP4)).toHaveLength(1);
+  });
+
+  test("frozen with more frames than the queue holds: fenced, until resumed", async () => {
+    const said = agent.messages.length;
+    await frozen(1000, () => {
+      for (let i = 0; i < 2000; i++) station.tell(arpRequest(VIP4));
+    });
+    const fence = await fenced(said);
+    expect(fence.reason).toBe("drops");
+    expect(await askArp(VIP4)).toEqual([]);
+    say({ type: "resume", fence: fence.fence });
+    await rest(100);
+    expect(await askArp(VIP4)).toHaveLength(1);
+  });
+
+  test("frozen for 6 s: fenced, until resumed", async () => {
+    const said = agent.messages.length;
+    const from = await frozen(6000, () => station.tell(arpRequest(VIP4)));
+    const fence = await fenced(said);
+    expect(fence).toMatchObject({ reason: "loop-gap" });
+    expect(fence.gapMs).toBeGreaterThan(5000);
+    expect(repliesFor(VIP4, from)).toEqual([]);
+    expect(await askArp(VIP4)).toEqual([]);
+    say({ type: "resume", fence: fence.fence - 1 });
+    await rest(100);
+    expect(await askArp(VIP4)).toEqual([]);
+    say({ type: "resume", fence: fence.fence });
+    await rest(100);
+    expect(await askArp(VIP4)).toHaveLength(1);
+  });
+
+  test("main thread blocked for 7 s: answers go on for 3 s, then stop, until resumed", async () => {
+    const said = agent.messages.length;
+    say({ block: 7000 });
+    await rest(1500);
+    expect(await askArp(VIP4)).toHaveLength(1);
+    await rest(2500);
+    expect(await askArp(VIP4)).toEqual([]);
+    const fence = await fenced(said);
+    expect(fence.reason).toBe("main-silent");
+    expect(await askArp(VIP4)).toEqual([]);
+    say({ type: "resume", fence: fence.fence });
+    await rest(100);
+    expect(await askArp(VIP4)).toHaveLength(1);
+  });
+});
+
+describe("links that change", () => {
+  test("carrier lost and back", async () => {
+    const said = agent.messages.length;
+    run(`ip -n ${NODE_NS} link set eth0 down`);
+    await agent.heard((m) => m.type === "links" && m.links.some((l) => l.name === "eth0" && !l.carrier), said);
+    expect(await askArp(VIP4)).toEqual([]);
+    run(`ip -n ${NODE_NS} link set eth0 up`);
+    await agent.heard((m) => m.type === "links" && m.links.some((l) => l.name === "eth0" && l.carrier), said);
+    expect(await askArp(VIP4)).toHaveLength(1);
+  });
+  test("another MAC: the answers carry it, and it is not foreign", async () => {
+    run(`ip -n ${NODE_NS} link set eth0 address 02:00:00:00:00:77`);
+    await rest(200);
+    expect((await askArp(VIP4)).map((f) => f.hex.slice(44, 56))).toEqual(["020000000077"]);
+    const said = agent.messages.length;
+    say({ type: "announce", address: VIP4, interface: "eth0", reason: "first-holder" });
+    await rest(300);
+    expect(agent.messages.slice(said).filter((m) => m.type === "heard")).toEqual([]);
+  });
+  test("removed and made anew: answered again, its groups joined again", async () => {
+    run(`ip -n ${NODE_NS} link del eth0`);
+    await rest(200);
+    expect(await askArp(VIP4)).toEqual([]);
+    plug(NODE_NS, "eth0", NODE_MAC, "p0");
+    addAddresses(NODE_NS, 1);
+    await rest(500);
+    expect(await askArp(VIP4)).toHaveLength(1);
+    expect(run(`ip netns exec ${NODE_NS} cat /proc/net/igmp6`)).toContain(
+      "eth0            ff0200000000000000000001ff000100",
+    );
+  });
+  test("the second interface, too, has sockets: an address moved there is answered there", async () => {
+    await holdEntries([{ address: VIP4, interface: "eth1" }]);
+    expect((await askArp(VIP4)).map((f) => f.hex.slice(44, 56))).toEqual([NODE_MAC_2.replaceAll(":", "")]);
+    await hold(ALL);
+  });
+});
+
+test("nothing went wrong in the worker, and it counted what it did", () => {
+  expect(agent.messages.filter((m) => m.type === "failed")).toEqual([]);
+  const counters = agent.messages.filter((m) => m.type === "counters").at(-1) as Of<"counters">;
+  for (const name of ["arp-reply", "gaps", "evidence", "fenced"]) {
+    expect([name, counters.counters[name]]).toEqual([name, expect.any(Number)]);
+  }
+});
