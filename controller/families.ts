@@ -1,11 +1,12 @@
 /** Which address a Service has or gets in each of its families. Pure: it reads the ledger and changes nothing. */
-import { type Family, formatIp, type Ip, parseIp, sameIp, virtualIpName } from "../lib/address/ip.ts";
+import { type Family, formatIp, type Ip, parseIp, sameIp } from "../lib/address/ip.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { choose, poolOf } from "./allocator.ts";
 import { ownerOf, vipsOfService } from "./ledger.ts";
 import type { ActivePool } from "./pools.ts";
 import { explainNoChoice, explainRequestedIp, type Problem, type World } from "./problems.ts";
+import { claimedIps, listedIps, publishedIps } from "./published.ts";
 import { type AddressRequest, familiesOf } from "./requests.ts";
 
 /** What happens in one family. */
@@ -54,39 +55,38 @@ export function isDeleting(object: { readonly meta: { readonly deletionTimestamp
   return object.meta.deletionTimestamp !== undefined;
 }
 
-/** The addresses of the status, of one family. */
-export function listedIps(service: Service, family: Family): readonly Ip[] {
-  return service.ingress.flatMap((entry) => {
-    const ip = parseIp(entry.ip);
-    return ip.ok && ip.value.family === family ? [ip.value] : [];
-  });
-}
-
-/** Its own VirtualIP first, the published one before others; else an address of its status that is still its to have. */
+/**
+ * What the Service has in this family. What clients use does not move, so what Berth has published comes first: living,
+ * being deleted by hand, or lost. Then a VirtualIP that is not published yet; then an address of the status, from before
+ * Berth.
+ */
 function findHeld(world: World, service: Service, family: Family): Held | undefined {
-  const listed = listedIps(service, family);
   const own = ownVips(world, service).flatMap((vip) => {
     const ip = parseIp(vip.address);
-    return ip.ok && ip.value.family === family && !isDeleting(vip) ? [{ vip, ip: ip.value }] : [];
+    return ip.ok && ip.value.family === family ? [{ vip, ip: ip.value }] : [];
   });
-  const published = own.find(({ ip }) => listed.some((one) => sameIp(one, ip)));
-  const kept = published ?? own[0];
+  const living = own.filter(({ vip }) => !isDeleting(vip));
+  const listed = listedIps(service).filter((ip) => ip.family === family);
+  const published = publishedIps(service).filter((ip) => ip.family === family);
+  for (const ip of published) {
+    const mine = own.find((one) => sameIp(one.ip, ip));
+    if (mine !== undefined)
+      return { type: isDeleting(mine.vip) ? "await" : "keep", family, problem: undefined, ...mine };
+    const lost = reclaim(world, service, ip);
+    if (lost !== undefined) return lost;
+  }
+  const kept = living.find((one) => listed.some((ip) => sameIp(one.ip, ip))) ?? living[0];
   if (kept !== undefined) return { type: "keep", family, problem: undefined, ...kept };
   return listed.map((ip) => reclaim(world, service, ip)).find((found) => found !== undefined);
 }
 
-/** An address that the status lists without a living VirtualIP: lost, deleted by hand, or from before Berth. */
+/** An address that the Service's status names and no VirtualIP has: lost, or from before Berth. */
 function reclaim(world: World, service: Service, ip: Ip): Held | undefined {
-  const { family } = ip;
   const owner = ownerOf(world.ledger, ip);
-  if (owner.type === "vip") {
-    const own = ownVips(world, service).some((vip) => vip.meta.name === virtualIpName(ip));
-    return own && isDeleting(owner.vip) ? { type: "await", family, problem: undefined, ip, vip: owner.vip } : undefined;
-  }
-  if (owner.type === "reserved") return undefined;
+  if (owner.type === "vip" || owner.type === "reserved") return undefined;
   if (owner.type === "claim" && owner.claim.uid !== service.meta.uid) return undefined;
   const pool = poolOf(world.ledger.allocator, ip);
-  return pool && { type: "create", family, problem: undefined, ip, pool };
+  return pool && { type: "create", family: ip.family, problem: undefined, ip, pool };
 }
 
 /** A pool that was edited takes nothing away; only an explicit wish for another address or pool is one. */
@@ -128,9 +128,8 @@ function combine(family: Family, held: Held | undefined, fresh: Allocation | und
 /** RequireDualStack gives both or none, but never takes away what is already published. */
 function isAllOrNothing(service: Service, decisions: readonly FamilyDecision[]): boolean {
   if (service.ipFamilyPolicy !== "RequireDualStack" || !decisions.some((one) => one.type === "none")) return false;
-  return !decisions.some(
-    (one) => one.type !== "none" && listedIps(service, one.family).some((ip) => sameIp(ip, one.ip)),
-  );
+  const claimed = claimedIps(service);
+  return !decisions.some((one) => one.type !== "none" && claimed.some((ip) => sameIp(ip, one.ip)));
 }
 
 function withholdAll(decisions: readonly FamilyDecision[]): readonly FamilyDecision[] {

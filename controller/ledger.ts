@@ -2,11 +2,12 @@
  * Which addresses are in use, and by whom: by VirtualIPs, by Service.status, and by writes under way. It is changed in
  * place, since it holds the whole cluster, but it is a plain value and knows no clock: same changes, same ledger.
  */
-import { type Family, formatIp, type Ip, isUsable, parseIp, virtualIpName } from "../lib/address/ip.ts";
+import { type Family, type Ip, parseIp, virtualIpName } from "../lib/address/ip.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { type Allocator, buildAllocator, occupy, vacate } from "./allocator.ts";
 import type { ActivePool } from "./pools.ts";
+import { claimedIps } from "./published.ts";
 
 export interface Ledger {
   allocator: Allocator;
@@ -72,7 +73,7 @@ export function setVip(ledger: Ledger, name: string, vip: VirtualIP | undefined)
 /** The Service as it is now. True if an address became free. */
 export function setService(ledger: Ledger, key: string, service: Service | undefined): boolean {
   const before = ledger.claimsOf.get(key) ?? [];
-  const names = service === undefined ? [] : claimedNames(service);
+  const names = service === undefined ? [] : claimedIps(service).map(virtualIpName);
   for (const name of before) {
     const claims = ledger.claims.get(name);
     claims?.delete(key);
@@ -141,13 +142,6 @@ function compareClaims(left: Claim, right: Claim): number {
   return left.key < right.key ? -1 : left.key > right.key ? 1 : 0;
 }
 
-function claimedNames(service: Service): readonly string[] {
-  return service.ingress.flatMap(({ ip: text }) => {
-    const ip = parseIp(text);
-    return ip.ok && isUsable(ip.value).ok ? [virtualIpName(ip.value)] : [];
-  });
-}
-
 function settle(ledger: Ledger, name: string): boolean {
   const ip = ipOfName(name);
   if (ip === undefined) return false;
@@ -161,9 +155,4 @@ function unlink(index: Map<string, Set<string>>, key: string, name: string): voi
   const names = index.get(key);
   names?.delete(name);
   if (names?.size === 0) index.delete(key);
-}
-
-/** Canonical text of an address list, for messages. */
-export function formatIps(ips: readonly Ip[]): string {
-  return ips.map(formatIp).join(", ");
 }

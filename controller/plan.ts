@@ -14,10 +14,8 @@ import type { FamilyDecision } from "./families.ts";
 import { decideFamilies, isDeleting, keepOnly, ownVips } from "./families.ts";
 import { ipOfName, ownerOf, vipsOfService } from "./ledger.ts";
 import type { World } from "./problems.ts";
+import { ASSIGNED_CONDITION, assignedMessage, isPublished } from "./published.ts";
 import { parseRequest } from "./requests.ts";
-
-/** On Services: whether every address that the Service can have is there. Its presence marks a Service that Berth manages. */
-export const ASSIGNED_CONDITION = "berth.dev/AddressAssigned";
 
 export type Effect =
   /** A name that exists already is the API server's "no": the shell reads that object and plans again. */
@@ -68,7 +66,7 @@ export function planService(input: PlanInput): Plan {
 
 /** Whether the plan only sets right what somebody else overwrote: nothing new is given, and Berth's condition stands as it should. */
 export function isRepair(service: Service, plan: Plan): boolean {
-  if (findCondition(service.conditions, ASSIGNED_CONDITION)?.status !== "True" || isDeleting(service)) return false;
+  if (!isPublished(service) || isDeleting(service)) return false;
   return (
     plan.outcome === "assigned" &&
     plan.effects.some(
@@ -149,7 +147,7 @@ function giveWrite(
  * controller wrote before Berth ever managed the Service stays, but for addresses that belong to somebody else.
  */
 function ingressWithoutAddress(service: Service, world: World): readonly Ingress[] {
-  if (findCondition(service.conditions, ASSIGNED_CONDITION)?.status === "True") return [];
+  if (isPublished(service)) return [];
   return service.ingress.filter((entry) => {
     const ip = parseIp(entry.ip);
     if (!ip.ok) return true;
@@ -186,11 +184,10 @@ function isMarked(service: Service): boolean {
 function claimOf(decisions: readonly FamilyDecision[]): ConditionClaim {
   const given = decisions.flatMap((one) => {
     if (one.type === "none") return [];
-    return [`${formatIp(one.ip)} from IPPool ${one.type === "create" ? one.pool.name : one.vip.pool}`];
+    return [{ ip: one.ip, pool: one.type === "create" ? one.pool.name : one.vip.pool }];
   });
   const problems = decisions.flatMap((one) => (one.problem === undefined ? [] : [one.problem]));
-  const texts = [...new Set(problems.map((problem) => problem.message))];
-  const message = [given.join(", "), ...texts].filter((text) => text !== "").join("; ");
+  const message = assignedMessage(given, [...new Set(problems.map((problem) => problem.message))]);
   const type = ASSIGNED_CONDITION;
   if (given.length === 0) {
     const reason = problems.find((problem) => problem.reason !== "OtherFamilyMissing")?.reason ?? "BadRequest";

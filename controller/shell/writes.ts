@@ -12,7 +12,8 @@ import {
   virtualIPSpecJson,
 } from "../../lib/model/virtual-ip.ts";
 import { BerthError } from "../../lib/runtime/errors.ts";
-import { ASSIGNED_CONDITION, type ServiceWrite } from "../plan.ts";
+import type { ServiceWrite } from "../plan.ts";
+import { ASSIGNED_CONDITION } from "../published.ts";
 
 export const FIELD_MANAGER = "berth-controller";
 const MANAGER = { query: { fieldManager: FIELD_MANAGER } };

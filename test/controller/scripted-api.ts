@@ -15,7 +15,7 @@ export interface StoredEvent {
   readonly object: Json | undefined;
 }
 
-type Call = { readonly verb: string; readonly path: string; readonly body: Json | undefined; readonly patch?: string };
+type Call = { readonly verb: string; readonly path: string; readonly body?: Json | undefined; readonly patch?: string };
 
 const AGE_START = Date.UTC(2026, 0, 1);
 

@@ -1,0 +1,178 @@
+/**
+ * Controllers, an API server, a user and a speaker in one process, moved one small step at a time by a seed: an event
+ * reaches a cache, a worker takes a key, a call is applied or answered, a process dies between the two.
+ */
+import { Controller } from "../../controller/shell/controller.ts";
+import type { Json, KubeApi } from "../../lib/kube/api.ts";
+import { WorkQueue } from "../../lib/kube/workqueue.ts";
+import { fields } from "../../lib/model/decode.ts";
+import { parseIPPool } from "../../lib/model/ip-pool.ts";
+import { parseService } from "../../lib/model/service.ts";
+import { parseVirtualIP } from "../../lib/model/virtual-ip.ts";
+import { BerthError } from "../../lib/runtime/errors.ts";
+import { silentLogger } from "../../lib/runtime/log.ts";
+import type { Random } from "../../lib/runtime/random.ts";
+import type { ScriptedApi } from "./scripted-api.ts";
+
+interface PendingCall {
+  readonly run: () => Json;
+  readonly resolve: (value: Json) => void;
+  readonly reject: (thrown: unknown) => void;
+  /** Set once it was applied: then only the answer is on its way. */
+  settle: (() => void) | undefined;
+}
+
+const parsers: Readonly<
+  Record<string, (raw: Json) => { readonly meta: { readonly name: string; readonly namespace: string } } | undefined>
+> = {
+  services: parseService,
+  virtualips: parseVirtualIP,
+  ippools: parseIPPool,
+};
+
+/** One process: its caches as far as the watch has brought them, its queue, its calls under way. */
+export class Process {
+  readonly pending: PendingCall[] = [];
+  leader = true;
+  dead = false;
+  readonly #api: ScriptedApi;
+  readonly #now: () => number;
+  readonly #random: Random;
+  readonly #queue = new WorkQueue();
+  readonly #caches = new Map<string, Map<string, unknown>>();
+  readonly #controller: Controller;
+  #seen: number;
+
+  constructor(api: ScriptedApi, now: () => number, random: Random) {
+    this.#api = api;
+    this.#now = now;
+    this.#random = random;
+    this.#seen = api.events.length;
+    for (const [resource, parse] of Object.entries(parsers)) {
+      const entries = api.list(resource).map((raw): [string, unknown] => [keyOf(raw), parse(raw)]);
+      this.#caches.set(resource, new Map(entries));
+    }
+    this.#controller = new Controller({
+      api: this.#client(),
+      services: this.#cache("services"),
+      vips: this.#cache("virtualips"),
+      pools: this.#cache("ippools"),
+      enqueue: (key) => this.#queue.add(key, now()),
+      clock: { monotonicMs: now, wallMs: () => Date.UTC(2026, 5, 1) + now() },
+      isLeader: () => this.leader && !this.dead,
+      warn: () => {},
+      log: silentLogger,
+      classLess: true,
+      namespace: "berth-system",
+    });
+    this.#controller.begin();
+  }
+
+  get lag(): number {
+    return this.dead ? 0 : this.#api.events.length - this.#seen;
+  }
+
+  get idle(): boolean {
+    return this.dead || (this.pending.length === 0 && this.#queue.snapshot().waiting.length === 0 && this.lag === 0);
+  }
+
+  get wakeAt(): number | undefined {
+    return this.dead ? undefined : this.#queue.wakeAt();
+  }
+
+  /** The next event of the watch reaches the cache. */
+  deliver(): void {
+    const event = this.#api.events[this.#seen];
+    if (event === undefined || this.dead) return;
+    this.#seen++;
+    const cache = this.#caches.get(event.resource);
+    const parse = parsers[event.resource];
+    if (cache === undefined || parse === undefined) return;
+    if (event.object === undefined) cache.delete(event.key);
+    else cache.set(event.key, parse(event.object));
+    if (event.resource === "services") this.#controller.onService(event.key);
+    else if (event.resource === "virtualips") this.#controller.onVip(event.key);
+    else this.#controller.onPool(event.key);
+  }
+
+  /** A worker takes a key; it goes on by itself until its first call. */
+  work(): void {
+    const taken = this.dead ? undefined : this.#queue.take(this.#now());
+    if (taken === undefined) return;
+    const { key } = taken;
+    this.#controller.reconcile(key).then(
+      (outcome) => {
+        if (outcome.type === "requeue") this.#queue.addAfter(key, outcome.afterMs, this.#now());
+        else if (outcome.type === "retry") this.#queue.retry(key, this.#now(), this.#random());
+        else this.#queue.forget(key);
+        this.#queue.finish(key);
+      },
+      (thrown) => {
+        if (BerthError.from(thrown).code === "internal") throw thrown;
+        this.#queue.retry(key, this.#now(), this.#random());
+        this.#queue.finish(key);
+      },
+    );
+  }
+
+  /** One call goes one step on: to the API server, or back from it. */
+  proceed(at: number): void {
+    const call = this.pending[at];
+    if (call === undefined) return;
+    if (call.settle === undefined) {
+      call.settle = applied(call);
+      return;
+    }
+    this.pending.splice(at, 1);
+    call.settle();
+  }
+
+  /** The process is gone: nothing of it goes on, not even what it has sent but what was not yet applied. */
+  die(): void {
+    this.dead = true;
+    this.pending.length = 0;
+  }
+
+  #cache<T>(resource: string) {
+    const cache = (this.#caches.get(resource) ?? new Map()) as Map<string, T>;
+    return {
+      get: (key: string) => cache.get(key),
+      list: () => [...cache].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, object]) => object),
+    };
+  }
+
+  #client(): KubeApi {
+    const send = (verb: string, path: string, body?: Json, patch?: string) => this.#send(verb, path, body, patch);
+    return {
+      get: (path) => send("get", path),
+      create: (path, body) => send("create", path, body),
+      replace: (path, body) => send("replace", path, body),
+      // A server-side apply with one manager ends as a merge does.
+      patch: (path, type, body) => send("patch", path, body, type === "apply" ? "merge" : type),
+      delete: (path, body) => send("delete", path, body),
+      watch: () => ({ close: () => {} }),
+      closeConnections: () => {},
+    };
+  }
+
+  #send(verb: string, path: string, body: Json | undefined, patch: string | undefined): Promise<Json> {
+    const { promise, resolve, reject } = Promise.withResolvers<Json>();
+    const call = { verb, path, body, ...(patch === undefined ? {} : { patch }) };
+    if (!this.dead) this.pending.push({ run: () => this.#api.call(call), resolve, reject, settle: undefined });
+    return promise;
+  }
+}
+
+function applied(call: PendingCall): () => void {
+  try {
+    const value = structuredClone(call.run());
+    return () => call.resolve(value);
+  } catch (thrown) {
+    return () => call.reject(thrown);
+  }
+}
+
+function keyOf(raw: Json): string {
+  const { namespace, name } = fields(fields(raw)["metadata"]);
+  return typeof namespace === "string" && namespace !== "" ? `${namespace}/${name}` : `${name}`;
+}

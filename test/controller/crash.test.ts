@@ -1,0 +1,265 @@
+/** Whatever dies when: no two Services with one address, nothing moved, nothing leaked. A failing run names its seed. */
+import { setImmediate as settled } from "node:timers/promises";
+import { describe, expect, test } from "@jest/globals";
+import type { JsonObject } from "../../lib/model/decode.ts";
+import { fields, items } from "../../lib/model/decode.ts";
+import { parseService, type Service } from "../../lib/model/service.ts";
+import { parseVirtualIP, type VirtualIP } from "../../lib/model/virtual-ip.ts";
+import { type Random, seededRandom } from "../../lib/runtime/random.ts";
+import { Process } from "./crash-world.ts";
+import { must } from "./objects.ts";
+import { ScriptedApi } from "./scripted-api.ts";
+
+const SERVICES = 6;
+/** Fewer addresses than Services want, so that some wait for others to be released. */
+const POOL = ["10.0.0.1-10.0.0.5", "fd99::1-fd99::4"];
+const STEPS = 700;
+const SETTLE_STEPS_MAX = 20_000;
+
+interface World {
+  readonly api: ScriptedApi;
+  readonly random: Random;
+  processes: Process[];
+  now: number;
+  /** What each Service (by uid) had published when it was last seen to be Berth's, by family. */
+  readonly published: Map<string, Map<string, string>>;
+  checked: number;
+}
+
+function createWorld(seed: number): World {
+  const api = new ScriptedApi();
+  const random = seededRandom(seed);
+  api.call({
+    verb: "create",
+    path: "/apis/berth.dev/v1alpha1/ippools",
+    body: { metadata: { name: "first" }, spec: { addresses: POOL } },
+  });
+  api.call({ verb: "create", path: "/api/v1/nodes", body: { metadata: { name: "n1" } } });
+  return { api, random, processes: [], now: 1_000, published: new Map(), checked: 0 };
+}
+
+const services = (world: World): readonly Service[] => world.api.list("services").map((raw) => must(parseService(raw)));
+const vips = (world: World): readonly VirtualIP[] =>
+  world.api.list("virtualips").map((raw) => must(parseVirtualIP(raw)));
+
+function below(world: World, limit: number): number {
+  return Math.floor(world.random() * limit);
+}
+
+function pick<T>(world: World, all: readonly T[]): T | undefined {
+  return all[below(world, all.length)];
+}
+
+/** The user creates, deletes, changes the type back and forth, and writes nonsense into a status. */
+function userActs(world: World): void {
+  const name = `s${below(world, SERVICES)}`;
+  const path = `/api/v1/namespaces/default/services/${name}`;
+  const found = world.api.get("services", `default/${name}`);
+  if (found === undefined) return createService(world, name);
+  const patch = (body: JsonObject, status = "") =>
+    world.api.call({ verb: "patch", path: `${path}${status}`, body, patch: "merge" });
+  const service = must(parseService(found));
+  switch (below(world, 5)) {
+    case 0:
+      world.api.call({ verb: "delete", path });
+      return;
+    case 1: {
+      const type = service.type === "LoadBalancer" ? "ClusterIP" : "LoadBalancer";
+      patch({ spec: { type } });
+      // The API server empties the status of a Service that is no longer of the type.
+      if (type === "ClusterIP") patch({ status: { loadBalancer: { ingress: null } } }, "/status");
+      return;
+    }
+    case 2:
+      if (service.ingress.length > 0)
+        patch({ status: { loadBalancer: { ingress: [{ ip: "192.0.2.7" }] } } }, "/status");
+      return;
+    case 3:
+      patch({ metadata: { labels: { touched: String(below(world, 1000)) } } });
+      return;
+    default:
+      deleteVipByHand(world);
+  }
+}
+
+function createService(world: World, name: string): void {
+  const families = pick(world, [["IPv4"], ["IPv6"], ["IPv4", "IPv6"], ["IPv6", "IPv4"]]) ?? [];
+  const policy = families.length === 1 ? "SingleStack" : (pick(world, ["PreferDualStack", "RequireDualStack"]) ?? "");
+  const spec = {
+    type: "LoadBalancer",
+    ipFamilies: families,
+    ipFamilyPolicy: policy,
+    ports: [{ protocol: "TCP", port: 80 }],
+  };
+  world.api.call({
+    verb: "create",
+    path: "/api/v1/namespaces/default/services",
+    body: { metadata: { namespace: "default", name }, spec },
+  });
+}
+
+function deleteVipByHand(world: World): void {
+  const vip = pick(world, vips(world));
+  if (vip !== undefined)
+    world.api.call({ verb: "delete", path: `/apis/berth.dev/v1alpha1/virtualips/${vip.meta.name}` });
+}
+
+/** The speaker takes what nobody holds, and writes its silence for what is being deleted. */
+function speakerActs(world: World): void {
+  const vip = pick(world, vips(world));
+  if (vip === undefined) return;
+  const deleting = vip.meta.deletionTimestamp !== undefined;
+  const node = vip.holder?.node ?? "";
+  if (deleting === (node === "")) return;
+  const holder = { node: deleting ? "" : "n1", epoch: (vip.holder?.epoch ?? 0) + 1 };
+  const path = `/apis/berth.dev/v1alpha1/virtualips/${vip.meta.name}/status`;
+  world.api.call({ verb: "patch", path, body: { status: { holder } }, patch: "merge" });
+}
+
+/** One small step of anything. `wild`: users act and processes die or come as a second one beside the first. */
+async function step(world: World, wild: boolean): Promise<void> {
+  world.now += below(world, 5);
+  const process = pick(world, world.processes);
+  switch (below(world, wild ? 12 : 9)) {
+    case 0:
+    case 1:
+      process?.deliver();
+      break;
+    case 2:
+    case 3:
+      process?.work();
+      break;
+    case 4:
+    case 5:
+    case 6:
+    case 7:
+      if (process !== undefined && process.pending.length > 0) process.proceed(below(world, process.pending.length));
+      break;
+    case 8:
+      speakerActs(world);
+      break;
+    case 9:
+    case 10:
+      userActs(world);
+      break;
+    default:
+      if (world.random() < 0.25) disturb(world);
+  }
+  await settled();
+  checkSafety(world);
+}
+
+function disturb(world: World): void {
+  const alive = world.processes.filter((process) => !process.dead);
+  if (alive.length > 1 || world.random() < 0.3) pick(world, alive)?.die();
+  world.processes = world.processes.filter((process) => !process.dead);
+  if (world.processes.length < 2) world.processes.push(new Process(world.api, () => world.now, world.random));
+}
+
+/** Reads every new event of the API server: what was true for one moment counts. */
+function checkSafety(world: World): void {
+  for (; world.checked < world.api.events.length; world.checked++) {
+    const event = world.api.events[world.checked];
+    if (event?.resource === "services") checkPublished(world, event.key, event.object);
+    if (event?.resource === "virtualips" && event.object === undefined) checkSilent(world, world.checked);
+  }
+  const listed = services(world)
+    .flatMap((service) => service.ingress.map((entry) => entry.ip))
+    .filter((ip) => ip !== "192.0.2.7");
+  expect(listed).toHaveLength(new Set(listed).size);
+}
+
+/** While a Service stays a LoadBalancer, an address that it has published never changes into another. */
+function checkPublished(world: World, key: string, raw: StoredObject): void {
+  const service = raw === undefined ? undefined : must(parseService(raw));
+  if (service === undefined) return;
+  const { uid } = service.meta;
+  if (service.type !== "LoadBalancer" || service.meta.deletionTimestamp !== undefined) {
+    world.published.delete(uid);
+    return;
+  }
+  const before = world.published.get(uid) ?? new Map<string, string>();
+  for (const { ip } of service.ingress) {
+    if (ip === "192.0.2.7") continue;
+    const family = ip.includes(":") ? "6" : "4";
+    expect([key, before.get(family) ?? ip]).toEqual([key, ip]);
+    before.set(family, ip);
+  }
+  world.published.set(uid, before);
+}
+
+type StoredObject = ScriptedApi["events"][number]["object"];
+
+/** An address is let go only when its holder has written its silence. */
+function checkSilent(world: World, at: number): void {
+  const event = world.api.events[at];
+  const before = world.api.events
+    .slice(0, at)
+    .findLast((one) => one.resource === "virtualips" && one.key === event?.key);
+  expect(fields(fields(fields(before?.object)["status"])["holder"])["node"] ?? "").toBe("");
+}
+
+/** One controller, no more disturbance: everything must come to rest. */
+async function settle(world: World): Promise<void> {
+  for (const process of world.processes) process.die();
+  world.processes = [new Process(world.api, () => world.now, world.random)];
+  let steps = 0;
+  for (let quiet = 0; quiet < 60; steps++) {
+    expect(steps).toBeLessThan(SETTLE_STEPS_MAX);
+    const before = world.api.events.length;
+    await step(world, false);
+    for (const vip of vips(world)) if (vip.meta.deletionTimestamp !== undefined) speakerActs(world);
+    const [process] = world.processes;
+    const idle = process?.idle === true && before === world.api.events.length;
+    quiet = idle ? quiet + 1 : 0;
+    if (idle) world.now += 200;
+  }
+}
+
+function checkRest(world: World): void {
+  const ours = services(world).filter((service) => service.type === "LoadBalancer");
+  const byUid = new Map(services(world).map((service) => [service.meta.uid, service]));
+  for (const vip of vips(world)) {
+    expect(vip.meta.deletionTimestamp).toBeUndefined();
+    const owner = byUid.get(vip.services[0]?.uid ?? "");
+    expect(owner?.ingress.map((entry) => entry.ip)).toContain(vip.address);
+  }
+  const addresses = vips(world).map((vip) => vip.address);
+  for (const service of services(world)) {
+    expect(service.meta.deletionTimestamp).toBeUndefined();
+    for (const { ip } of service.ingress) expect(addresses).toContain(ip);
+    const marked = service.conditions.some((one) => one.type === "berth.dev/AddressAssigned");
+    expect(marked).toBe(service.type === "LoadBalancer");
+    expect(service.meta.finalizers.length).toBe(service.ingress.length > 0 ? 1 : 0);
+    if (service.ipFamilyPolicy === "RequireDualStack") expect([0, 2]).toContain(service.ingress.length);
+  }
+  checkNobodyWaitsInVain(world, ours);
+}
+
+/** A Service lacks an address only if its pool has none left of that family (RequireDualStack: of one of the two). */
+function checkNobodyWaitsInVain(world: World, ours: readonly Service[]): void {
+  const used = (colon: boolean) => vips(world).filter((vip) => vip.address.includes(":") === colon).length;
+  const free = { IPv4: 5 - used(false), IPv6: 4 - used(true) };
+  for (const service of ours) {
+    const lacking = service.ipFamilies.filter(
+      (family) => !service.ingress.some((entry) => entry.ip.includes(":") === (family === "IPv6")),
+    );
+    const couldHave =
+      service.ipFamilyPolicy === "RequireDualStack"
+        ? lacking.length > 0 && lacking.every((family) => free[family] > 0)
+        : lacking.some((family) => free[family] > 0);
+    expect({ service: service.meta.name, couldHave }).toEqual({ service: service.meta.name, couldHave: false });
+  }
+}
+
+describe("controllers that die and overlap", () => {
+  test.each(Array.from({ length: 100 }, (_, at) => at + 1))("seed %d", async (seed) => {
+    const world = createWorld(seed);
+    disturb(world);
+    for (let at = 0; at < STEPS; at++) await step(world, true);
+    await settle(world);
+    checkRest(world);
+    expect(world.api.events.length).toBeGreaterThan(50);
+    expect(items(world.api.list("services")).length).toBeGreaterThan(0);
+  });
+});
