@@ -1,0 +1,129 @@
+import { describe, expect, test } from "@jest/globals";
+import type { Json } from "../../../lib/kube/api.ts";
+import {
+  instanceId,
+  isSamePod,
+  parseSpeakerLease,
+  type SpeakerLease,
+  serializeFacts,
+  serializeSpeakerLease,
+  speakerLeaseName,
+} from "../../../lib/model/speaker-lease.ts";
+
+const raw = (annotations: Record<string, string>, spec: Json = {}, name = "berth-speaker-n1"): Json => ({
+  metadata: { name, namespace: "berth-system", uid: "u", resourceVersion: "7", annotations },
+  spec,
+});
+const interfacesOf = (text: string) => parseSpeakerLease(raw({ "berth.dev/interfaces": text }))?.facts.interfaces;
+const eth0 = {
+  name: "eth0",
+  mac: "02:00:00:00:00:01",
+  subnets: ["10.0.0.0/24", "fd00::/64"],
+  carrier: true,
+  linkLocal: "fe80::1",
+};
+
+describe("the Lease of a speaker", () => {
+  test("every field survives serializing and parsing", () => {
+    const read = parseSpeakerLease(
+      raw(
+        {
+          "berth.dev/interfaces": JSON.stringify([eth0]),
+          "berth.dev/leaving": "true",
+          "berth.dev/next-instance": "pod/2",
+          "berth.dev/previous-instance": "pod/0",
+          "berth.dev/fenced-by": "n2",
+        },
+        { holderIdentity: "pod/1", leaseTransitions: 3, renewTime: "2026-01-01T00:00:00.000000Z" },
+      ),
+    ) as SpeakerLease;
+    expect(read).toMatchObject({
+      node: "n1",
+      instance: "pod/1",
+      transitions: 3,
+      facts: { interfaces: [eth0] },
+      leaving: true,
+      nextInstance: "pod/2",
+      previousInstance: "pod/0",
+      fencedBy: "n2",
+    });
+    const again = parseSpeakerLease(serializeSpeakerLease(read));
+    expect({ ...again, meta: undefined }).toEqual({ ...read, meta: undefined });
+    expect(again?.meta).toMatchObject({ name: "berth-speaker-n1", labels: { "berth.dev/component": "speaker" } });
+  });
+
+  test("a released one has no holder, and no mark is written empty", () => {
+    const released = parseSpeakerLease(raw({}));
+    expect(released).toMatchObject({
+      instance: "",
+      leaving: false,
+      nextInstance: "",
+      fencedBy: "",
+      facts: { interfaces: [] },
+    });
+    const written = serializeSpeakerLease(released as SpeakerLease) as { metadata: Json; spec: Json };
+    expect(written.metadata).toMatchObject({ annotations: { "berth.dev/interfaces": "[]" } });
+    expect(Object.keys((written.metadata as { annotations: object }).annotations)).toEqual(["berth.dev/interfaces"]);
+    expect(written.spec).not.toHaveProperty("holderIdentity");
+  });
+
+  test.each([
+    ["another name", raw({}, {}, "berth-controller")],
+    ["a name that ends in the prefix", raw({}, {}, "berth-speaker-")],
+    ["no metadata", {}],
+    ["no object", "x"],
+  ])("%s is none", (_, object) => {
+    expect(parseSpeakerLease(object)).toBeUndefined();
+  });
+
+  test.each<[string, string, Json]>([
+    ["not JSON", "{", []],
+    ["not a list", "{}", []],
+    [
+      "an interface without a MAC is left out",
+      '[{"name":"a"},{"name":"b","mac":"02:00:00:00:00:0A"}]',
+      [{ name: "b", mac: "02:00:00:00:00:0a", subnets: [], carrier: false, linkLocal: "" }],
+    ],
+    [
+      "a subnet that is none is left out",
+      '[{"name":"b","mac":"02:00:00:00:00:0a","subnets":["10.0.0.0/24","x",7],"carrier":true}]',
+      [{ name: "b", mac: "02:00:00:00:00:0a", subnets: ["10.0.0.0/24"], carrier: true, linkLocal: "" }],
+    ],
+    [
+      "what a newer version adds is ignored",
+      '[{"name":"b","mac":"02:00:00:00:00:0a","speed":10}]',
+      [{ name: "b", mac: "02:00:00:00:00:0a", subnets: [], carrier: false, linkLocal: "" }],
+    ],
+  ])("facts: %s", (_, text, expected) => {
+    expect(interfacesOf(text)).toEqual(expected);
+  });
+
+  test("at most 64 interfaces are read", () => {
+    const many = Array.from({ length: 100 }, (_, index) => ({ ...eth0, name: `eth${index}` }));
+    expect(interfacesOf(JSON.stringify(many))).toHaveLength(64);
+  });
+
+  test("equal facts give equal text, whatever their order", () => {
+    const eth1 = { ...eth0, name: "eth1", subnets: ["10.1.0.0/24"] };
+    const turned = { ...eth0, subnets: [...eth0.subnets].reverse() };
+    expect(serializeFacts({ interfaces: [eth1, turned] })).toBe(serializeFacts({ interfaces: [eth0, eth1] }));
+    expect(serializeFacts({ interfaces: [eth0] })).not.toBe(
+      serializeFacts({ interfaces: [{ ...eth0, carrier: false }] }),
+    );
+  });
+
+  test.each([
+    ["pod/1", "pod/2", true],
+    ["pod/1", "pod2/1", false],
+    ["po/1", "pod/1", false],
+    ["/1", "/2", false],
+    ["", "pod/1", false],
+    ["pod", "pod/1", false],
+  ])("%s and %s are processes of one pod: %s", (left, right, expected) => {
+    expect(isSamePod(left, right)).toBe(expected);
+  });
+
+  test("names", () => {
+    expect([speakerLeaseName("n1"), instanceId("pod", "x")]).toEqual(["berth-speaker-n1", "pod/x"]);
+  });
+});
