@@ -1,4 +1,5 @@
 /** Processes of one node around one Lease, in simulated time: the machine, its requests, and a server that can be cut off. */
+import type { Json } from "../../../lib/kube/api.ts";
 import { KubeError } from "../../../lib/kube/errors.ts";
 import { initialHeartbeat, stepHeartbeat } from "../../../lib/lease/heartbeat.ts";
 import type { HeartbeatEffect, HeartbeatInput, HeartbeatState, LeaseCall } from "../../../lib/lease/heartbeat-types.ts";
@@ -66,8 +67,9 @@ export class World {
     return lease;
   }
 
-  /** Shows a process what the watch would. */
-  show(process: Process): void {
+  /** Shows a process what the watch would; nothing where there is no Lease, if that is allowed. */
+  show(process: Process, mayBeAbsent = false): void {
+    if (mayBeAbsent && !this.server.has(PATH)) return;
     this.input(process, { type: "observed", lease: this.lease() });
   }
 
@@ -128,4 +130,22 @@ export class World {
       return { type: "refused", request, retryAfterMs: undefined };
     }
   }
+}
+
+export const role = (process: Process) => process.state.role.type;
+
+export function annotate(world: World, key: string, value: string): void {
+  world.server.edit(PATH, (object) => {
+    const metadata = object["metadata"] as { annotations: Record<string, Json> };
+    metadata.annotations[key] = value;
+  });
+}
+
+/** A process "old/1" that acts. */
+export function acting(): { world: World; old: Process } {
+  const world = new World();
+  const old = world.boot("old/1");
+  world.run(100);
+  if (role(old) !== "acting") throw new Error("the first process does not act");
+  return { world, old };
 }

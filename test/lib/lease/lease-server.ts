@@ -18,6 +18,10 @@ export class LeaseServer {
   #objects = new Map<string, Json>();
   #saved: { version: number; objects: Map<string, Json> } | undefined;
 
+  has(path: string): boolean {
+    return this.#objects.has(path);
+  }
+
   read(path: string): Json {
     const found = this.#objects.get(path);
     if (found === undefined) throw new KubeError("not-found", "no such lease", { status: 404, reason: "NotFound" });
