@@ -27,7 +27,8 @@ export function stepSpeaker(before: SpeakerState, inputs: readonly SpeakerInput[
     effects.splice(resumeAt(effects), 0, { type: "worker", message: { type: "resume", fence: batch.fence } });
   }
   state = leave(answerFence(state, effects), { shutdown: false, events: [] }, now, effects);
-  return { state, effects, wakeAt: wakeAt(state, now) };
+  const dueMs = wakeAt(state, now);
+  return { state: { ...state, dueMs }, effects, wakeAt: dueMs };
 }
 
 /** Every record was read after another node declared this one gone: its mark may go (F5). */
@@ -63,6 +64,7 @@ function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerSt
     acting: own.phase === "acting" && state.synced && state.linked,
     actingSinceMs: own.phase === "acting" ? own.sinceMs : 0,
     adopted: own.phase === "acting" && own.adopted,
+    stalledMs: now - state.dueMs > STALL_MS ? now : state.world.stalledMs,
     // Once the Lease names the next instance, this one has no say any more: it answers on and writes nothing.
     apiUp: state.apiUp && state.leaving?.kind !== "giving" && state.leaving?.kind !== "done",
     stopping: isStopping(state.leaving?.kind),
@@ -203,9 +205,13 @@ function tableEffects(before: SpeakerState, state: SpeakerState, batch: Batch): 
 
 /** How often a process that goes looks whether it may. */
 const LEAVING_TICK_MS = 250;
+/** A process that acts steps at least this often, so that it notices when it was stopped. */
+const TICK_MS = 1_000;
+/** A step that is so late was kept from running: a pause of the process, a long collection, no processor. */
+const STALL_MS = 500;
 
 function wakeAt(state: SpeakerState, now: number): number {
-  let at = state.peersWakeAt;
+  let at = state.own.phase === "acting" ? Math.min(state.peersWakeAt, now + TICK_MS) : state.peersWakeAt;
   for (const wake of state.wakes.values()) if (wake < at) at = wake;
   if (state.leaving !== undefined && state.leaving.kind !== "done") at = Math.min(at, now + LEAVING_TICK_MS);
   return at;

@@ -66,6 +66,8 @@ export interface SpeakerState {
   readonly wakes: ReadonlyMap<string, number>;
   /** The name of the VirtualIP of an address, for messages of the worker. */
   readonly names: ReadonlyMap<string, string>;
+  /** When the next step is due at the latest; one that comes much later tells of a stop. */
+  readonly dueMs: number;
   readonly generation: number;
   readonly applied: number;
   readonly table: readonly TableEntry[];
@@ -129,6 +131,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     actingSinceMs: 0,
     adopted: false,
     apiUp: true,
+    stalledMs: Number.NEGATIVE_INFINITY,
     stopping: false,
     peers: new Map(),
     macOwners: new Map(),
@@ -157,6 +160,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     places: new Map(),
     wakes: new Map(),
     names: new Map(),
+    dueMs: Number.POSITIVE_INFINITY,
     generation: 0,
     applied: 0,
     table: [],

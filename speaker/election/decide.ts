@@ -174,7 +174,15 @@ function decideSilentHolder(d: Draft): void {
     claim(d, on, "interface-changed");
     return;
   }
-  serve(d, named, record.instance === d.w.instance);
+  if (isBacklog(d)) needRead(d, "was-silent");
+  else serve(d, named, record.instance === d.w.instance);
+}
+
+/** Named by an event that waited while this process was stopped: who knows how long ago that was (S3). */
+function isBacklog(d: Draft): boolean {
+  const { recordBy, recordSeenMs } = d.s;
+  const { stalledMs } = d.w;
+  return recordBy === "watch" && recordSeenMs >= stalledMs && recordSeenMs <= stalledMs + TIMES.backlogMs;
 }
 
 /** Holder by record, unable to hold: hands on, or says that nobody holds. A predecessor that still answers gets time to take it back. */

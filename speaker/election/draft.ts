@@ -145,6 +145,7 @@ export function initialState(vip: VirtualIP, now: number): AddressState {
     deleting: vip.meta.deletionTimestamp !== undefined,
     conditions: vip.conditions,
     record: vip.holder,
+    recordBy: "watch",
     recordSeenMs: now,
     topEpoch: vip.holder?.epoch ?? 0,
     serving: undefined,

@@ -22,7 +22,7 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
   }
   // Rounds of the predecessor that were under way when it named this node say nothing.
   if (owner === s.record?.from && d.now < s.serving.sinceMs + TIMES.declineMs) return;
-  if (s.reading === undefined) needRead(d, "peer-heard");
+  if (s.reading?.why !== "peer-heard") needRead(d, "peer-heard");
 }
 
 /** RFC 5227 section 2.4 (c): one announcement in ten seconds, never cease. An unknown MAC silences nobody (A4). */

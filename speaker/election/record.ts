@@ -3,10 +3,10 @@
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { assertNever } from "../../lib/runtime/errors.ts";
 import { backOff, type Draft, fallSilent, initialState, isMine, needRead } from "./draft.ts";
-import { type ReadResult, TIMES, type WriteResult } from "./types.ts";
+import { type AddressState, type ReadResult, TIMES, type WriteResult } from "./types.ts";
 
 /** An event of the watch. One that goes back behind a known epoch is not acted on: a read decides (F6). */
-export function onSeen(d: Draft, vip: VirtualIP): void {
+export function onSeen(d: Draft, vip: VirtualIP, by: AddressState["recordBy"] = "watch"): void {
   if (vip.meta.uid !== d.s.uid) {
     replace(d, vip);
     return;
@@ -15,7 +15,7 @@ export function onSeen(d: Draft, vip: VirtualIP): void {
     needRead(d, "lower-epoch");
     return;
   }
-  accept(d, vip);
+  accept(d, vip, by);
 }
 
 export function onRead(d: Draft, id: number, result: ReadResult): void {
@@ -42,7 +42,7 @@ export function onRead(d: Draft, id: number, result: ReadResult): void {
         return;
       }
       s.reading = undefined;
-      accept(d, result.vip);
+      accept(d, result.vip, "answer");
       if (reading.why === "peer-heard") reassert(d);
       return;
     default:
@@ -57,7 +57,7 @@ export function onWritten(d: Draft, epoch: number, result: WriteResult): void {
     case "ok":
       s.failures = 0;
       s.retryAtMs = Math.min(s.retryAtMs, d.now);
-      onSeen(d, result.vip);
+      onSeen(d, result.vip, "answer");
       return;
     case "refused":
     case "unknown":
@@ -71,7 +71,7 @@ export function onWritten(d: Draft, epoch: number, result: WriteResult): void {
 }
 
 /** Takes over what the object says, the record included, also a lower one that a read has confirmed. */
-function accept(d: Draft, vip: VirtualIP): void {
+function accept(d: Draft, vip: VirtualIP, by: AddressState["recordBy"]): void {
   const { s } = d;
   const before = s.record;
   s.resourceVersion = vip.meta.resourceVersion;
@@ -79,7 +79,9 @@ function accept(d: Draft, vip: VirtualIP): void {
   s.conditions = vip.conditions;
   s.record = vip.holder;
   s.topEpoch = Math.max(s.topEpoch, epochOf(vip));
+  if (by === "answer") s.recordBy = by;
   if (before?.epoch === vip.holder?.epoch) return;
+  s.recordBy = by;
   s.recordSeenMs = d.now;
   s.handing = undefined;
   if (s.serving === undefined || isMine(d) || vip.holder?.from !== d.w.node || vip.holder.node === "") return;

@@ -17,6 +17,8 @@ export interface World {
   /** The Lease was handed over by the former instance of this node: its records are ours as they stand. */
   readonly adopted: boolean;
   readonly apiUp: boolean;
+  /** When this process last found that it had been stopped: what the watch shows right after is a backlog, not the present. */
+  readonly stalledMs: number;
   /** This process is on its way out: it hands over and takes nothing. */
   readonly stopping: boolean;
   /** The other nodes, by name. BOUNDED by the nodes of the cluster. */
@@ -97,6 +99,8 @@ export interface AddressState {
   readonly deleting: boolean;
   readonly conditions: readonly Condition[];
   readonly record: Holder | undefined;
+  /** Seen in the watch only, which may lag, or told by the server in answer to this process. */
+  readonly recordBy: "watch" | "answer";
   /** When this process first saw the record's epoch. */
   readonly recordSeenMs: number;
   /** The highest epoch ever seen for this uid. */
@@ -221,6 +225,8 @@ export const TIMES = {
   conflictHoldMs: 60_000,
   /** A condition that did not show on the object is posted again. */
   repostMs: 30_000,
+  /** For so long after a stop what the watch shows counts as a backlog. */
+  backlogMs: 1_000,
   /** A successor that cannot hold the address leaves its predecessor the time to take it back. */
   declineMs: 1_500,
 } as const;

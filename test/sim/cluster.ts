@@ -14,7 +14,7 @@ export interface ClusterOptions {
   readonly latencyMsMax?: number;
   readonly watchLagMsMax?: number;
   /** Rules broken on purpose, to see that the simulation finds it. */
-  readonly sabotage?: "ignore-epoch" | "never-yield" | "no-probe-answers";
+  readonly sabotage?: "ignore-epoch" | "never-yield" | "deaf";
 }
 
 export interface Move {
@@ -79,6 +79,7 @@ export class Cluster {
       api: this.api,
       wire: this.wire,
       neverYield: sabotage === "never-yield",
+      deaf: sabotage === "deaf",
       onProtest: (what) => this.invariants.protest(what),
       onMove: (by, name, reason, epoch) => {
         this.moves.push({ atMs: this.timeline.now, node: by, name, reason, epoch });

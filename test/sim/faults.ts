@@ -22,11 +22,18 @@ export function planFaults(cluster: Cluster, forMs: number, count: number): read
     const fault = pick(cluster, FAULTS);
     const node = pick(cluster, cluster.names);
     const atMs = Math.round(cluster.random() * forMs);
-    const lastMs = Math.round(cluster.random() < 0.5 ? cluster.random() * 2_000 : cluster.random() * 20_000);
+    const lastMs = Math.round(durationMs(cluster));
     planned.push(`${Math.round(cluster.timeline.now) + atMs} ms: ${fault} of ${node} for ${lastMs} ms`);
     cluster.timeline.after(atMs, () => begin(cluster, fault, node, lastMs));
   }
   return planned.sort((left, right) => Number.parseInt(left, 10) - Number.parseInt(right, 10));
+}
+
+/** Blinks, outages that outlast a Lease, and some that outlast the patience of the node controller. */
+function durationMs(cluster: Cluster): number {
+  const kind = cluster.random();
+  if (kind < 0.45) return cluster.random() * 2_000;
+  return kind < 0.85 ? cluster.random() * 20_000 : 50_000 + cluster.random() * 20_000;
 }
 
 export function begin(cluster: Cluster, fault: Fault, node: string, lastMs: number): void {

@@ -18,6 +18,7 @@ export interface ProcessOptions {
   readonly api: SimApi;
   readonly wire: SimWire;
   readonly neverYield: boolean;
+  readonly deaf: boolean;
   readonly onProtest: (what: string) => void;
   readonly onMove: (node: string, name: string, reason: string, epoch: number) => void;
   readonly onExit: (process: SimProcess) => void;
@@ -52,6 +53,7 @@ export class SimProcess {
       random,
       wire,
       neverYield: options.neverYield,
+      deaf: options.deaf,
       onProtest: options.onProtest,
       tell: (message) => this.later(() => this.post({ type: "worker", message })),
     });

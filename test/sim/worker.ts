@@ -17,6 +17,8 @@ export interface WorkerOptions {
   readonly tell: (message: FromWorker) => void;
   /** Sabotage: addresses that leave the table are answered on. */
   readonly neverYield: boolean;
+  /** Sabotage: announcements of others are not heard. */
+  readonly deaf: boolean;
   readonly onProtest: (what: string) => void;
 }
 
@@ -73,7 +75,7 @@ export class SimWorker {
   }
 
   hear(address: string, mac: string, how: HeardHow): void {
-    if (this.#dead) return;
+    if (this.#dead || this.#options.deaf) return;
     if (this.#frozenAt !== undefined) {
       if (how === "announcement") this.#announcedMeanwhile.set(address, mac);
       return;
@@ -140,7 +142,8 @@ export class SimWorker {
     } else if (left === 0) {
       tell({ type: "probed", id, address, answers: [...found], sent: true });
     } else {
-      if (this.#frozenAt === undefined) for (const mac of wire.answers(this.node, address)) found.add(mac);
+      if (this.#frozenAt === undefined && !this.#options.deaf)
+        for (const mac of wire.answers(this.node, address)) found.add(mac);
       timeline.after(100, () => this.#probe(id, address, left - 1, found));
     }
   }

@@ -1,0 +1,42 @@
+import { Cluster, type ClusterOptions } from "./cluster.ts";
+import { planFaults } from "./faults.ts";
+
+/** Everything heals by itself or is healed; then a Lease must be able to expire, and its successors to wait their turn. */
+const SETTLE_MS = 5_000;
+const CHAOS_MS = 40_000;
+const FAULT_MS_MAX = 72_000;
+const CONVERGE_MS = 40_000;
+
+export interface RunReport {
+  readonly seed: number;
+  /** What broke the rules, empty for a good run. */
+  readonly wrong: readonly string[];
+  readonly planned: readonly string[];
+  readonly events: number;
+  readonly moves: number;
+}
+
+/** One run from one seed: a cluster that starts, suffers, is healed, and must come to rest. */
+export function randomRun(options: ClusterOptions & { readonly faults: number }): RunReport {
+  const cluster = new Cluster(options);
+  let events = cluster.run(SETTLE_MS);
+  const planned = planFaults(cluster, CHAOS_MS, options.faults);
+  events += cluster.run(CHAOS_MS + FAULT_MS_MAX);
+  cluster.heal();
+  events += cluster.run(CONVERGE_MS);
+  const wrong = [...cluster.invariants.violations, ...cluster.invariants.converged()];
+  // At rest nothing moves: whoever returned takes nothing back.
+  const moves = cluster.moves.length;
+  events += cluster.run(15_000);
+  if (cluster.moves.length !== moves) wrong.push(`${cluster.moves.length - moves} moves at rest`);
+  return { seed: options.seed, wrong, planned, events, moves };
+}
+
+/** Everything needed to run a failing seed again by hand. */
+export function describeRun(run: RunReport): string {
+  return [
+    `seed ${run.seed}`,
+    ...run.planned.map((line) => `  ${line}`),
+    ...run.wrong.map((line) => `  ! ${line}`),
+  ].join("\n");
+}
