@@ -167,6 +167,13 @@ export class Berth {
     return (await this.lab.get<{ items: readonly { message: string }[] }>(path)).items;
   }
 
+  /** Waits for the first answer: kube-proxy takes a second to learn of an address, which is not Berth's to measure. */
+  async reached(client: string, where: string, mode: "http" | "tcp" | "udp" = "http"): Promise<void> {
+    const first = this.lab.connect(client, where, { mode, everyMs: 50 });
+    await first.untilOk(3);
+    await first.finish();
+  }
+
   /** The MACs that answer for an address when an outside client asks `count` times by broadcast or multicast, sorted. */
   async answerers(address: string, client = "c1", count = 3): Promise<readonly string[]> {
     const v6 = address.includes(":");

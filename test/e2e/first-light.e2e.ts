@@ -45,6 +45,7 @@ describe("first light", () => {
         ["tcp", 9000],
         ["udp", 9000],
       ] as const) {
+        await berth.reached("c1", target(address, port), mode);
         const client = lab.connect("c1", target(address, port), { mode });
         await client.untilOk(20);
         expect(await client.finish()).toMatchObject({ failed: 0, errors: {} });

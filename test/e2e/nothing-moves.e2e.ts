@@ -30,7 +30,10 @@ describe("nothing moves", () => {
     await berth.rollout("web", ns);
     const each = await Promise.all(["one", "two", "three"].map((name) => berth.addresses(name, 2, ns)));
     addresses = each.flat();
-    for (const address of addresses) await berth.holder(address);
+    for (const address of addresses) {
+      await berth.holder(address);
+      await berth.reached("c1", target(address));
+    }
   }, 600_000);
 
   afterAll(async () => {
