@@ -41,16 +41,17 @@ export class Process {
   readonly #queue = new WorkQueue();
   readonly #caches = new Map<string, Map<string, unknown>>();
   readonly #controller: Controller;
-  #seen: number;
+  /** Each watch is a connection of its own: how far it has come, by resource. */
+  readonly #seen = new Map<string, number>();
 
   constructor(api: ScriptedApi, now: () => number, random: Random) {
     this.#api = api;
     this.#now = now;
     this.#random = random;
-    this.#seen = api.events.length;
     for (const [resource, parse] of Object.entries(parsers)) {
       const entries = api.list(resource).map((raw): [string, unknown] => [keyOf(raw), parse(raw)]);
       this.#caches.set(resource, new Map(entries));
+      this.#seen.set(resource, api.events.length);
     }
     this.#controller = new Controller({
       api: this.#client(),
@@ -68,8 +69,9 @@ export class Process {
     this.#controller.begin();
   }
 
+  /** Watches that have something to deliver. */
   get lag(): number {
-    return this.dead ? 0 : this.#api.events.length - this.#seen;
+    return this.dead ? 0 : [...this.#seen.keys()].filter((resource) => this.#next(resource) !== undefined).length;
   }
 
   get idle(): boolean {
@@ -80,11 +82,14 @@ export class Process {
     return this.dead ? undefined : this.#queue.wakeAt();
   }
 
-  /** The next event of the watch reaches the cache. */
+  /** The next event of one watch, drawn at random, reaches its cache. */
   deliver(): void {
-    const event = this.#api.events[this.#seen];
-    if (event === undefined || this.dead) return;
-    this.#seen++;
+    const resources = [...this.#seen.keys()];
+    const resource = resources[Math.floor(this.#random() * resources.length)] ?? "";
+    const at = this.dead ? undefined : this.#next(resource);
+    const event = this.#api.events[at ?? -1];
+    if (at === undefined || event === undefined) return;
+    this.#seen.set(resource, at + 1);
     const cache = this.#caches.get(event.resource);
     const parse = parsers[event.resource];
     if (cache === undefined || parse === undefined) return;
@@ -131,6 +136,12 @@ export class Process {
   die(): void {
     this.dead = true;
     this.pending.length = 0;
+  }
+
+  #next(resource: string): number | undefined {
+    const from = this.#seen.get(resource) ?? 0;
+    const at = this.#api.events.findIndex((event, index) => index >= from && event.resource === resource);
+    return at < 0 ? undefined : at;
   }
 
   #cache<T>(resource: string) {

@@ -14,6 +14,8 @@ const SERVICES = 6;
 /** Fewer addresses than Services want, so that some wait for others to be released. */
 const POOL = ["10.0.0.1-10.0.0.5", "fd99::1-fd99::4"];
 const STEPS = 700;
+/** A plan and its last write can lie this many events of the API server apart. */
+const TOGGLE_EVENTS = 40;
 const SETTLE_STEPS_MAX = 20_000;
 
 interface World {
@@ -24,6 +26,10 @@ interface World {
   /** What each Service (by uid) had published when it was last seen to be Berth's, by family. */
   readonly published: Map<string, Map<string, string>>;
   checked: number;
+  /** uids of VirtualIPs that the user deleted, or whose deletion by a controller was looked at. */
+  readonly judged: Set<string>;
+  /** The last event at which a Service (by uid) was not Berth's. */
+  readonly unwanted: Map<string, number>;
 }
 
 function createWorld(seed: number): World {
@@ -35,7 +41,16 @@ function createWorld(seed: number): World {
     body: { metadata: { name: "first" }, spec: { addresses: POOL } },
   });
   api.call({ verb: "create", path: "/api/v1/nodes", body: { metadata: { name: "n1" } } });
-  return { api, random, processes: [], now: 1_000, published: new Map(), checked: 0 };
+  return {
+    api,
+    random,
+    processes: [],
+    now: 1_000,
+    published: new Map(),
+    checked: 0,
+    judged: new Set(),
+    unwanted: new Map(),
+  };
 }
 
 const services = (world: World): readonly Service[] => world.api.list("services").map((raw) => must(parseService(raw)));
@@ -100,8 +115,9 @@ function createService(world: World, name: string): void {
 
 function deleteVipByHand(world: World): void {
   const vip = pick(world, vips(world));
-  if (vip !== undefined)
-    world.api.call({ verb: "delete", path: `/apis/berth.dev/v1alpha1/virtualips/${vip.meta.name}` });
+  if (vip === undefined) return;
+  world.judged.add(vip.meta.uid);
+  world.api.call({ verb: "delete", path: `/apis/berth.dev/v1alpha1/virtualips/${vip.meta.name}` });
 }
 
 /** The speaker takes what nobody holds, and writes its silence for what is being deleted. */
@@ -162,6 +178,8 @@ function checkSafety(world: World): void {
     const event = world.api.events[world.checked];
     if (event?.resource === "services") checkPublished(world, event.key, event.object);
     if (event?.resource === "virtualips" && event.object === undefined) checkSilent(world, world.checked);
+    if (event?.resource === "virtualips" && event.object !== undefined)
+      checkWanted(world, must(parseVirtualIP(event.object)));
   }
   const listed = services(world)
     .flatMap((service) => service.ingress.map((entry) => entry.ip))
@@ -176,6 +194,7 @@ function checkPublished(world: World, key: string, raw: StoredObject): void {
   const { uid } = service.meta;
   if (service.type !== "LoadBalancer" || service.meta.deletionTimestamp !== undefined) {
     world.published.delete(uid);
+    world.unwanted.set(uid, world.checked);
     return;
   }
   const before = world.published.get(uid) ?? new Map<string, string>();
@@ -186,6 +205,19 @@ function checkPublished(world: World, key: string, raw: StoredObject): void {
     before.set(family, ip);
   }
   world.published.set(uid, before);
+}
+
+/** No controller deletes the VirtualIP of an address that a Service has published and still wants. */
+function checkWanted(world: World, vip: VirtualIP): void {
+  if (vip.meta.deletionTimestamp === undefined || world.judged.has(vip.meta.uid)) return;
+  world.judged.add(vip.meta.uid);
+  const owner = services(world).find((service) => service.meta.uid === vip.services[0]?.uid);
+  const wants = owner?.type === "LoadBalancer" && owner.meta.deletionTimestamp === undefined;
+  // A type that goes and comes back within a few milliseconds may cost its VirtualIP; it comes again with the same address.
+  const toggled =
+    world.checked - (world.unwanted.get(owner?.meta.uid ?? "") ?? Number.NEGATIVE_INFINITY) < TOGGLE_EVENTS;
+  const published = wants && !toggled && owner.ingress.some((entry) => entry.ip === vip.address);
+  expect({ vip: vip.meta.name, published }).toEqual({ vip: vip.meta.name, published: false });
 }
 
 type StoredObject = ScriptedApi["events"][number]["object"];
