@@ -1,6 +1,8 @@
 /** What the controller is told at its start: flags, each also an environment variable. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { LOG_LEVELS, type LogLevel } from "../lib/runtime/log.ts";
+import type { LogLevel } from "../lib/runtime/log.ts";
+
+const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error", "silent"];
 
 export interface ControllerFlags {
   readonly namespace: string;
@@ -14,14 +16,13 @@ export interface ControllerFlags {
   readonly healthPort: number;
 }
 
-/** The program's command line; commander reads the environment itself. */
 export function controllerCommand(): Command {
   return new Command("controller")
     .description(
-      "Berth's controller: gives addresses out of IPPools to Services of type LoadBalancer. One replica acts, the others wait.",
+      "Berth's controller: gives Services of type LoadBalancer their addresses from the IPPools. One of its replicas is active.",
     )
     .addOption(
-      new Option("--namespace <name>", "namespace of Berth's Leases, its own (downward API: metadata.namespace)")
+      new Option("--namespace <name>", "namespace of the Leases, Berth's own (downward API: metadata.namespace)")
         .env("POD_NAMESPACE")
         .default("berth-system")
         .argParser(nonEmpty),
@@ -41,18 +42,18 @@ export function controllerCommand(): Command {
     )
     .addOption(
       new Option(
-        "--class-less <boolean>",
-        "whether Services without loadBalancerClass are Berth's; false leaves them to another load balancer",
+        "--class-less <true|false>",
+        "whether Services without loadBalancerClass get addresses; with false only those of the class berth.dev/l2 do",
       )
         .env("BERTH_CLASS_LESS")
         .default(true)
-        .argParser(trueOrFalse),
+        .argParser(yesNo),
     )
     .addOption(
-      new Option("--concurrency <number>", "how many Services and addresses are worked on at once")
+      new Option("--concurrency <count>", "how many Services, VirtualIPs and pools are worked on at once")
         .env("BERTH_CONCURRENCY")
         .default(16)
-        .argParser(concurrency),
+        .argParser((text) => wholeNumber(text, 1, 256)),
     )
     .addOption(
       new Option("--kubeconfig <file>", "kubeconfig; without it the pod's service account").env("BERTH_KUBECONFIG"),
@@ -72,7 +73,7 @@ export function controllerCommand(): Command {
       new Option("--health-port <port>", "port for /healthz, /readyz and /metrics")
         .env("BERTH_HEALTH_PORT")
         .default(7472)
-        .argParser(port),
+        .argParser((text) => wholeNumber(text, 1, 65_535)),
     )
     .allowExcessArguments(false);
 }
@@ -87,23 +88,15 @@ function nonEmpty(text: string): string {
   return text;
 }
 
-function trueOrFalse(text: string): boolean {
+function yesNo(text: string): boolean {
   if (text !== "true" && text !== "false") throw new InvalidArgumentError("It must be true or false.");
   return text === "true";
 }
 
-function concurrency(text: string): number {
+function wholeNumber(text: string, least: number, most: number): number {
   const number = Number(text);
-  if (!/^\d{1,3}$/.test(text) || number < 1 || number > 256) {
-    throw new InvalidArgumentError("It must be a number from 1 to 256.");
-  }
-  return number;
-}
-
-function port(text: string): number {
-  const number = Number(text);
-  if (!/^\d{1,5}$/.test(text) || number < 1 || number > 65_535) {
-    throw new InvalidArgumentError("It must be a port from 1 to 65535.");
+  if (!/^\d{1,5}$/.test(text) || number < least || number > most) {
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
   }
   return number;
 }
