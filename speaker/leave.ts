@@ -29,6 +29,8 @@ export function leave(state: SpeakerState, told: LeaveInputs, now: number, effec
       }
       if (told.events.includes("ended")) return exit(state, "handed-over", effects);
       if (!told.events.includes("leaving") && now - leaving.sinceMs < ASK_LIMIT_MS) return state;
+      // A process that never acted holds nothing; its heartbeat may not even have begun.
+      if (state.own.phase === "waiting") return exit(state, "handed-over", effects);
       return { ...state, leaving: { ...leaving, kind: "handing-over" } };
     case "giving": {
       const successorMs = told.events.includes("successor-acting") ? now : leaving.successorMs;

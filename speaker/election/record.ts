@@ -84,6 +84,8 @@ function accept(d: Draft, vip: VirtualIP, by: AddressState["recordBy"]): void {
   s.recordBy = by;
   s.recordSeenMs = d.now;
   s.handing = undefined;
+  // The record has come to the epoch of the write under way, by us or by another: its answer would tell nothing new.
+  if (s.task.kind === "write" && epochOf(vip) >= s.task.epoch) s.task = { kind: "none" };
   if (s.serving === undefined || isMine(d) || vip.holder?.from !== d.w.node || vip.holder.node === "") return;
   s.handing = { to: vip.holder.node, epoch: vip.holder.epoch, untilMs: d.now + TIMES.handOverMs };
 }

@@ -1,7 +1,18 @@
 /** Addresses that another node holds, or nobody: when this node tries to become the holder (election.md sections 5 and 10). */
 import { findCondition } from "../../lib/model/conditions.ts";
 import type { MoveReason } from "../reasons.ts";
-import { claim, type Draft, due, ownCandidate, pass, rankOf, release, silenceConfirmed, successor } from "./draft.ts";
+import {
+  claim,
+  type Draft,
+  due,
+  ownCandidate,
+  pass,
+  rankOf,
+  release,
+  silenceConfirmed,
+  successor,
+  wake,
+} from "./draft.ts";
 import { type ProbeWhy, TIMES } from "./types.ts";
 
 interface Want {
@@ -81,5 +92,6 @@ export function startProbe(d: Draft, why: ProbeWhy): void {
   if (on === undefined || s.task.kind === "probe" || !due(d, s.retryAtMs)) return;
   s.serial += 1;
   s.task = { kind: "probe", why, id: s.serial, sinceMs: d.now };
+  wake(d, d.now + TIMES.probeLimitMs);
   d.effects.push({ type: "probe", id: s.serial, address: s.address, interface: on.interface });
 }

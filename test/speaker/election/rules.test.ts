@@ -1,0 +1,426 @@
+/** The rules of the election one by one: what follows from the outcome of a probe, a write, a read, and from time. */
+import { describe, expect, test } from "@jest/globals";
+import type { VirtualIP } from "../../../lib/model/virtual-ip.ts";
+import type { Input } from "../../../speaker/election/types.ts";
+import {
+  ADDRESS,
+  type Beat,
+  FOREIGN,
+  holder,
+  MACS,
+  NOW,
+  next,
+  type Play,
+  peer,
+  place,
+  play,
+  sketch,
+  vip,
+} from "./fixtures.ts";
+
+const [MAC_B = "", MAC_C = ""] = [MACS["b"], MACS["c"]];
+const probed = (from: Play, answers: readonly string[], sent = true): Input => {
+  const { task } = from.state;
+  return { type: "probed", id: task.kind === "probe" ? task.id : -1, answers, sent };
+};
+const answered = (from: Play, found: VirtualIP): Input => {
+  return { type: "read", id: from.state.reading?.id ?? -1, result: { kind: "found", vip: found } };
+};
+const HOLDING = play(vip(holder("a", 3)), {});
+
+describe("who waits, and for how long", () => {
+  test.each([
+    ["abc", 0],
+    ["bac", 1_000],
+    ["bca", 2_000],
+  ])("first holder in the order %s probes after %i ms", (order, delayMs) => {
+    const start = play(vip(), { place: place(order) });
+    expect(next(start, { place: place(order), afterMs: Math.max(0, delayMs - 1) }).state.task.kind).toBe(
+      delayMs === 0 ? "probe" : "wait",
+    );
+    expect(next(start, { place: place(order), afterMs: delayMs }).state.task).toMatchObject({ kind: "probe" });
+    if (delayMs > 0) expect(start.wakeAt).toBe(NOW + delayMs);
+  });
+
+  test("speakers that start together share: no first claim within two seconds of acting", () => {
+    const early = play(vip(), { world: { actingSinceMs: NOW - 500 } });
+    expect(sketch(early)).toBe("silent, wait (first-holder) | ");
+    expect(early.wakeAt).toBe(NOW + 1_500);
+  });
+
+  test("the rank for a dead holder's address does not count the dead one", () => {
+    const gone = { world: peer("b", { lease: "expired" }), place: place("bac") };
+    expect(sketch(play(vip(holder("b", 3)), gone))).toBe("silent, probe (holder-lease-expired) | probe");
+  });
+
+  test.each([
+    ["expired", {}, "holder-lease-expired"],
+    ["released", {}, "holder-released"],
+    ["none", {}, "holder-node-gone"],
+    ["fresh", { nodeExists: false }, "holder-node-gone"],
+  ] as const)("a holder whose Lease is %s is succeeded with its reason", (lease, changes, why) => {
+    const start = play(vip(holder("b", 3)), { world: peer("b", { lease, ...changes }), place: place("ac") });
+    expect(start.state.task).toMatchObject({ kind: "probe", why });
+  });
+
+  test("who is no candidate, or has no API, or is leaving, takes nothing", () => {
+    const dead = peer("b", { lease: "expired" });
+    expect(sketch(play(vip(holder("b", 3)), { world: dead, place: place("c") }))).toBe("silent | ");
+    expect(sketch(play(vip(holder("b", 3)), { world: { ...dead, apiUp: false }, place: place("ac") }))).toBe(
+      "silent | ",
+    );
+    expect(sketch(play(vip(holder("b", 3)), { world: { ...dead, stopping: true }, place: place("ac") }))).toBe(
+      "silent | ",
+    );
+  });
+});
+
+describe("what a probe's answer means", () => {
+  const dead: Beat = { world: peer("b", { lease: "expired", nodeReady: true }), place: place("ac") };
+  const deadNotReady: Beat = { world: peer("b", { lease: "expired", nodeReady: false }), place: place("ac") };
+  test.each([
+    ["first use, silence", undefined, {}, [], "silent, claim 1 | write a@1 first-holder"],
+    [
+      "first use, a stranger",
+      undefined,
+      {},
+      [FOREIGN],
+      "silent, wait (first-holder) | Announced=False AddressInUse, Conflict=True ForeignHost",
+    ],
+    ["first use, a peer", undefined, {}, [MAC_B], "silent, reads (write-outcome) | "],
+    ["dead holder, silence", holder("b", 3), dead, [], "silent, claim 4 | write a@4 holder-lease-expired"],
+    [
+      "E10: dead Lease, it answers, Node ready",
+      holder("b", 3),
+      dead,
+      [MAC_B],
+      "silent, wait (holder-lease-expired) | ",
+    ],
+    [
+      "E10: it answers, Node not ready",
+      holder("b", 3),
+      deadNotReady,
+      [MAC_B],
+      "silent, claim 4 | write a@4 holder-lease-expired",
+    ],
+    ["dead holder, another peer answers", holder("b", 3), dead, [MAC_C], "silent, reads (write-outcome) | "],
+    [
+      "dead holder, a stranger answers",
+      holder("b", 3),
+      dead,
+      [FOREIGN],
+      "silent, claim 4 | write a@4 holder-lease-expired",
+    ],
+  ] as const)("%s", (_name, record, beat, answers, outcome) => {
+    const start = play(vip(record), beat);
+    expect(start.state.task.kind).toBe("probe");
+    expect(sketch(next(start, { ...beat, input: probed(start, answers) }))).toBe(outcome);
+  });
+
+  test("a probe that could not be sent is no silence", () => {
+    const start = play(vip(), {});
+    expect(sketch(next(start, { input: probed(start, [], false) }))).toBe("silent, wait (first-holder) | ");
+  });
+
+  test("an answer to an older probe counts for nothing; a probe without an answer ends after two seconds", () => {
+    const start = play(vip(), {});
+    expect(next(start, { input: { type: "probed", id: 99, answers: [], sent: true } }).state.task.kind).toBe("probe");
+    expect(start.wakeAt).toBe(NOW + 2_000);
+    const again = next(start, { afterMs: 2_000 });
+    expect(again.state.task).toMatchObject({ kind: "probe", id: 2 });
+  });
+
+  test("a stranger on a first use is asked again after 5, 10, 20 s … and at most 60 s, and only by the first in line", () => {
+    let now = play(vip(), {});
+    const pauses: number[] = [];
+    for (let round = 0; round < 6; round++) {
+      const refused = next(now, { input: probed(now, [FOREIGN]) });
+      pauses.push(refused.state.retryAtMs - refused.now);
+      now = next(refused, { afterMs: refused.state.retryAtMs - refused.now });
+      expect(now.state.task.kind).toBe("probe");
+    }
+    expect(pauses).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
+    const conflict = { type: "Conflict", status: "True", reason: "ForeignHost", message: "" } as const;
+    const taken = { ...vip(), conditions: [{ ...conflict, lastTransitionTime: "", observedGeneration: undefined }] };
+    expect(sketch(play(taken, { place: place("bac") }))).toBe("silent | ");
+  });
+});
+
+describe("what a write's outcome means", () => {
+  const start = play(vip(holder("", 3)), {}, {});
+  const written = (result: Extract<Input, { type: "written" }>["result"]): Beat => ({
+    input: { type: "written", epoch: 4, result },
+  });
+
+  test("granted: answers and announces at once", () => {
+    const won = vip(holder("a", 4, { reason: "holder-released" }));
+    expect(sketch(next(start, written({ kind: "ok", vip: won })))).toBe("answers | announce, moved holder-released");
+  });
+
+  test.each(["refused", "unknown"] as const)("%s: the intent is dropped and the record read", (kind) => {
+    const after = next(start, written({ kind }));
+    expect(sketch(after)).toBe("silent, reads (write-outcome) | read");
+    expect(sketch(next(after, { input: answered(after, vip(holder("b", 4))) }))).toBe("silent | ");
+    // It was written after all, though the answer was lost.
+    expect(sketch(next(after, { input: answered(after, vip(holder("a", 4))) }))).toBe(
+      "answers | announce, moved first-holder",
+    );
+  });
+
+  test("refused again and again: slower and slower, up to 5 s", () => {
+    let now = start;
+    const pauses: number[] = [];
+    for (let round = 0; round < 7; round++) {
+      now = next(now, { input: { type: "written", epoch: 4, result: { kind: "refused" } } });
+      pauses.push(Math.max(0, now.state.retryAtMs - now.now));
+      now = next(now, { afterMs: Math.max(0, now.state.retryAtMs - now.now) });
+      now = next(now, { input: answered(now, vip(holder("", 3))) });
+      now = next(now, {});
+      expect(now.state.task.kind).toBe("write");
+    }
+    expect(pauses).toEqual([0, 500, 1_000, 2_000, 4_000, 5_000, 5_000]);
+  });
+});
+
+describe("epochs that go back (F6)", () => {
+  const lower = next(HOLDING, { input: { type: "seen", vip: vip(holder("b", 2)) }, afterMs: 1_000 });
+
+  test("a lagging event is answered by a read, and the holder goes on", () => {
+    expect(sketch(lower)).toBe("answers, reads (lower-epoch) | read");
+    expect(sketch(next(lower, { input: answered(lower, vip(holder("a", 3))) }))).toBe("answers | ");
+  });
+
+  test("confirmed and not named: yields to the record of the restored store", () => {
+    expect(sketch(next(lower, { input: answered(lower, vip(holder("b", 2))) }))).toBe(
+      "silent | yielded record-names-other",
+    );
+  });
+
+  test("confirmed and named: goes on, and writes above all that was ever seen", () => {
+    expect(sketch(next(lower, { input: answered(lower, vip(holder("a", 2))) }))).toBe(
+      "answers, claim 4 | write a@4 taken-back",
+    );
+  });
+
+  test("an answer that is older than what was learned meanwhile is asked for again", () => {
+    const newer = next(lower, { input: { type: "seen", vip: vip(holder("a", 5)) }, afterMs: 5 });
+    expect(sketch(next(newer, { input: answered(newer, vip(holder("a", 3))) }))).toBe(
+      "answers, reads (lower-epoch) | read",
+    );
+  });
+});
+
+describe("rule Y: a known peer announces what is answered here", () => {
+  const heard = next(HOLDING, { input: { type: "heard", mac: MAC_B, how: "announcement" }, afterMs: 5_000 });
+
+  test("confirmed by the record: announces once more", () => {
+    expect(sketch(next(heard, { input: answered(heard, vip(holder("a", 3))) }))).toBe("answers | announce");
+  });
+
+  test("the record names the other: silent", () => {
+    expect(sketch(next(heard, { input: answered(heard, vip(holder("b", 4))) }))).toBe(
+      "silent | yielded record-names-other",
+    );
+  });
+
+  test("no answer within 200 ms: silent; then the API's word brings it back", () => {
+    expect(heard.wakeAt).toBe(heard.now + 200);
+    const silent = next(heard, { afterMs: 200 });
+    expect(sketch(silent)).toBe("silent, reads (was-silent) | yielded peer-heard-without-api");
+    expect(sketch(next(silent, { input: answered(silent, vip(holder("a", 3))) }))).toBe("answers | announce");
+  });
+
+  test("no API: silent at once; comes back by a probe that finds nobody, after its rank and a jitter", () => {
+    const cut = { world: { apiUp: false } };
+    const silent = next(HOLDING, { ...cut, input: { type: "heard", mac: MAC_B, how: "announcement" }, afterMs: 5_000 });
+    expect(sketch(silent)).toBe("silent, reads (was-silent) | yielded peer-heard-without-api");
+    expect(silent.wakeAt - silent.now).toBeGreaterThanOrEqual(100);
+    expect(silent.wakeAt - silent.now).toBeLessThan(150);
+    const asks = next(silent, { ...cut, afterMs: 150 });
+    expect(sketch(asks)).toBe("silent, reads (was-silent), probe (come-back) | probe");
+    expect(sketch(next(asks, { ...cut, input: probed(asks, [MAC_B]), afterMs: 300 }))).toBe(
+      "silent, reads (was-silent) | ",
+    );
+    expect(sketch(next(asks, { ...cut, input: probed(asks, []), afterMs: 300 }))).toBe(
+      "answers, reads (write-outcome) | announce",
+    );
+  });
+
+  test("the predecessor of a hand-over may still be heard, and a successor's rounds do not count against it", () => {
+    const named = play(vip(holder("b", 3)), {}, { input: { type: "seen", vip: vip(holder("a", 4, { from: "b" })) } });
+    expect(named.state.serving).toBeDefined();
+    const early = next(named, { input: { type: "heard", mac: MAC_B, how: "announcement" }, afterMs: 1_000 });
+    expect(sketch(early)).toBe("answers | ");
+    const late = next(named, { input: { type: "heard", mac: MAC_B, how: "announcement" }, afterMs: 2_000 });
+    expect(sketch(late)).toBe("answers, reads (peer-heard) | read");
+  });
+
+  test("A4: a stranger never silences, is told off once in ten seconds, and is forgotten after a minute", () => {
+    const stranger: Beat = { input: { type: "heard", mac: FOREIGN, how: "announcement" } };
+    const first = next(HOLDING, stranger);
+    expect(sketch(first)).toBe("answers | announce, Conflict=True ForeignHost");
+    expect(sketch(next(first, { ...stranger, afterMs: 9_999 }))).toBe("answers | ");
+    expect(sketch(next(first, { ...stranger, afterMs: 10_000 }))).toBe("answers | announce");
+    expect(next(first, { afterMs: 60_000 }).state.foreign).toBeUndefined();
+  });
+});
+
+describe("hand-over (F10)", () => {
+  const leaving: Beat = { world: { stopping: true } };
+  const passing = next(HOLDING, leaving);
+
+  test("names the best other candidate, with itself as `from`, and answers on", () => {
+    expect(sketch(passing)).toBe("answers, pass 4 | write b@4 from a hand-over-shutdown");
+    expect(passing.effects[0]).toMatchObject({ holder: { node: "b", instance: "ib", interface: "eth0", mac: MAC_B } });
+  });
+
+  const handed = next(passing, { ...leaving, input: { type: "seen", vip: vip(holder("b", 4, { from: "a" })) } });
+
+  test("the watch may show it before the write is answered", () => {
+    expect(sketch(handed)).toBe("answers, handing to b | ");
+  });
+
+  test("not heard: a leaving node tries the next one, another one takes it back; b is passed over for 30 s", () => {
+    expect(sketch(next(handed, { ...leaving, afterMs: 1_000 }))).toBe(
+      "silent, pass 5 | yielded hand-over-timeout, write c@5 hand-over-shutdown",
+    );
+    const back = next(handed, { afterMs: 1_000 });
+    expect(sketch(back)).toBe("silent, claim 5 | yielded hand-over-timeout, write a@5 taken-back");
+    expect(back.state.skipped).toEqual([{ node: "b", untilMs: back.now + 30_000 }]);
+  });
+
+  test("without a successor the address is answered until the end", () => {
+    expect(sketch(next(HOLDING, { ...leaving, place: place("a") }))).toBe("answers | ");
+  });
+
+  test("the successor starts at once; named by surprise and unable, it gives the other time to take it back", () => {
+    const named: Beat = { input: { type: "seen", vip: vip(holder("a", 4, { from: "b" })) } };
+    expect(sketch(play(vip(holder("b", 3)), {}, named))).toBe("answers | announce, moved first-holder");
+    const unable = play(vip(holder("b", 3)), { place: place("c") }, { ...named, place: place("c") });
+    expect(sketch(unable)).toBe("silent | ");
+    expect(unable.wakeAt).toBe(NOW + 1_500);
+    expect(sketch(next(unable, { place: place("c"), afterMs: 1_500 }))).toBe(
+      "silent, pass 5 | write c@5 hand-over-not-candidate",
+    );
+  });
+});
+
+describe("no longer a candidate", () => {
+  test.each([
+    ["exclude-label", "bc", "answers, pass 4 | write b@4 from a hand-over-not-candidate"],
+    ["out-of-service", "bc", "answers, pass 4 | write b@4 from a hand-over-not-candidate"],
+    ["node-selector", "", "silent | yielded not-candidate"],
+    ["local-endpoint-terminating", "b", "answers, pass 4 | write b@4 from a hand-over-no-endpoint"],
+    ["local-endpoint-terminating", "", "answers | "],
+    ["no-local-endpoint", "b", "silent | yielded no-endpoint"],
+    ["no-endpoint", "", "silent | yielded no-endpoint"],
+  ] as const)("%s with candidates %j", (rule, order, outcome) => {
+    const served = next(HOLDING, { world: { appliedGeneration: 7 }, place: place(order, { rule }) });
+    expect(sketch(served).replace(", Announced=False NoCandidate", "")).toBe(outcome);
+  });
+
+  test("what was silenced is given up only when the worker has confirmed the silence", () => {
+    const gone: Beat = { place: place("b", { rule: "no-local-endpoint" }) };
+    const silent = next(HOLDING, gone);
+    expect(sketch(next(silent, { ...gone, afterMs: 50 }))).toBe("silent | ");
+    const confirmed: Beat = { ...gone, world: { appliedGeneration: 8 } };
+    expect(sketch(next(silent, confirmed))).toBe("silent, pass 4 | write b@4 hand-over-no-endpoint");
+    const nobody = place("", { rule: "no-endpoint" });
+    expect(sketch(next(next(HOLDING, { place: nobody }), { ...confirmed, place: nobody }))).toBe(
+      "silent, release 4 | write nobody@4 holder-not-candidate",
+    );
+  });
+
+  test("carrier lost: handed on without `from`; carrier back before that: read first", () => {
+    const out: Beat = { place: place("bc", { rule: undefined, usable: [], unusable: "no-carrier" }) };
+    const silent = next(HOLDING, out);
+    expect(sketch(next(silent, { ...out, world: { appliedGeneration: 8 } }))).toBe(
+      "silent, reads (was-silent), pass 4 | write b@4 hand-over-not-candidate",
+    );
+    expect(sketch(next(silent, { afterMs: 20 }))).toBe("silent, reads (was-silent) | ");
+    expect(sketch(next(silent, { input: answered(silent, vip(holder("a", 3))) }))).toBe("answers | announce");
+  });
+
+  test("another interface carries the address now: a new epoch says so", () => {
+    const moved = place("abc", { usable: [{ interface: "eth1", mac: "02:00:00:00:01:0a" }] });
+    const silent = next(HOLDING, { place: moved });
+    const read = next(silent, { place: moved, input: answered(silent, vip(holder("a", 3))) });
+    expect(sketch(read)).toBe("silent, claim 4 | write a@4 interface-changed");
+  });
+});
+
+describe("instances of one node", () => {
+  test("F8: a record of a former instance is nobody's: probed for, and won by a new epoch", () => {
+    const start = play(vip(holder("a", 3, { instance: "old" })), { place: place("bca") });
+    expect(sketch(start)).toBe("silent, probe (same-node-restart) | probe");
+    expect(sketch(next(start, { place: place("bca"), input: probed(start, []) }))).toBe(
+      "silent, claim 4 | write a@4 same-node-restart",
+    );
+  });
+
+  test("F9: handed over by the former instance it is answered at once, without a word", () => {
+    expect(sketch(play(vip(holder("a", 3, { instance: "old" })), { world: { adopted: true } }))).toBe("answers | ");
+  });
+
+  test("F8: a former instance's record on a node that is no candidate is handed on", () => {
+    const start = play(vip(holder("a", 3, { instance: "old" })), { place: place("bc") });
+    expect(sketch(start)).toBe("silent, pass 4 | write b@4 hand-over-not-candidate");
+  });
+
+  test("an instance that does not act answers nothing, whatever the record says", () => {
+    expect(sketch(play(vip(holder("a", 3)), { world: { acting: false } }))).toMatch(/^silent/);
+  });
+
+  test("S3: after a stop a record that only the watch has shown is read before it is believed", () => {
+    const named: Beat = { input: { type: "seen", vip: vip(holder("a", 4)) }, world: { stalledMs: NOW } };
+    expect(sketch(play(vip(holder("b", 3)), {}, named))).toBe("silent, reads (was-silent) | ");
+  });
+});
+
+describe("the object goes (A1)", () => {
+  const deleted = vip(holder("a", 3), { deletionTimestamp: "now" });
+
+  test("silence, its confirmation, then the record that says so; others do nothing", () => {
+    const silent = next(HOLDING, { input: { type: "seen", vip: deleted } });
+    expect(sketch(silent)).toBe("silent | yielded deleted");
+    expect(sketch(next(silent, { world: { appliedGeneration: 8 } }))).toBe(
+      "silent, release 4 | write nobody@4 holder-released",
+    );
+    const other = vip(holder("b", 3), { deletionTimestamp: "now" });
+    expect(sketch(play(other, { world: peer("b", { lease: "expired" }), place: place("ac") }))).toBe("silent | ");
+  });
+
+  test("gone when it is read: silent", () => {
+    const lower = next(HOLDING, { input: { type: "seen", vip: vip(holder("b", 2)) } });
+    const id = lower.state.reading?.id ?? -1;
+    expect(sketch(next(lower, { input: { type: "read", id, result: { kind: "gone" } } }))).toBe(
+      "silent | yielded deleted",
+    );
+  });
+});
+
+describe("conditions", () => {
+  test("Announced says who answers, once, and only when the worker has confirmed it", () => {
+    expect(HOLDING.effects.some((effect) => effect.type === "condition")).toBe(false);
+    const applied: Beat = { world: { appliedGeneration: 8, nextGeneration: 9 } };
+    const said = next(HOLDING, applied);
+    expect(said.effects).toMatchObject([
+      { type: "condition", claim: { status: "True", message: `a answers for ${ADDRESS} on eth0 with ${MACS["a"]}` } },
+    ]);
+    expect(next(said, { ...applied, afterMs: 29_000 }).effects).toEqual([]);
+    expect(sketch(next(said, { ...applied, afterMs: 30_000 }))).toBe("answers | Announced=True Announced");
+  });
+
+  test("nobody can: the reporter names each node's reason", () => {
+    const [effect] = play(vip(), { place: place("") }).effects;
+    expect(effect).toMatchObject({
+      type: "condition",
+      claim: {
+        type: "Announced",
+        status: "False",
+        reason: "NoCandidate",
+        message: `No node can announce ${ADDRESS}. a: the pool's nodeSelector does not take the node; b: the pool's nodeSelector does not take the node; c: the pool's nodeSelector does not take the node`,
+      },
+    });
+  });
+});
