@@ -64,7 +64,7 @@ export class Berth {
 
   /** kubectl that must succeed; its standard output. */
   async kubectl(...args: readonly string[]): Promise<string> {
-    const output = await this.lab.kubectl(args);
+    const output = await this.lab.kubectl(args, { timeoutMs: 200_000 });
     if (output.code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${output.stderr}`);
     return output.stdout;
   }
@@ -78,7 +78,7 @@ export class Berth {
 
   async ready(): Promise<void> {
     for (const what of ["deployment/berth-controller", "daemonset/berth-speaker"]) {
-      await this.kubectl("-n", berthNamespace, "rollout", "status", what, "--timeout=120s");
+      await this.kubectl("-n", berthNamespace, "rollout", "status", what, "--timeout=180s");
     }
   }
 
