@@ -171,6 +171,7 @@ const since = "2026-11-01T10:00:00Z";
 const epochRefusal = ["status.holder changes only with a higher epoch"];
 const removalRefusal = ["status.holder is never removed"];
 
+/** The nodes named in the stories are none of the lab: its speakers act on records that name them. */
 function holder(node: string, epoch: number): CrdStep["patch"] {
   return {
     status: { holder: { node, epoch, since, instance: `${node}-1`, interface: "eth0", mac: "02:00:00:00:00:01" } },
@@ -186,17 +187,17 @@ export const stories: readonly CrdStory[] = [
     name: "the API server keeps one holder per epoch",
     object: vip("10.99.0.201", "10.99.0.201"),
     steps: [
-      onStatus(holder("n1", 1)),
-      onStatus(holder("n2", 1), epochRefusal),
-      onStatus(holder("n2", 2)),
-      onStatus(holder("n1", 1), epochRefusal),
+      onStatus(holder("elsewhere-1", 1)),
+      onStatus(holder("elsewhere-2", 1), epochRefusal),
+      onStatus(holder("elsewhere-2", 2)),
+      onStatus(holder("elsewhere-1", 1), epochRefusal),
       onStatus({ status: { holder: { instance: "n2-2" } } }),
       onStatus({ status: { holder: { epoch: 1 } } }, epochRefusal),
       onStatus({ status: { holder: null } }, removalRefusal),
       onStatus({ status: null }, removalRefusal),
       onStatus(holder("", 2), epochRefusal),
       onStatus(holder("", 3)),
-      onStatus(holder("n3", 4)),
+      onStatus(holder("elsewhere-3", 4)),
     ],
   },
   {
