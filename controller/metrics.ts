@@ -21,7 +21,6 @@ export const eventsDropped = counter(
 export const addresses = gauge("berth_addresses_in_use", "VirtualIPs, those being released included", ["family"]);
 export const waiting = gauge("berth_services_waiting", "Services that lack an address or a part of their request");
 export const poolsInvalid = gauge("berth_pools_invalid", "IPPools whose spec cannot be followed");
-export const leading = gauge("berth_controller_leading", "1 on the controller that acts, 0 on the standby");
 export const passSeconds = histogram(
   "berth_service_pass_seconds",
   "Duration of a pass over a Service, writes included",

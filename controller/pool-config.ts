@@ -62,7 +62,7 @@ export function compilePool(pool: IPPool): CompiledPool {
       ...ofFamily(cutOut, 4),
       ...(pool.avoidBuggyIPs ? buggyRuns(ofFamily(ranges, 4)) : []),
     ]),
-    6: space(ofFamily(ranges, 6), ofFamily(cutOut, 6)),
+    6: space(ofFamily(ranges, 6), [...ofFamily(cutOut, 6), ...anycastRuns(ofFamily(ranges, 6))]),
   };
   if (size(spaces[4]) + size(spaces[6]) === 0n) {
     problems.push({ reason: "Empty", message: "spec.excluded: it takes out every address of the pool" });
@@ -109,5 +109,16 @@ function buggyRuns(ranges: readonly Run[]): readonly Run[] {
     for (let net = first >> 8n; net <= last >> 8n; net++) found.push({ first: (net << 8n) - 1n, last: net << 8n });
     found.push({ first: last | 0xffn, last: (last | 0xffn) + 1n });
     return found;
+  });
+}
+
+/**
+ * The address of a /64 whose interface identifier is zero is every router's own there (subnet-router anycast, RFC 4291
+ * section 2.6.1): each node would take it for local. One per range is enough: the next is 2^64 addresses further on.
+ */
+function anycastRuns(ranges: readonly Run[]): readonly Run[] {
+  return ranges.map(({ first }) => {
+    const at = ((first + (1n << 64n) - 1n) >> 64n) << 64n;
+    return { first: at, last: at };
   });
 }

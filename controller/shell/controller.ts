@@ -67,7 +67,6 @@ export class Controller {
   begin(): void {
     this.#active = true;
     this.#books.open();
-    metrics.leading.set({}, 1);
   }
 
   /** No longer the leader: everything is forgotten but the caches, which are not of this object. */
@@ -76,7 +75,6 @@ export class Controller {
     this.#books.close();
     this.#waiting.clear();
     this.#statusWritten.clear();
-    metrics.leading.set({}, 0);
   }
 
   onService(key: string): void {

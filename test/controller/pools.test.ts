@@ -61,6 +61,12 @@ describe("what a spec gives out", () => {
 
   test("a /64 counts and gives at once", () => {
     const allocator = allocatorOf(poolOf("a", ["fd99::/64"], { excluded: ["fd99::/120"] }));
+    expect(drain(allocatorOf(poolOf("a", ["fd99::/64"])), 6, 1)).toEqual(["fd99::1"]);
+    expect(drain(allocatorOf(poolOf("a", ["fd98:0:0:1::-fd98:0:0:1::2"])), 6, 3)).toEqual([
+      "fd98:0:0:1::1",
+      "fd98:0:0:1::2",
+      "none",
+    ]);
     expect(drain(allocator, 6, 2)).toEqual(["fd99::100", "fd99::101"]);
     expect(size(allocator[0]?.free[6])).toBe((1n << 64n) - 256n);
   });
