@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
 import { basename, join, relative } from "node:path";
-import { type BuildOptions, build } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 import { place, placeText } from "./files.ts";
 import { appDirectory, root, rootTree } from "./names.ts";
 
@@ -59,6 +59,21 @@ export function packagesIn(inputs: readonly string[]): string[] {
   return [...new Set(names)].sort();
 }
 
+/**
+ * The configuration of @kubernetes/client-node imports every generated model, though only the types of a few; the package
+ * does not say that its files have no side effects. Saying it here leaves the models out: 7 MB less in each process.
+ */
+const onlyWhatIsUsed: Plugin = {
+  name: "only-what-is-used",
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /./ }, async ({ path, pluginData, ...where }) => {
+      if (pluginData === "resolved" || where.kind === "entry-point") return undefined;
+      const found = await resolve(path, { ...where, pluginData: "resolved" });
+      return found.path.includes("/node_modules/@kubernetes/client-node/") ? { ...found, sideEffects: false } : found;
+    });
+  },
+};
+
 function options(): BuildOptions {
   const present = Object.entries(programs).filter(([, source]) => existsSync(join(root, source)));
   if (present.length < Object.keys(programs).length) {
@@ -74,6 +89,7 @@ function options(): BuildOptions {
     platform: "node",
     target: "node26",
     external: Object.keys(nativePackages),
+    plugins: [onlyWhatIsUsed],
     legalComments: "none",
     metafile: true,
     // Dependencies written as CommonJS call require(), which an ES module does not have.

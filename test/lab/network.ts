@@ -90,10 +90,13 @@ export async function createNetwork(plan: LabPlan): Promise<void> {
   );
 }
 
-/** Removes every namespace with our prefix and the machine's end of the way to the API. Fine when there are none. */
+/** Namespaces of a lab of any size. Tests that make namespaces of their own use longer names behind the prefix. */
+const labNamespace = new RegExp(`^${prefix}(switch|cp|[nc]\\d)$`);
+
+/** Removes every namespace of a lab and the machine's end of the way to the API. Fine when there are none. */
 export async function removeNetwork(): Promise<void> {
   const directory = "/var/run/netns";
-  const ours = existsSync(directory) ? readdirSync(directory).filter((name) => name.startsWith(prefix)) : [];
+  const ours = existsSync(directory) ? readdirSync(directory).filter((name) => labNamespace.test(name)) : [];
   for (const name of ours) await run(["ip", "netns", "delete", name]);
   if (existsSync(`/sys/class/net/${outsideLink.device}`)) await run(["ip", "link", "delete", outsideLink.device]);
 }
