@@ -134,7 +134,10 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
     names.set(vip.address, name);
     let wake = Number.POSITIVE_INFINITY;
     const own: Effect[] = [];
-    const inputs: readonly Input[] = batch.inputs.get(name) ?? [{ type: "tick" }];
+    const told = batch.inputs.get(name) ?? [];
+    // An address that is new here begins with its newest state; what was seen of it before, in the same batch, is past.
+    const fresh = known === undefined ? told.filter((input) => input.type !== "seen") : told;
+    const inputs: readonly Input[] = fresh.length > 0 ? fresh : [{ type: "tick" }];
     for (const input of inputs) {
       const done = step(current, input, state.world, place, now);
       if (done.state.serving !== current.serving) batch.touched = true;

@@ -174,8 +174,10 @@ function decideSilentHolder(d: Draft): void {
     claim(d, on, "interface-changed");
     return;
   }
-  if (isBacklog(d)) needRead(d, "was-silent");
-  else serve(d, named, record.instance === d.w.instance);
+  if (isBacklog(d)) {
+    needRead(d, "was-silent");
+    continueReading(d);
+  } else serve(d, named, record.instance === d.w.instance);
 }
 
 /** Named by an event that waited while this process was stopped: who knows how long ago that was (S3). */

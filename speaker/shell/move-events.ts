@@ -55,12 +55,12 @@ export function moveEvents(
   at: { readonly nowText: string; readonly instance: string; readonly serial: string },
 ): readonly { readonly namespace: string; readonly body: Json }[] {
   const note = `${event.vip.address} is announced by node ${event.node} on ${event.interface} (${event.reason}, epoch ${event.epoch})`;
-  return targets(event.vip).map(({ namespace, regarding }) => ({
+  return targets(event.vip).map(({ namespace, regarding }, index) => ({
     namespace,
     body: {
       apiVersion: "events.k8s.io/v1",
       kind: "Event",
-      metadata: { name: `${event.vip.meta.name}.${at.serial}`, namespace },
+      metadata: { name: `${event.vip.meta.name}.${at.serial}${index}`, namespace },
       // MicroTime: six digits.
       eventTime: at.nowText.replace(/\.(\d{3})Z$/, ".$1000Z"),
       type: "Normal",

@@ -1,0 +1,144 @@
+import { describe, expect, test } from "@jest/globals";
+import { parseIp } from "../../lib/address/ip.ts";
+import {
+  type AddressFacts,
+  candidatesOf,
+  type EndpointFacts,
+  type NodeFacts,
+  type NodeObjectFacts,
+  type SpeakerFacts,
+} from "../../speaker/candidates.ts";
+import { withNetworks } from "../../speaker/interfaces.ts";
+import { rendezvousOrder, rendezvousWeight } from "../../speaker/rendezvous.ts";
+
+const CLUSTER: EndpointFacts = { hasServices: true, anywhere: true, readyNodes: undefined, servingNodes: undefined };
+
+function address(changes: Partial<AddressFacts> = {}, text = "10.0.0.100"): AddressFacts {
+  const ip = parseIp(text);
+  if (!ip.ok) throw new Error(ip.reason);
+  return {
+    address: text,
+    ip: ip.value,
+    l2: { interfaces: [], nodeSelector: undefined },
+    endpoints: CLUSTER,
+    ...changes,
+  };
+}
+
+const eth0 = { name: "eth0", mac: "02:00:00:00:00:01", subnets: ["10.0.0.0/24"], carrier: true, linkLocal: "" };
+
+interface Changes {
+  readonly node?: Partial<NodeObjectFacts> | null;
+  readonly speaker?: Partial<SpeakerFacts> | null;
+  readonly interfaces?: readonly (typeof eth0)[];
+}
+
+function node(name: string, changes: Changes = {}): NodeFacts {
+  const object: NodeObjectFacts = {
+    labels: {},
+    ready: true,
+    networkUnavailable: false,
+    excluded: false,
+    outOfService: false,
+  };
+  const interfaces = withNetworks(changes.interfaces ?? [eth0]);
+  const speaker: SpeakerFacts = { instance: `i-${name}`, expired: false, leaving: false, interfaces };
+  return {
+    name,
+    node: changes.node === null ? undefined : { ...object, ...changes.node },
+    speaker: changes.speaker === null ? undefined : { ...speaker, ...changes.speaker },
+  };
+}
+
+const local = (ready: readonly string[], serving: readonly string[] = ready): EndpointFacts => ({
+  hasServices: true,
+  anywhere: serving.length > 0,
+  readyNodes: new Set(ready),
+  servingNodes: new Set(serving),
+});
+const selector = { matchLabels: { zone: "a" }, matchExpressions: [] };
+
+describe("hard rules: each exclusion has its name", () => {
+  test.each<[string, Changes, Partial<AddressFacts>, string]>([
+    ["a plain node", {}, {}, "candidate"],
+    ["no Service", {}, { endpoints: { ...CLUSTER, hasServices: false } }, "no-service"],
+    ["no endpoint anywhere", {}, { endpoints: { ...CLUSTER, anywhere: false } }, "no-endpoint"],
+    ["no Node object", { node: null }, {}, "node-unknown"],
+    ["out of service", { node: { outOfService: true } }, {}, "out-of-service"],
+    ["excluded by label", { node: { excluded: true } }, {}, "exclude-label"],
+    ["not selected", {}, { l2: { interfaces: [], nodeSelector: selector } }, "node-selector"],
+    ["selected", { node: { labels: { zone: "a" } } }, { l2: { interfaces: [], nodeSelector: selector } }, "candidate"],
+    ["no speaker", { speaker: null }, {}, "no-speaker"],
+    ["Lease expired", { speaker: { expired: true } }, {}, "speaker-lease-expired"],
+    ["leaving", { speaker: { leaving: true } }, {}, "speaker-leaving"],
+    ["no interface in the subnet", { interfaces: [{ ...eth0, subnets: ["10.9.0.0/24"] }] }, {}, "no-interface"],
+    ["no interface of that name", {}, { l2: { interfaces: ["bond*"], nodeSelector: undefined } }, "no-interface"],
+    [
+      "named, without an address there",
+      { interfaces: [{ ...eth0, subnets: [] }] },
+      { l2: { interfaces: ["eth?"], nodeSelector: undefined } },
+      "candidate",
+    ],
+    ["no carrier", { interfaces: [{ ...eth0, carrier: false }] }, {}, "no-carrier"],
+    ["ETP Local, ready here", {}, { endpoints: local(["n1"]) }, "candidate"],
+    ["ETP Local, ready elsewhere", {}, { endpoints: local(["n2"]) }, "no-local-endpoint"],
+    ["ETP Local, terminating here", {}, { endpoints: local(["n2"], ["n1", "n2"]) }, "local-endpoint-terminating"],
+    ["not ready", { node: { ready: false } }, {}, "demoted"],
+    ["network unavailable", { node: { networkUnavailable: true } }, {}, "demoted"],
+  ])("%s", (_name, changes, facts, verdict) => {
+    const { ordered, excluded } = candidatesOf(address(facts), [node("n1", changes)]);
+    const found = ordered[0] === undefined ? excluded[0]?.reason : ordered[0].demoted ? "demoted" : "candidate";
+    expect(found).toBe(verdict);
+    expect(ordered.length + excluded.length).toBe(1);
+  });
+});
+
+describe("order", () => {
+  const names = ["n1", "n2", "n3", "n4"];
+
+  test("soft rules demote behind everybody, and silence nobody", () => {
+    const all = names.map((name) => node(name, { node: { ready: name === "n3" } }));
+    expect(candidatesOf(address(), all).ordered.map((one) => one.node)[0]).toBe("n3");
+    const none = names.map((name) => node(name, { node: { ready: false } }));
+    const order = candidatesOf(address(), none).ordered.map((one) => one.node);
+    expect(order).toEqual(rendezvousOrder("10.0.0.100", names));
+  });
+
+  test("the same on every node, whatever the order of the input", () => {
+    const forward = candidatesOf(
+      address(),
+      names.map((name) => node(name)),
+    );
+    const backward = candidatesOf(address(), names.map((name) => node(name)).reverse());
+    expect(backward).toEqual(forward);
+  });
+
+  test("a node that goes moves only its own addresses", () => {
+    const left = names.filter((name) => name !== "n2");
+    for (let index = 0; index < 200; index++) {
+      const order = rendezvousOrder(`10.0.1.${index}`, names);
+      expect(rendezvousOrder(`10.0.1.${index}`, left)).toEqual(order.filter((name) => name !== "n2"));
+    }
+  });
+
+  test("addresses are spread: each of ten nodes is first for 5 to 15 % of a thousand, of both families", () => {
+    const nodes = Array.from({ length: 10 }, (_, index) => `worker-${index}.example.internal`);
+    for (const text of ["10.1.", "fd99::"]) {
+      const firsts = new Map<string, number>();
+      for (let index = 0; index < 1_000; index++) {
+        const at = text === "10.1." ? `10.1.${index >> 8}.${index & 255}` : `fd99::${index.toString(16)}`;
+        const first = rendezvousOrder(at, nodes)[0] ?? "";
+        firsts.set(first, (firsts.get(first) ?? 0) + 1);
+      }
+      expect(firsts.size).toBe(10);
+      for (const count of firsts.values()) {
+        expect(count).toBeGreaterThan(50);
+        expect(count).toBeLessThan(150);
+      }
+    }
+  });
+
+  test("address and node do not run into each other", () => {
+    expect(rendezvousWeight("10.0.0.1", "1n")).not.toBe(rendezvousWeight("10.0.0.11", "n"));
+  });
+});
