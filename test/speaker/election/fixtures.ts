@@ -148,3 +148,14 @@ function effectText(effect: Effect): string {
       return effect.type;
   }
 }
+
+/** The worker's answer to the probe under way. */
+export function probed(from: Play, answers: readonly string[], sent = true): Input {
+  const { task } = from.state;
+  return { type: "probed", id: task.kind === "probe" ? task.id : -1, answers, sent };
+}
+
+/** The server's answer to the read under way. */
+export function answered(from: Play, found: VirtualIP): Input {
+  return { type: "read", id: from.state.reading?.id ?? -1, result: { kind: "found", vip: found } };
+}
