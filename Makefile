@@ -39,5 +39,5 @@ lab-up: deps ## Start the lab: a real cluster in network namespaces of this mach
 lab-down: deps ## Stop the lab and remove everything it made on this machine (root)
 	@$(NODE) test/lab/cli.ts down
 
-demo: deps ## Show an address surviving its node, on a real cluster (root)
+demo: image ## Show an address surviving its node, on a real cluster (root)
 	@$(NODE) test/demo/demo.ts
