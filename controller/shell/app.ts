@@ -1,13 +1,7 @@
 /** Puts the controller together: caches, queue, leader election. Only the leader acts; the standby keeps its caches warm. */
-import type { Informer, Json, KubeApi } from "../../lib/kube/api.ts";
-import { createInformer } from "../../lib/kube/informer.ts";
+import type { KubeApi } from "../../lib/kube/api.ts";
 import { createLoop, type Loop } from "../../lib/kube/loop.ts";
-import { apiPath } from "../../lib/kube/path.ts";
 import { createLeader, LEADER_LEASE, type Leader, type LeaderNews } from "../../lib/lease/leader-loop.ts";
-import { type IPPool, parseIPPool } from "../../lib/model/ip-pool.ts";
-import { API_VERSION } from "../../lib/model/meta.ts";
-import { parseService, type Service } from "../../lib/model/service.ts";
-import { parseVirtualIP, type VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { assertNever } from "../../lib/runtime/errors.ts";
 import type { Logger } from "../../lib/runtime/log.ts";
@@ -15,6 +9,7 @@ import type { Random } from "../../lib/runtime/random.ts";
 import { type Scheduler, systemScheduler } from "../../lib/runtime/scheduler.ts";
 import { Controller } from "./controller.ts";
 import { createWarnings } from "./warnings.ts";
+import { createWatches, type Watches } from "./watches.ts";
 
 export interface AppOptions {
   readonly api: KubeApi;
@@ -34,9 +29,7 @@ const SWEEP_MS = 10_000;
 
 export class App {
   readonly #options: AppOptions;
-  readonly #services: Informer<Service>;
-  readonly #vips: Informer<VirtualIP>;
-  readonly #pools: Informer<IPPool>;
+  readonly #watches: Watches;
   readonly #loop: Loop;
   readonly #leader: Leader;
   readonly #controller: Controller;
@@ -47,11 +40,13 @@ export class App {
   constructor(options: AppOptions) {
     this.#options = options;
     const { api, clock, random, log } = options;
-    this.#services = this.#informer(apiPath("v1", "services"), parseService, (key) => this.#controller.onService(key));
-    this.#vips = this.#informer(apiPath(API_VERSION, "virtualips"), parseVirtualIP, (key) =>
-      this.#controller.onVip(key),
-    );
-    this.#pools = this.#informer(apiPath(API_VERSION, "ippools"), parseIPPool, (key) => this.#controller.onPool(key));
+    const handlers = {
+      onService: (key: string) => this.#controller.onService(key),
+      onVip: (name: string) => this.#controller.onVip(name),
+      onPool: (name: string) => this.#controller.onPool(name),
+      onSynced: () => this.#workIfDue(),
+    };
+    this.#watches = createWatches(api, handlers, { clock, random, log });
     this.#loop = createLoop({
       name: "controller",
       concurrency: options.concurrency,
@@ -72,9 +67,9 @@ export class App {
     });
     this.#controller = new Controller({
       api,
-      services: this.#services,
-      vips: this.#vips,
-      pools: this.#pools,
+      services: this.#watches.services,
+      vips: this.#watches.vips,
+      pools: this.#watches.pools,
       enqueue: (key) => this.#loop.add(key),
       clock,
       isLeader: () => this.#leader.isLeading(),
@@ -86,7 +81,7 @@ export class App {
   }
 
   start(): void {
-    for (const informer of this.#informers()) informer.start();
+    this.#watches.start();
     this.#loop.start();
     this.#leader.start();
     this.#sweepLater();
@@ -98,26 +93,17 @@ export class App {
     await this.#loop.stop();
     this.#stopWorking();
     await this.#leader.stop();
-    for (const informer of this.#informers()) informer.stop();
+    this.#watches.stop();
   }
 
   /** Why this process could not take over now; undefined when it could. */
   notReady(): string | undefined {
     const late = [
-      this.#services.synced ? "" : "services",
-      this.#vips.synced ? "" : "virtualips",
-      this.#pools.synced ? "" : "ippools",
+      this.#watches.services.synced ? "" : "services",
+      this.#watches.vips.synced ? "" : "virtualips",
+      this.#watches.pools.synced ? "" : "ippools",
     ].filter((text) => text !== "");
     return late.length === 0 ? undefined : `the first list is missing of: ${late.join(", ")}`;
-  }
-
-  #informers(): readonly Informer<unknown>[] {
-    return [this.#services, this.#vips, this.#pools];
-  }
-
-  #informer<T>(path: string, parse: (raw: Json) => T | undefined, onChange: (key: string) => void): Informer<T> {
-    const { api, clock, random, log } = this.#options;
-    return createInformer(api, { path, parse, onChange, onSynced: () => this.#workIfDue() }, { clock, random, log });
   }
 
   #onNews(news: LeaderNews): void {
@@ -129,9 +115,11 @@ export class App {
         this.#elected = false;
         return this.#stopWorking();
       case "rollback":
-        for (const informer of this.#informers()) informer.relist();
-        return;
+        return this.#watches.relist();
       case "pulse":
+        // The API server answers (every two seconds): a list that waits out a long back-off need not. After a restart of
+        // the API server the first retries fail as well, so once is not enough.
+        return this.#watches.retryNow();
       case "pulse-lost":
       case "ended":
         return;
@@ -143,7 +131,10 @@ export class App {
   #workIfDue(): void {
     if (!this.#elected || this.#working || this.notReady() !== undefined) return;
     this.#working = true;
-    this.#options.log.info({ services: this.#services.list().length, virtualips: this.#vips.list().length }, "active");
+    this.#options.log.info(
+      { services: this.#watches.services.list().length, virtualips: this.#watches.vips.list().length },
+      "active",
+    );
     this.#controller.begin();
   }
 
