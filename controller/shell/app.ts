@@ -110,21 +110,25 @@ export class App {
     switch (news.type) {
       case "leading":
         this.#elected = true;
-        return this.#workIfDue();
+        this.#workIfDue();
+        return;
       case "not-leading":
         this.#elected = false;
-        return this.#stopWorking();
+        this.#stopWorking();
+        return;
       case "rollback":
-        return this.#watches.relist();
+        this.#watches.relist();
+        return;
       case "pulse":
         // The API server answers (every two seconds): a list that waits out a long back-off need not. After a restart of
         // the API server the first retries fail as well, so once is not enough.
-        return this.#watches.retryNow();
+        this.#watches.retryNow();
+        return;
       case "pulse-lost":
       case "ended":
         return;
       default:
-        return assertNever(news);
+        assertNever(news);
     }
   }
 
