@@ -73,7 +73,10 @@ export class Books {
     this.pools = setPool(this.pools, name, this.#deps.pools.get(name));
     const after = this.pools.get(name);
     // The controller's own writes to the status come back as changes too; they alter nothing here.
-    if (before?.compiled === after?.compiled) return this.#deps.enqueue(`pool:${name}`);
+    if (before?.compiled === after?.compiled) {
+      this.#deps.enqueue(`pool:${name}`);
+      return;
+    }
     setPools(this.ledger, activePools(this.pools));
     this.#deps.enqueue("waiting");
     for (const pool of this.pools.keys()) this.#deps.enqueue(`pool:${pool}`);

@@ -70,7 +70,10 @@ function userActs(world: World): void {
   const name = `s${below(world, SERVICES)}`;
   const path = `/api/v1/namespaces/default/services/${name}`;
   const found = world.api.get("services", `default/${name}`);
-  if (found === undefined) return createService(world, name);
+  if (found === undefined) {
+    createService(world, name);
+    return;
+  }
   const patch = (body: JsonObject, status = "") =>
     world.api.call({ verb: "patch", path: `${path}${status}`, body, patch: "merge" });
   const service = must(parseService(found));

@@ -14,6 +14,7 @@ import { activePools, type Pools, setPool } from "../../controller/pools.ts";
 import type { IPPool } from "../../lib/model/ip-pool.ts";
 import { type Service, serviceKey } from "../../lib/model/service.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
+import { assertNever } from "../../lib/runtime/errors.ts";
 import { ip } from "../lib/address/text.ts";
 import { assigned, CLEANUP, poolOf, serviceOf, vipOf } from "./objects.ts";
 
@@ -65,6 +66,8 @@ function lines(effects: readonly Effect[]): readonly string[] {
               : ` ${effect.condition.status}/${effect.condition.reason}`;
         return `write${ingress}${finalizer}${condition}`;
       }
+      default:
+        return assertNever(effect);
     }
   });
 }
