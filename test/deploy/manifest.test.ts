@@ -63,8 +63,10 @@ test("it holds these objects, the namespace and the CRDs before what lives in th
     "ClusterRoleBinding berth-controller",
     "ClusterRole berth-speaker",
     "ClusterRoleBinding berth-speaker",
-    "Role berth-leases",
-    "RoleBinding berth-leases",
+    "Role berth-controller",
+    "RoleBinding berth-controller",
+    "Role berth-speaker",
+    "RoleBinding berth-speaker",
     "Deployment berth-controller",
     "DaemonSet berth-speaker",
   ]);

@@ -36,5 +36,9 @@ async function watch(owner: ProcessId): Promise<void> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await watch({ pid: Number(process.argv[2]), startTicks: Number(process.argv[3]) });
+  // No await at the top level: jest loads its global setup by require(), which refuses a graph with one.
+  watch({ pid: Number(process.argv[2]), startTicks: Number(process.argv[3]) }).catch((thrown) => {
+    console.error(thrown);
+    process.exitCode = 1;
+  });
 }
