@@ -39,6 +39,8 @@ export interface ReflectorState {
   readonly resourceVersion: string;
   /** Failures in a row, without an event between them. */
   readonly failures: number;
+  /** A 410 was answered by a list and no event has come since. */
+  readonly expired: boolean;
   /** State of the generator for jitter (lib/runtime/random.ts). */
   readonly random: number;
 }

@@ -45,14 +45,14 @@ type WatchEvent = Extract<ReflectorInput, { type: "event" }>;
 
 /** `seed` decides jitter and the length of watches. */
 export function initialReflector(seed: number): ReflectorState {
-  return { phase: { type: "stopped" }, sequence: 0, resourceVersion: "", failures: 0, random: seed };
+  return { phase: { type: "stopped" }, sequence: 0, resourceVersion: "", failures: 0, expired: false, random: seed };
 }
 
 export function stepReflector(state: ReflectorState, input: ReflectorInput, now: number): ReflectorStep {
   const { phase } = state;
   switch (input.type) {
     case "start":
-      return phase.type === "stopped" ? list({ ...state, failures: 0 }, true) : same(state);
+      return phase.type === "stopped" ? list({ ...state, failures: 0, expired: false }, true) : same(state);
     case "stop":
       return { state: { ...state, phase: { type: "stopped" } }, effects: closing(phase), wakeAt: undefined };
     case "listed":
@@ -117,6 +117,7 @@ function onEvent(state: ReflectorState, phase: Watching, input: WatchEvent, now:
     phase: { ...phase, heard: true, heardMs: now },
     resourceVersion: input.resourceVersion,
     failures: 0,
+    expired: false,
   };
   const delivery = deliveryOf(input);
   return step(next, delivery === undefined ? [] : [{ type: "deliver", delivery }]);
@@ -146,10 +147,11 @@ function onClosed(state: ReflectorState, phase: Watching, now: number): Reflecto
 
 function onWatchFailed(state: ReflectorState, failure: ReflectorFailure, now: number): ReflectorStep {
   if (failure.kind === "expired") {
-    // The first time at once: the list is what helps. Again without an event between: a loop, so it is slowed down.
-    if (state.failures > 0) return wait(state, "list", "expired", failure, now);
+    // The first time at once, whatever failed before it (an API server that comes back answers 410): the list is what
+    // helps. Again without an event between: a loop, so it is slowed down.
+    if (state.expired) return wait(state, "list", "expired", failure, now);
     const effects: ReflectorEffect[] = [{ type: "restarted", reason: "expired", delayMs: 0 }];
-    return withEffects(effects, list({ ...state, failures: 1 }, true));
+    return withEffects(effects, list({ ...state, failures: state.failures + 1, expired: true }, true));
   }
   const isStuck = failure.kind === "refused" && state.failures + 1 >= REFUSALS_UNTIL_LIST;
   return wait(state, isStuck ? "list" : "watch", reasonOf(failure), failure, now);

@@ -182,6 +182,13 @@ const rows: readonly [name: string, before: readonly At[], last: At, effects: re
     "listing",
   ],
   [
+    "410 after connections that failed lists at once: a restarted server has forgotten the version",
+    [...watching, [5, { type: "watch-ended", watch: 2, failure: unanswered }], [10_000, { type: "tick" }]],
+    [10_001, { type: "watch-ended", watch: 3, failure: expired }],
+    ["expired", "list 4 limit=500"],
+    "listing",
+  ],
+  [
     "410 again without an event between waits",
     [...watching, [5, { type: "event-error", watch: 2, failure: expired }], [6, listed(3, "100")]],
     [7, { type: "event-error", watch: 4, failure: expired }],
