@@ -107,7 +107,7 @@ export const entryPoints: readonly string[] = [
   "test/lab/cli.ts",
   "test/lab/jest-{setup,teardown}.ts",
   "test/demo/demo.ts",
-  "test/bench/*.ts",
+  "test/bench/bench.ts",
   "test/speaker/net/{agent,station,ping-once}.ts",
   "**/fixtures/**",
   "test/**/*.{test,e2e}.ts",
