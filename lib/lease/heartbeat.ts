@@ -143,6 +143,8 @@ function onRefused(state: HeartbeatState, retryAfterMs: number | undefined, now:
     inFlight: undefined,
     pulse: "heard",
     mustRead: true,
+    // Without an answer nothing is known of the Lease: its age counts anew (E4), or a living process would lose it after an outage.
+    changedMs: now,
     refusals: state.refusals + 1,
     dueMs: now + Math.max(backoff, retryAfterMs ?? 0),
   };
@@ -158,6 +160,7 @@ function onFailed(state: HeartbeatState, now: number): HeartbeatStep {
     ...state,
     inFlight: undefined,
     pulse: "lost",
+    changedMs: now,
     random: drawn.next,
     dueMs: now + RETRY_MS * (1 + RENEW_JITTER * (2 * drawn.value - 1)),
   };

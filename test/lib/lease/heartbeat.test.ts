@@ -105,6 +105,18 @@ describe("who acts for a node", () => {
     expect(world.lease()).toMatchObject({ instance: "new/1", previousInstance: "", nextInstance: "", transitions: 1 });
   });
 
+  test("E4: after an outage one that waits takes nothing from an old one that lives and could not renew either", () => {
+    const { world, old } = acting();
+    const fresh = world.boot("new/1", 2);
+    world.run(5_000);
+    for (const link of ["down", "up"] as const) {
+      old.link = link;
+      fresh.link = link;
+      world.run(60_000);
+    }
+    expect([role(old), role(fresh)]).toEqual(["acting", "waiting"]);
+  });
+
   test("the same pod's earlier process is dead: taken at once", () => {
     const { world, old } = acting();
     old.alive = false;
