@@ -4,7 +4,7 @@
  */
 import { formatIp, type Ip, parseIp } from "../lib/address/ip.ts";
 import { cidrRange, type IpRange, parseCidr, rangeContains } from "../lib/address/range.ts";
-import type { Link } from "./net/messages.ts";
+import type { Link, LinkAddress } from "./net/messages.ts";
 
 /** One interface, best first in its list: lowest metric, then lowest index. */
 export interface InterfaceFacts {
@@ -31,10 +31,24 @@ const LINK_LOCAL_6: IpRange = range("fe80::/10");
  */
 export function interfaceFacts(links: readonly Link[]): readonly InterfaceFacts[] {
   return links
-    .filter((link) => link.broadcast && link.master === "" && link.mac !== "")
+    .filter((link) => link.broadcast && link.master === "" && link.mac !== "" && !isPodEnd(link))
     .map((link) => ({ link, metric: Math.min(...link.addresses.map((own) => own.metric), Number.MAX_SAFE_INTEGER) }))
     .sort((left, right) => left.metric - right.metric || left.link.index - right.link.index)
     .map(({ link }) => factsOf(link));
+}
+
+/**
+ * The node's end of a pod's cable (Calico, Cilium, ptp): a veth without a network. A node has hundreds, and they come and go with
+ * the pods: published, each pod would cost a write here and a look at every address on every node.
+ */
+function isPodEnd(link: Link): boolean {
+  return link.kind === "veth" && link.addresses.every((own) => !isNetwork(own));
+}
+
+function isNetwork({ address, prefixLength }: LinkAddress): boolean {
+  const ip = parseIp(address);
+  if (!ip.ok || rangeContains(LINK_LOCAL_6, ip.value) || rangeContains(LINK_LOCAL_4, ip.value)) return false;
+  return prefixLength < (ip.value.family === 4 ? 32 : 128);
 }
 
 function factsOf(link: Link): InterfaceFacts {

@@ -26,6 +26,16 @@ describe("interfaceFacts", () => {
       ["br0"],
     ],
     ["no broadcast, no use", [link("lo", 1, { broadcast: false }), link("tun0", 2, { broadcast: false })], []],
+    [
+      "the ends of pods' cables are not published, a node's own veth is",
+      [
+        link("cali1", 1, { kind: "veth", addresses: [{ address: "fe80::ecee", prefixLength: 64, metric: 0 }] }),
+        link("vethd2", 2, { kind: "veth", addresses: [{ address: "10.244.0.1", prefixLength: 32, metric: 0 }] }),
+        link("lxc3", 3, { kind: "veth", addresses: [] }),
+        link("eth0", 4, { kind: "veth" }),
+      ],
+      ["eth0"],
+    ],
     ["without addresses last", [link("x", 1, { addresses: [] }), link("y", 2)], ["y", "x"]],
   ])("%s", (_name, links, names) => {
     expect(interfaceFacts(links).map((one) => one.name)).toEqual(names);
