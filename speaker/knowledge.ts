@@ -176,6 +176,7 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
     case "ready":
     case "counters":
     case "failed":
+    case "mended":
       return;
     default:
       assertNever(message);

@@ -82,7 +82,7 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
     await frames.close();
   }, log);
   shell.onLost(async () => {
-    // Another process acts for this node: this one starts again, behind it.
+    // Another process acts for this node, or the frame worker is gone: this one starts again.
     await frames.close();
     process.exit(1);
   });

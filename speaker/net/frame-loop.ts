@@ -183,9 +183,12 @@ export class FrameLoop {
     const before = this.#failures;
     this.#failures = new Map(failures.map(({ name, message }) => [name, message]));
     for (const [name, message] of this.#failures) {
-      if (before.get(name) !== message) this.#post({ type: "failed", message: `${name}: ${message}` });
+      if (before.get(name) !== message) this.#post({ type: "failed", message: `${name}: ${message}`, fatal: false });
     }
-    for (const text of this.#table.takeInvalid()) this.#post({ type: "failed", message: `no address: ${text}` });
+    if (before.size > 0 && this.#failures.size === 0) this.#post({ type: "mended" });
+    for (const text of this.#table.takeInvalid()) {
+      this.#post({ type: "failed", message: `no address: ${text}`, fatal: false });
+    }
     this.#groups.want(this.#groupKeys(), this.#now);
     this.#sender.keep((entry) => this.#table.isHeld(entry.address, entry.interface), this.#now);
     this.#watchSockets();

@@ -22,7 +22,7 @@ export class FramePort {
   #lossSeen = 0;
   #closing = false;
 
-  /** Starts the worker. What goes wrong in it arrives as `failed`; after that the worker answers nothing any more. */
+  /** Starts the worker. What goes wrong in it arrives as `failed`; after a fatal one the worker answers nothing any more. */
   constructor(options: { readonly workerUrl?: URL } = {}) {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -30,7 +30,8 @@ export class FramePort {
     this.#worker = new Worker(url, { workerData: { port: port2 }, transferList: [port2], name: "berth-frames" });
     port1.on("message", (message: FromWorker) => this.#receive(message));
     this.#worker.on("error", (error) => {
-      this.#callback({ type: "failed", message: `the frame worker ended: ${BerthError.from(error).message}` });
+      const message = `the frame worker ended: ${BerthError.from(error).message}`;
+      this.#callback({ type: "failed", message, fatal: true });
     });
     this.#ended = new Promise((resolve) => {
       this.#worker.on("exit", () => {

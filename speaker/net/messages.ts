@@ -95,6 +95,9 @@ export type FromWorker =
       readonly addresses: readonly { readonly address: string; readonly mac: string }[];
     }
   | { readonly type: "counters"; readonly counters: Readonly<Record<string, number>> }
-  | { readonly type: "failed"; readonly message: string };
+  /** `fatal`: the worker has ended and answers nothing any more. Else an interface has no sockets; the worker tries again. */
+  | { readonly type: "failed"; readonly message: string; readonly fatal: boolean }
+  /** Every interface has its sockets again. */
+  | { readonly type: "mended" };
 
 export type HeardHow = "announcement" | "answer" | "probe";

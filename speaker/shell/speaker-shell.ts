@@ -64,6 +64,8 @@ export class SpeakerShell {
   #eventSerial = 0;
   #ready = false;
   #workerFailure: string | undefined;
+  /** An interface that has no sockets for now; the worker goes on without it. */
+  #interfaceFailure: string | undefined;
   #onExit: ((reason: string) => void) | undefined;
   #onLost: () => Promise<void> = async () => {};
   #leaving = false;
@@ -106,7 +108,8 @@ export class SpeakerShell {
   /** Why the speaker cannot do its work; undefined when it can. A process that waits for its predecessor's Lease is ready. */
   notReady(): string | undefined {
     const { synced, linked } = this.#runner.state;
-    if (this.#workerFailure !== undefined) return this.#workerFailure;
+    const failure = this.#workerFailure ?? this.#interfaceFailure;
+    if (failure !== undefined) return failure;
     if (!synced) return "the lists of the API server have not arrived yet";
     return linked ? undefined : "the interfaces of this node are not known yet";
   }
@@ -116,7 +119,7 @@ export class SpeakerShell {
     return this.#workerFailure;
   }
 
-  /** Called when the process must end without having been told to: another one acts for this node. */
+  /** Called when the process must end without having been told to: another one acts for this node, or it can answer no more. */
   onLost(handler: () => Promise<void>): void {
     this.#onLost = handler;
   }
@@ -138,8 +141,12 @@ export class SpeakerShell {
         this.#counters.update(message.counters);
         return;
       case "failed":
-        this.#workerFailure = `the frame worker failed: ${message.message}`;
-        log.error({ error: message.message }, "the frame worker failed");
+        log.error({ error: message.message, fatal: message.fatal }, "the frame worker failed");
+        if (message.fatal) this.#onWorkerEnd(message.message);
+        else this.#interfaceFailure = message.message;
+        return;
+      case "mended":
+        this.#interfaceFailure = undefined;
         return;
       case "fenced":
         fences.inc({ reason: message.reason });
@@ -154,6 +161,12 @@ export class SpeakerShell {
       default:
     }
     this.post({ type: "worker", message });
+  }
+
+  /** The Lease beats on while nobody answers: the process must end now, so that the next one, or another node, takes over. */
+  #onWorkerEnd(message: string): void {
+    this.#workerFailure = `the frame worker failed: ${message}`;
+    if (!this.#leaving) void this.#onLost();
   }
 
   #compareAndSet(effect: Extract<Effect, { type: "compare-and-set" }>): void {
