@@ -12,8 +12,12 @@ export function wantConditions(d: Draft): void {
   const claims = [announced(d), conflict(d)].filter((claim) => claim !== undefined);
   const open: { claim: ConditionClaim; atMs: number }[] = [];
   for (const claim of claims) {
-    if (saysAlready(d.s.conditions, claim)) continue;
     const before = d.s.posted.find((one) => sameClaim(one.claim, claim));
+    if (saysAlready(d.s.conditions, claim)) {
+      // Kept: if another node says otherwise at once, the two must not write against each other as fast as the API allows.
+      if (before !== undefined) open.push(before);
+      continue;
+    }
     if (before !== undefined && !due(d, before.atMs + TIMES.repostMs)) {
       open.push(before);
       continue;

@@ -177,7 +177,10 @@ function decideSilentHolder(d: Draft): void {
   if (isBacklog(d)) {
     needRead(d, "was-silent");
     continueReading(d);
-  } else serve(d, named, record.instance === d.w.instance);
+    return;
+  }
+  // Adopted, it goes on without a word; after a silence of its own somebody else may have been believed meanwhile.
+  serve(d, named, record.instance === d.w.instance || s.silentGeneration > 0);
 }
 
 /** Named by an event that waited while this process was stopped: who knows how long ago that was (S3). */

@@ -28,7 +28,10 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
 /** RFC 5227 section 2.4 (c): one announcement in ten seconds, never cease. An unknown MAC silences nobody (A4). */
 function defend(d: Draft, mac: string): void {
   const { s } = d;
-  s.foreign = { mac, sinceMs: d.now };
+  // The first one is named until it is quiet: strangers that take turns must not cost a write of the condition each time.
+  const before = s.foreign;
+  if (before === undefined || before.mac === mac || d.now >= before.sinceMs + TIMES.conflictHoldMs)
+    s.foreign = { mac, sinceMs: d.now };
   if (s.serving === undefined || d.now < s.defendedMs + TIMES.defendMs) return;
   s.defendedMs = d.now;
   const reason = (s.record?.reason ?? "first-holder") as MoveReason;
@@ -64,7 +67,7 @@ export function onProbed(d: Draft, probed: Probed): void {
       retry(d, TIMES.cutOffRetryMs);
       return;
     }
-  } else if (peers.length > 0) {
+  } else if (peers.some((mac) => mayHold(d, mac))) {
     needRead(d, "write-outcome");
     retry(d, TIMES.peerRetryMs);
     return;
@@ -84,6 +87,15 @@ function holderAnswers(d: Draft, answers: readonly string[]): boolean {
   const { record } = d.s;
   if (record === undefined || record.node === "" || record.node === d.w.node) return false;
   return answers.some((mac) => mac === record.mac || d.w.macOwners.get(mac) === record.node);
+}
+
+/**
+ * Whoever is cut off from the API on a node that is not ready cannot read who holds now, and yields to an announcement (E10, rule
+ * Y): waiting for its silence would be waiting for ever.
+ */
+function mayHold(d: Draft, mac: string): boolean {
+  const peer = d.w.peers.get(d.w.macOwners.get(mac) ?? "");
+  return peer !== undefined && (peer.lease === "fresh" || (peer.nodeExists && peer.nodeReady));
 }
 
 /** Without the API: nobody else answers, so the former holder goes on, and reads as soon as it can. */

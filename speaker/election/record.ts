@@ -57,6 +57,8 @@ export function onWritten(d: Draft, epoch: number, result: WriteResult): void {
     case "ok":
       s.failures = 0;
       s.retryAtMs = Math.min(s.retryAtMs, d.now);
+      // A late answer about the object that was there before this one: its record is nobody's any more (A1).
+      if (result.vip.meta.uid !== s.uid) return;
       onSeen(d, result.vip, "answer");
       return;
     case "refused":
@@ -83,6 +85,8 @@ function accept(d: Draft, vip: VirtualIP, by: AddressState["recordBy"]): void {
   if (before?.epoch === vip.holder?.epoch) return;
   s.recordBy = by;
   s.recordSeenMs = d.now;
+  // Refusals of the past were about the past: an address that nobody answers must not wait for them (E13).
+  s.failures = 0;
   s.handing = undefined;
   // The record has come to the epoch of the write under way, by us or by another: its answer would tell nothing new.
   if (s.task.kind === "write" && epochOf(vip) >= s.task.epoch) s.task = { kind: "none" };

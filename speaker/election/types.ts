@@ -117,7 +117,7 @@ export interface AddressState {
   readonly skipped: readonly { readonly node: string; readonly untilMs: number }[];
   readonly defendedMs: number;
   readonly foreign: { readonly mac: string; readonly sinceMs: number } | undefined;
-  /** Claims posted and not yet seen on the object, so that they are not posted twice. BOUNDED: two types. */
+  /** Claims as last posted, so that none is posted twice within a while, shown or not. BOUNDED: two types. */
   readonly posted: readonly { readonly claim: ConditionClaim; readonly atMs: number }[];
   /** Numbers probes and reads, so that a late answer is not taken for a new one. */
   readonly serial: number;
@@ -217,13 +217,16 @@ export const TIMES = {
   /** A write or read failed: doubled up to the maximum. */
   apiRetryMs: 500,
   apiRetryMaxMs: 5_000,
-  /** The worker owes an answer to a probe of 300 ms. */
-  probeLimitMs: 2_000,
+  /**
+   * The worker answers every probe, and paces their questions: those of 1,000 addresses take 6 s. A probe that is given up before
+   * its turn is asked again behind all others, for ever; so this is only for an answer that was lost.
+   */
+  probeLimitMs: 60_000,
   /** RFC 5227 section 2.4 (c), DEFEND_INTERVAL. */
   defendMs: 10_000,
   /** A foreign host not heard for so long is no conflict any more. */
   conflictHoldMs: 60_000,
-  /** A condition that did not show on the object is posted again. */
+  /** A condition that did not show on the object, or did not stay there, is posted again. */
   repostMs: 30_000,
   /** For so long after a stop what the watch shows counts as a backlog. */
   backlogMs: 1_000,
