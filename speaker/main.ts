@@ -70,6 +70,11 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
       if (name === node) heartbeat.observed(lease);
     },
   });
+  shell.onLost(async () => {
+    // Another process acts for this node, or the frame worker is gone: this one starts again.
+    await frames.close();
+    process.exit(1);
+  });
   await startHealthServer({
     port: options.healthPort,
     host: options.healthHost,
@@ -81,11 +86,6 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
     await shell.leave();
     await frames.close();
   }, log);
-  shell.onLost(async () => {
-    // Another process acts for this node, or the frame worker is gone: this one starts again.
-    await frames.close();
-    process.exit(1);
-  });
   log.info({ node, instance, namespace: options.namespace }, "the speaker starts");
   watches.start();
 }
