@@ -24,7 +24,8 @@ check: deps ## Types, lint, house rules, unit and simulation tests: no root, und
 test: deps ## Everything: check, then the tests on real interfaces and in the lab cluster (root)
 	@$(NODE) scripts/test.ts all
 
-bench: image ## The figures as JSON lines, all or those whose names start with ONLY=... (root)
+bench: deps ## The figures as JSON lines, all or those whose names start with ONLY=... (root)
+	@$(NODE) scripts/image.ts >&2
 	@$(NODE) test/bench/bench.ts "$(ONLY)"
 
 format: deps ## Format the sources and apply the linter's safe fixes
