@@ -32,9 +32,14 @@ const LINK_LOCAL_6: IpRange = range("fe80::/10");
 export function interfaceFacts(links: readonly Link[]): readonly InterfaceFacts[] {
   return links
     .filter((link) => link.broadcast && link.master === "" && link.mac !== "" && !isPodEnd(link))
-    .map((link) => ({ link, metric: Math.min(...link.addresses.map((own) => own.metric), Number.MAX_SAFE_INTEGER) }))
+    .map((link) => ({ link, metric: metricOf(link) }))
     .sort((left, right) => left.metric - right.metric || left.link.index - right.link.index)
     .map(({ link }) => factsOf(link));
+}
+
+/** Link-local addresses have no say: the kernel gives them no metric, so every interface with IPv6 would have the lowest. */
+function metricOf(link: Link): number {
+  return Math.min(...link.addresses.filter(isNetwork).map((own) => own.metric), Number.MAX_SAFE_INTEGER);
 }
 
 /**

@@ -39,6 +39,7 @@ export interface SpeakerInterface {
 
 /** What a speaker tells the others about its node; written on change only. */
 export interface SpeakerFacts {
+  /** Best first: lowest route metric, then lowest index. */
   readonly interfaces: readonly SpeakerInterface[];
 }
 
@@ -97,11 +98,13 @@ export function parseSpeakerLease(raw: Json): SpeakerLease | undefined {
   };
 }
 
-/** The facts as the annotation `berth.dev/interfaces` holds them. Equal facts give equal text. */
+/**
+ * The facts as the annotation `berth.dev/interfaces` holds them. Equal facts give equal text. The interfaces stay in the node's
+ * own order, best first: another node that hands an address over must name the one this node would choose (W3).
+ */
 export function serializeFacts(facts: SpeakerFacts): string {
-  const sorted = [...facts.interfaces].sort((left, right) => (left.name < right.name ? -1 : 1));
   return JSON.stringify(
-    sorted.map((one) => ({
+    facts.interfaces.map((one) => ({
       name: one.name,
       mac: one.mac,
       subnets: [...one.subnets].sort(),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { parseIp } from "../../lib/address/ip.ts";
 import type { EndpointSlice } from "../../lib/model/endpoint-slice.ts";
+import { parseSpeakerLease, serializeFacts } from "../../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { type Cluster, nodeFacts, placeOf, serviceEndpoints, sliceFacts } from "../../speaker/desired.ts";
 import { interfaceFacts, interfacesFor, matchesGlob, withNetworks } from "../../speaker/interfaces.ts";
@@ -19,6 +20,19 @@ describe("interfaceFacts", () => {
       "by metric, then by index",
       [link("c", 3), link("b", 2), link("a", 5, { addresses: [{ address: "10.0.5.7", prefixLength: 24, metric: 1 }] })],
       ["a", "b", "c"],
+    ],
+    [
+      "a link-local address has no say in the metric",
+      [
+        link("a", 1, {
+          addresses: [
+            { address: "10.0.1.7", prefixLength: 24, metric: 200 },
+            { address: "fe80::1", prefixLength: 64, metric: 0 },
+          ],
+        }),
+        link("b", 2),
+      ],
+      ["b", "a"],
     ],
     [
       "ports of a bridge are not used, the bridge is",
@@ -151,6 +165,27 @@ describe("placeOf", () => {
       standing: { rule: undefined, usable: [{ interface: "eth0" }], unusable: undefined },
       reporter: false,
     });
+  });
+
+  test("every node chooses the interface that a node would choose itself, over its Lease (W3)", () => {
+    const here = link("zeta", 1, { addresses: [{ address: "10.0.1.7", prefixLength: 24, metric: 0 }] });
+    const spare = link("alpha", 2, { addresses: [{ address: "10.0.1.8", prefixLength: 24, metric: 0 }] });
+    const own = interfaceFacts([spare, here]);
+    const lease = parseSpeakerLease({
+      metadata: {
+        name: "berth-speaker-n1",
+        annotations: { "berth.dev/interfaces": serializeFacts({ interfaces: own }) },
+      },
+    });
+    const seen = {
+      instance: "i1",
+      expired: false,
+      leaving: false,
+      interfaces: withNetworks(lease?.facts.interfaces ?? []),
+    };
+    const chosen = at(vip("Cluster"), { interfaces: withNetworks(own) })?.ordered[0]?.interface;
+    const there = at(vip("Cluster"), { node: "n2", interfaces: [], speakers: new Map([["n1", seen]]) });
+    expect([chosen, there?.ordered[0]?.interface]).toEqual(["zeta", "zeta"]);
   });
 
   test("a shared address needs every Local Service on the node, and some endpoint under Cluster", () => {
