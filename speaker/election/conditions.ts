@@ -37,7 +37,9 @@ function announced(d: Draft): ConditionClaim | undefined {
     return { type: "Announced", status: "True", reason: "Announced", message };
   }
   const unheld = s.record === undefined || s.record.node === "";
-  if (unheld && place.reporter) {
+  // A holder that has nothing to carry traffic to keeps its record and says so itself.
+  const idle = isMine(d) && place.ordered.length === 0 && place.standing.rule !== undefined;
+  if ((unheld && place.reporter) || idle) {
     return { type: "Announced", status: "False", reason: "NoCandidate", message: noCandidateMessage(d) };
   }
   if (s.record === undefined && s.foreign !== undefined) {

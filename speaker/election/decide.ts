@@ -74,7 +74,11 @@ function mustFallSilent(d: Draft): void {
 
 /** No traffic could be carried: answering would only draw it here (F12). */
 function isSilencing(rule: ExclusionReason | undefined): boolean {
-  return rule === "no-service" || rule === "no-endpoint" || rule === "no-local-endpoint";
+  return rule === "no-service" || lacksEndpoint(rule);
+}
+
+function lacksEndpoint(rule: ExclusionReason | undefined): boolean {
+  return rule === "no-endpoint" || rule === "no-local-endpoint";
 }
 
 function silencedBy(rule: ExclusionReason | undefined): YieldReason {
@@ -199,9 +203,11 @@ function decline(d: Draft): void {
   if (s.task.kind !== "none") s.task = { kind: "none" };
   if (!silenceConfirmed(d)) return;
   const next = successor(d);
-  const why = d.w.stopping ? "hand-over-shutdown" : handOverReason(d.place.standing.rule);
+  const { rule } = d.place.standing;
+  const why = d.w.stopping ? "hand-over-shutdown" : handOverReason(rule);
   if (next !== undefined) pass(d, next, why);
-  else release(d, "holder-not-candidate");
+  // Without an endpoint nobody could hold it. Released, it would move to the first in line whenever its only pod restarts.
+  else if (d.w.stopping || !lacksEndpoint(rule)) release(d, "holder-not-candidate");
 }
 
 /** Silent, and the API cannot be asked: after a pause by rank this node probes, and goes on if nobody else answers (rule Y). */

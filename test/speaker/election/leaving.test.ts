@@ -79,11 +79,24 @@ describe("no longer a candidate", () => {
     expect(sketch(next(silent, { ...gone, afterMs: 50 }))).toBe("silent | ");
     const confirmed: Beat = { ...gone, world: { appliedGeneration: 8 } };
     expect(sketch(next(silent, confirmed))).toBe("silent, pass 4 | write b@4 hand-over-no-endpoint");
-    const nobody = place("", { rule: "no-endpoint" });
+    const nobody = place("", { rule: "no-service" });
     expect(sketch(next(next(HOLDING, { place: nobody }), { ...confirmed, place: nobody }))).toBe(
       "silent, release 4 | write nobody@4 holder-not-candidate",
     );
   });
+
+  test.each(["no-endpoint", "no-local-endpoint"] as const)(
+    "%s on any node: the record stays, and the address is answered here again when there is one",
+    (rule) => {
+      const nobody: Beat = { place: place("", { rule }), world: { appliedGeneration: 8 } };
+      const silent = next(next(HOLDING, nobody), nobody);
+      expect(sketch(silent)).toBe("silent | ");
+      const back: Beat = { world: { appliedGeneration: 8 }, place: place("bac") };
+      expect(sketch(next(silent, back))).toBe("answers | announce, Announced=True Announced");
+      const stopping: Beat = { ...nobody, world: { appliedGeneration: 8, stopping: true } };
+      expect(sketch(next(silent, stopping))).toBe("silent, release 4 | write nobody@4 holder-not-candidate");
+    },
+  );
 
   test("carrier lost: handed on without `from`; carrier back before that: read first", () => {
     const out: Beat = { place: place("bc", { rule: undefined, usable: [], unusable: "no-carrier" }) };
