@@ -31,7 +31,10 @@ async function backendsBeside(berth: Berth, holder: string): Promise<void> {
 
 interface Gap {
   readonly outageMs: number;
+  /** New connections that were not answered. */
   readonly lost: number;
+  /** Connections that were open when the address moved: their translation stays on the old node, so they are reset. */
+  readonly cut: number;
 }
 
 /** The longest time without an answer to a client that opens a connection every 10 ms while the holder goes. */
@@ -44,10 +47,11 @@ async function gapOf(berth: Berth, address: string, go: (holder: string) => Prom
   await go(holder);
   await berth.holder(address, (node) => node !== holder, 60_000);
   await client.untilOk(100, 60_000);
-  const { longestGapMs, failed } = await client.finish();
+  const { longestGapMs, failed, errors } = await client.finish();
+  const cut = errors["connection reset by peer"] ?? 0;
   await berth.lab.heal();
   await berth.ready();
-  return { outageMs: longestGapMs, lost: failed };
+  return { outageMs: longestGapMs, lost: failed - cut, cut };
 }
 
 async function repeat(berth: Berth, times: number, go: (holder: string) => Promise<void>): Promise<Measured> {
@@ -55,11 +59,12 @@ async function repeat(berth: Berth, times: number, go: (holder: string) => Promi
   const gaps: Gap[] = [];
   for (let run = 1; run <= times; run += 1) {
     const gap = await gapOf(berth, address, go);
-    console.error(`bench: run ${run} of ${times}: ${Math.round(gap.outageMs)} ms, ${gap.lost} lost`);
+    console.error(`bench: run ${run} of ${times}: ${Math.round(gap.outageMs)} ms, ${gap.lost} lost, ${gap.cut} cut`);
     gaps.push(gap);
   }
-  const lost = gaps.reduce((sum, gap) => sum + gap.lost, 0);
-  return { samples: gaps.map(({ outageMs }) => outageMs), also: { lost } };
+  const sum = (of: (gap: Gap) => number): number => gaps.reduce((total, gap) => total + of(gap), 0);
+  const also = { lost: sum(({ lost }) => lost), cut: sum(({ cut }) => cut) };
+  return { samples: gaps.map(({ outageMs }) => outageMs), also };
 }
 
 export const failoverFigures: readonly Figure[] = [
