@@ -30,6 +30,8 @@ export interface SpeakerFacts {
   readonly expired: boolean;
   readonly leaving: boolean;
   readonly interfaces: readonly NodeInterface[];
+  /** kube-proxy there translates, or there is none (E14). */
+  readonly proxyReady: boolean;
 }
 
 /** Where the endpoints of the address's Services are; a shared address needs every one of its Local Services on the node. */
@@ -99,7 +101,7 @@ function judge(address: AddressFacts, facts: NodeFacts): Candidate | ExclusionRe
   const usable = interfacesFor(speaker.interfaces, address.l2.interfaces, address.ip);
   const chosen = usable.find((one) => one.carrier);
   if (chosen === undefined) return usable.length === 0 ? "no-interface" : "no-carrier";
-  const demoted = facts.node?.ready !== true || facts.node.networkUnavailable;
+  const demoted = facts.node?.ready !== true || facts.node.networkUnavailable || !speaker.proxyReady;
   return { node: facts.name, instance: speaker.instance, interface: chosen.name, mac: chosen.mac, demoted };
 }
 

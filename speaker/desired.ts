@@ -31,6 +31,8 @@ export interface Cluster {
   readonly speakers: ReadonlyMap<string, SpeakerFacts>;
   /** Interfaces of this node, out of rtnetlink, best first. */
   readonly interfaces: readonly NodeInterface[];
+  /** kube-proxy of this node translates, or there is none. */
+  readonly proxyReady: boolean;
   /** Endpoints by `namespace/name` of the Service. */
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
 }
@@ -70,6 +72,7 @@ export function nodeFacts(cluster: Cluster): readonly NodeFacts[] {
     expired: false,
     leaving: false,
     interfaces: cluster.interfaces,
+    proxyReady: cluster.proxyReady,
   };
   const names = new Set([...cluster.nodes.keys(), ...cluster.speakers.keys(), cluster.node]);
   return [...names].sort().map((name) => ({

@@ -3,7 +3,7 @@ import { type PeersInput, stepPeers } from "../lib/lease/peers.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
 import type { Input } from "./election/types.ts";
-import { interfaceFacts, withNetworks } from "./interfaces.ts";
+import { type InterfaceFacts, interfaceFacts, withNetworks } from "./interfaces.ts";
 import type { FromWorker } from "./net/messages.ts";
 import type { LeaseEvent, SpeakerEffect, SpeakerInput, SpeakerState } from "./state.ts";
 
@@ -51,6 +51,7 @@ export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], n
   batch.state = { ...before, vips, endpoints, nodes };
   for (const input of inputs) know(batch, input, { vips, endpoints, nodes }, now);
   for (const vip of vips.values()) if (usesAny(vip, batch.services)) batch.misplaced.add(vip.meta.name);
+  publish(batch, before);
   if (now >= batch.state.peersWakeAt) onLease(batch, { type: "tick" }, now);
   return batch;
 }
@@ -89,6 +90,11 @@ function know(batch: Batch, input: SpeakerInput, maps: Maps, now: number): void 
       break;
     case "synced":
       batch.state = { ...batch.state, synced: true };
+      batch.clusterChanged = true;
+      break;
+    case "proxy":
+      if (batch.state.proxyReady === input.ready) break;
+      batch.state = { ...batch.state, proxyReady: input.ready };
       batch.clusterChanged = true;
       break;
     case "worker":
@@ -144,9 +150,7 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
       const facts = interfaceFacts(message.links);
       const same = state.linked && JSON.stringify(facts) === JSON.stringify(interfaceFactsOf(state));
       batch.state = { ...state, linked: true, interfaces: same ? state.interfaces : withNetworks(facts) };
-      if (same) return;
-      batch.clusterChanged = true;
-      batch.effects.push({ type: "facts", interfaces: facts });
+      if (!same) batch.clusterChanged = true;
       return;
     }
     case "applied":
@@ -189,7 +193,16 @@ function fence(batch: Batch): void {
   for (const name of batch.state.addresses.keys()) tell(batch, name, { type: "fenced" });
 }
 
-function interfaceFactsOf(state: SpeakerState): unknown {
+/** What the others must know of this node, when it is another than before. */
+function publish(batch: Batch, before: SpeakerState): void {
+  const { state } = batch;
+  const same = state.interfaces === before.interfaces && state.proxyReady === before.proxyReady;
+  if (!state.linked || (before.linked && same)) return;
+  const facts = { interfaces: interfaceFactsOf(state), proxyReady: state.proxyReady };
+  batch.effects.push({ type: "facts", facts });
+}
+
+function interfaceFactsOf(state: SpeakerState): readonly InterfaceFacts[] {
   return state.interfaces.map(({ networks: _, ...facts }) => facts);
 }
 

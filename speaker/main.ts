@@ -1,5 +1,6 @@
 /** Berth's speaker: reads its flags, starts the parts, and hands everything over when told to go. */
 import { randomUUID } from "node:crypto";
+import { networkInterfaces } from "node:os";
 import { createKubeApi, loadKubeConfig } from "../lib/kube/client.ts";
 import { createHeartbeat, type HeartbeatNews } from "../lib/lease/heartbeat-loop.ts";
 import { instanceId, type SpeakerLease } from "../lib/model/speaker-lease.ts";
@@ -12,6 +13,7 @@ import { onShutdown } from "../lib/runtime/shutdown.ts";
 import { readSpeakerFlags, type SpeakerFlags } from "./flags.ts";
 import { FramePort } from "./net/frame-port.ts";
 import { newsInputs } from "./shell/news.ts";
+import { startProxyMonitor } from "./shell/proxy-monitor.ts";
 import { SpeakerShell } from "./shell/speaker-shell.ts";
 import { createWatches, type Watches } from "./shell/watches.ts";
 
@@ -82,12 +84,25 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
     alive: () => shell.notAlive(),
     log,
   });
+  watchProxy(shell, log);
   onShutdown(async () => {
     await shell.leave();
     await frames.close();
   }, log);
   log.info({ node, instance, namespace: options.namespace }, "the speaker starts");
   watches.start();
+}
+
+/** Ends with the process. */
+function watchProxy(shell: SpeakerShell, log: Logger): void {
+  const onReady = (ready: boolean): void => shell.post({ type: "proxy", ready });
+  startProxyMonitor({ clock: systemClock, log, addresses: ownAddresses, onReady });
+}
+
+/** The node's own addresses, without loopback and link-local ones; asked for again each time, for they change. */
+function ownAddresses(): readonly string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.filter((one) => !one.internal && !one.address.startsWith("fe80:")).map((one) => one.address);
 }
 
 function onNews(news: HeartbeatNews, shell: SpeakerShell, watches: Watches): void {

@@ -1,11 +1,12 @@
 /** Everything the speaker of one node knows, as one value, and what it is told and wants done (speaker.ts is the step). */
 import type { PeersInput, PeersState } from "../lib/lease/peers.ts";
 import { initialPeers } from "../lib/lease/peers.ts";
+import type { SpeakerFacts as LeaseFacts } from "../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import type { NodeObjectFacts, SpeakerFacts } from "./candidates.ts";
 import type { Place, ServiceEndpoints } from "./desired.ts";
 import type { AddressState, Effect, ReadResult, World, WriteResult } from "./election/types.ts";
-import type { InterfaceFacts, NodeInterface } from "./interfaces.ts";
+import type { NodeInterface } from "./interfaces.ts";
 import type { FromWorker, TableEntry, ToWorker } from "./net/messages.ts";
 
 /** What this process may do by its node's Lease. */
@@ -55,6 +56,8 @@ export interface SpeakerState {
   readonly nodes: ReadonlyMap<string, NodeObjectFacts>;
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
   readonly interfaces: readonly NodeInterface[];
+  /** kube-proxy of this node translates, or there is none (proxy-health.ts). */
+  readonly proxyReady: boolean;
   readonly peers: PeersState;
   readonly peersWakeAt: number;
   /** This node's own renewals come through the watch, so the age of others' Leases says something. */
@@ -86,6 +89,7 @@ export type SpeakerInput =
   | { readonly type: "api"; readonly up: boolean }
   | { readonly type: "synced" }
   | { readonly type: "worker"; readonly message: FromWorker }
+  | { readonly type: "proxy"; readonly ready: boolean }
   | { readonly type: "read"; readonly name: string; readonly id: number; readonly result: ReadResult }
   | { readonly type: "written"; readonly name: string; readonly epoch: number; readonly result: WriteResult }
   | { readonly type: "lease-event"; readonly event: LeaseEvent }
@@ -95,8 +99,8 @@ export type SpeakerInput =
 export type SpeakerEffect =
   | Exclude<Effect, { type: "probe" | "announce" }>
   | { readonly type: "worker"; readonly message: ToWorker }
-  /** What others must know of this node's interfaces: for its Lease. */
-  | { readonly type: "facts"; readonly interfaces: readonly InterfaceFacts[] }
+  /** What others must know of this node: for its Lease. */
+  | { readonly type: "facts"; readonly facts: LeaseFacts }
   /** For the heartbeat: the process goes; everything is handed over; every record was read after a fence. */
   | { readonly type: "heartbeat"; readonly input: "shutdown" | "release" | "fence-answered" }
   | { readonly type: "relist-leases" }
@@ -151,6 +155,8 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     nodes: new Map(),
     endpoints: new Map(),
     interfaces: [],
+    // Until the shell has asked it knows nothing against the node.
+    proxyReady: true,
     peers: initialPeers(node, now),
     peersWakeAt: Number.POSITIVE_INFINITY,
     judging: false,

@@ -1,6 +1,6 @@
 /** What the Leases and Nodes make of the other speakers: judged anew only where something changed. */
 import { knownPeer, leaseVerdict, type PeersState } from "../lib/lease/peers.ts";
-import { type SpeakerLease, serializeFacts } from "../lib/model/speaker-lease.ts";
+import { factAnnotations, type SpeakerLease } from "../lib/model/speaker-lease.ts";
 import type { NodeObjectFacts, SpeakerFacts } from "./candidates.ts";
 import type { Peer } from "./election/types.ts";
 import { type NodeInterface, withNetworks } from "./interfaces.ts";
@@ -36,7 +36,7 @@ function verdictOf(peers: PeersState, node: string, now: number): SpeakerView["l
 }
 
 function keyOf(lease: SpeakerLease): string {
-  return `${lease.instance} ${lease.leaving} ${serializeFacts(lease.facts)}`;
+  return `${lease.instance} ${lease.leaving} ${JSON.stringify(factAnnotations(lease.facts))}`;
 }
 
 function factsOf(lease: SpeakerLease, verdict: SpeakerView["lease"], known: SpeakerView | undefined): SpeakerFacts {
@@ -45,6 +45,7 @@ function factsOf(lease: SpeakerLease, verdict: SpeakerView["lease"], known: Spea
     expired: verdict !== "fresh",
     leaving: lease.leaving,
     interfaces: known?.facts.interfaces ?? withNetworks(lease.facts.interfaces),
+    proxyReady: lease.facts.proxyReady,
   };
 }
 

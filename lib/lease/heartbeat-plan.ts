@@ -1,11 +1,5 @@
 /** What a heartbeat asks of the API server next, from its state alone. */
-import {
-  INTERFACES_ANNOTATION,
-  isSamePod,
-  type SpeakerFacts,
-  type SpeakerLease,
-  serializeFacts,
-} from "../model/speaker-lease.ts";
+import { factAnnotations, isSamePod, type SpeakerFacts, type SpeakerLease } from "../model/speaker-lease.ts";
 import { assertNever } from "../runtime/errors.ts";
 import type { HeartbeatState, LeaseCall } from "./heartbeat-types.ts";
 
@@ -32,7 +26,11 @@ export function nextCall(state: HeartbeatState, now: number): LeaseCall | "end" 
 /** The facts to write; undefined when the Lease has them, or when they are not known yet. */
 export function factsToWrite(state: HeartbeatState): SpeakerFacts | undefined {
   if (state.facts === undefined) return undefined;
-  return state.lease?.meta.annotations[INTERFACES_ANNOTATION] === serializeFacts(state.facts) ? undefined : state.facts;
+  const { facts, lease } = state;
+  const written = Object.entries(factAnnotations(facts)).every(
+    ([key, value]) => lease?.meta.annotations[key] === value,
+  );
+  return written ? undefined : facts;
 }
 
 /**
@@ -62,7 +60,7 @@ function standDown(state: HeartbeatState): LeaseCall | "end" {
 
 function actingCall(state: HeartbeatState): LeaseCall | "end" {
   const { lease } = state;
-  const facts = state.facts ?? { interfaces: [] };
+  const facts = state.facts ?? { interfaces: [], proxyReady: true };
   if (state.mustRead) return { type: "read" };
   // A release whose answer was lost: it took effect, and taking the Lease again would undo it.
   if (state.shutdown === "release" && lease?.instance !== state.instance) return "end";

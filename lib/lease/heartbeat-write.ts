@@ -8,13 +8,12 @@ import { apiPath, pointerSegment } from "../kube/path.ts";
 import {
   COMPONENT_LABEL,
   FENCED_BY_ANNOTATION,
-  INTERFACES_ANNOTATION,
+  factAnnotations,
   LEAVING_ANNOTATION,
   NEXT_INSTANCE_ANNOTATION,
   PREVIOUS_INSTANCE_ANNOTATION,
   SPEAKER_COMPONENT,
   type SpeakerLease,
-  serializeFacts,
   serializeSpeakerLease,
   speakerLeaseName,
 } from "../model/speaker-lease.ts";
@@ -114,7 +113,7 @@ function takeOver(call: Extract<LeaseCall, { type: "take" }>, context: LeaseCont
     FENCED_BY_ANNOTATION,
   ]);
   const kept = Object.entries(meta.annotations).filter(([key]) => !marks.has(key));
-  const annotations = { ...Object.fromEntries(kept), [INTERFACES_ANNOTATION]: serializeFacts(call.facts) };
+  const annotations = { ...Object.fromEntries(kept), ...factAnnotations(call.facts) };
   const time = microTime(context.wallMs);
   return [
     { op: "test", path: "/metadata/resourceVersion", value: meta.resourceVersion },
@@ -135,7 +134,9 @@ function renewal(call: Extract<LeaseCall, { type: "renew" }>, context: LeaseCont
   ];
   if (facts !== undefined || leaving) operations.push(...annotationsExist(from));
   if (facts !== undefined) {
-    operations.push({ op: "add", path: annotation(INTERFACES_ANNOTATION), value: serializeFacts(facts) });
+    for (const [key, value] of Object.entries(factAnnotations(facts))) {
+      operations.push({ op: "add", path: annotation(key), value });
+    }
   }
   if (leaving) operations.push({ op: "add", path: annotation(LEAVING_ANNOTATION), value: "true" });
   else if (LEAVING_ANNOTATION in from.meta.annotations) {

@@ -16,6 +16,8 @@ export const SPEAKER_COMPONENT = "speaker";
 export const SPEAKER_LEASE_SELECTOR = `${COMPONENT_LABEL}=${SPEAKER_COMPONENT}`;
 
 export const INTERFACES_ANNOTATION = "berth.dev/interfaces";
+/** Written as "true" or "false"; absent, as from an older speaker, means true. */
+export const PROXY_READY_ANNOTATION = "berth.dev/proxy-ready";
 export const LEAVING_ANNOTATION = "berth.dev/leaving";
 export const NEXT_INSTANCE_ANNOTATION = "berth.dev/next-instance";
 export const PREVIOUS_INSTANCE_ANNOTATION = "berth.dev/previous-instance";
@@ -41,6 +43,8 @@ export interface SpeakerInterface {
 export interface SpeakerFacts {
   /** Best first: lowest route metric, then lowest index. */
   readonly interfaces: readonly SpeakerInterface[];
+  /** kube-proxy answers 200 on the node, or there is none: traffic for an address would be translated (E14). */
+  readonly proxyReady: boolean;
 }
 
 export interface SpeakerLease {
@@ -90,7 +94,10 @@ export function parseSpeakerLease(raw: Json): SpeakerLease | undefined {
     instance: asText(spec["holderIdentity"]) ?? "",
     transitions: asInteger(spec["leaseTransitions"]) ?? 0,
     renewTime: asText(spec["renewTime"]) ?? "",
-    facts: { interfaces: parseInterfaces(annotations[INTERFACES_ANNOTATION] ?? "[]") },
+    facts: {
+      interfaces: parseInterfaces(annotations[INTERFACES_ANNOTATION] ?? "[]"),
+      proxyReady: annotations[PROXY_READY_ANNOTATION] !== "false",
+    },
     leaving: annotations[LEAVING_ANNOTATION] === "true",
     nextInstance: annotations[NEXT_INSTANCE_ANNOTATION] ?? "",
     previousInstance: annotations[PREVIOUS_INSTANCE_ANNOTATION] ?? "",
@@ -102,7 +109,7 @@ export function parseSpeakerLease(raw: Json): SpeakerLease | undefined {
  * The facts as the annotation `berth.dev/interfaces` holds them. Equal facts give equal text. The interfaces stay in the node's
  * own order, best first: another node that hands an address over must name the one this node would choose (W3).
  */
-export function serializeFacts(facts: SpeakerFacts): string {
+export function serializeInterfaces(facts: Pick<SpeakerFacts, "interfaces">): string {
   return JSON.stringify(
     facts.interfaces.map((one) => ({
       name: one.name,
@@ -112,6 +119,14 @@ export function serializeFacts(facts: SpeakerFacts): string {
       linkLocal: one.linkLocal,
     })),
   );
+}
+
+/** The facts as annotations, always all of them, so that a change is never a removal. Equal facts give equal text. */
+export function factAnnotations(facts: SpeakerFacts): Readonly<Record<string, string>> {
+  return {
+    [INTERFACES_ANNOTATION]: serializeInterfaces(facts),
+    [PROXY_READY_ANNOTATION]: String(facts.proxyReady),
+  };
 }
 
 /** The whole object, as the API server would return it. Empty marks are left out. */
@@ -132,7 +147,7 @@ export function serializeSpeakerLease(lease: SpeakerLease): Json {
       ...(lease.meta.uid === "" ? {} : { uid: lease.meta.uid }),
       ...(lease.meta.resourceVersion === "" ? {} : { resourceVersion: lease.meta.resourceVersion }),
       labels: { ...lease.meta.labels, [COMPONENT_LABEL]: SPEAKER_COMPONENT },
-      annotations: { [INTERFACES_ANNOTATION]: serializeFacts(lease.facts), ...Object.fromEntries(marked) },
+      annotations: { ...factAnnotations(lease.facts), ...Object.fromEntries(marked) },
     },
     spec: {
       ...(lease.instance === "" ? {} : { holderIdentity: lease.instance }),

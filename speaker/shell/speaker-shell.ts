@@ -88,7 +88,7 @@ export class SpeakerShell {
           options.log.info({ vip: effect.name, reason: effect.reason, epoch: effect.epoch }, "stopped answering");
         },
         worker: (effect) => options.frames.send(effect.message),
-        facts: (effect) => options.heartbeat.setFacts({ interfaces: effect.interfaces }),
+        facts: (effect) => options.heartbeat.setFacts(effect.facts),
         heartbeat: (effect) => options.heartbeat.tell(effect.input),
         "relist-leases": () => options.relistLeases(),
         exit: (effect) => this.#exit(effect),

@@ -32,7 +32,7 @@ export const owners: Readonly<Record<string, Owner>> = {
   "node:net": sockets,
   "node:dgram": sockets,
   "node:tls": { files: [], reason: "TLS is the business of lib/kube/client.ts and its packages" },
-  "node:http": { files: ["lib/runtime/**"], reason: "the health server is the only one" },
+  "node:http": { files: ["lib/runtime/**"], reason: "programs serve their health and ask for another's, no more" },
   "node:https": { files: ["lib/kube/client.ts"], reason: "nothing but the API server is spoken to over TLS" },
   "node:child_process": { files: [], reason: "the image has no other program to run" },
   "node:worker_threads": {

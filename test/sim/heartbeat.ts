@@ -1,12 +1,7 @@
 /** Runs the real heartbeat machine against the simulated API server: what each call does to the Lease is said here. */
 import { initialHeartbeat, stepHeartbeat } from "../../lib/lease/heartbeat.ts";
 import type { HeartbeatEffect, HeartbeatInput, HeartbeatState, LeaseCall } from "../../lib/lease/heartbeat-types.ts";
-import {
-  INTERFACES_ANNOTATION,
-  type SpeakerFacts,
-  type SpeakerLease,
-  serializeFacts,
-} from "../../lib/model/speaker-lease.ts";
+import { factAnnotations, type SpeakerFacts, type SpeakerLease } from "../../lib/model/speaker-lease.ts";
 import type { SimApi } from "./api.ts";
 import { speakerLease } from "./objects.ts";
 import type { Timeline } from "./timeline.ts";
@@ -122,6 +117,6 @@ function perform(api: SimApi, node: string, instance: string, call: LeaseCall, r
 }
 
 function withFacts(lease: SpeakerLease, facts: SpeakerFacts): SpeakerLease {
-  const annotations = { ...lease.meta.annotations, [INTERFACES_ANNOTATION]: serializeFacts(facts) };
+  const annotations = { ...lease.meta.annotations, ...factAnnotations(facts) };
   return { ...lease, facts, meta: { ...lease.meta, annotations } };
 }

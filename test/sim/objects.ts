@@ -70,7 +70,7 @@ export function speakerLease(node: string, instance: string, revision: number): 
     instance,
     transitions: 0,
     renewTime: "",
-    facts: { interfaces: [] },
+    facts: { interfaces: [], proxyReady: true },
     leaving: false,
     nextInstance: "",
     previousInstance: "",

@@ -180,7 +180,7 @@ export class SimProcess {
         );
         break;
       case "facts":
-        this.#heartbeat.input({ type: "facts", facts: { interfaces: effect.interfaces } });
+        this.#heartbeat.input({ type: "facts", facts: effect.facts });
         break;
       case "heartbeat":
         this.#heartbeat.input({ type: effect.input });

@@ -31,6 +31,10 @@ function expectSound(cluster: Cluster): void {
   expect(cluster.invariants.converged()).toEqual([]);
 }
 
+function setProxy(cluster: Cluster, node: string, ready: boolean): void {
+  cluster.processes.get(node)?.[0]?.post({ type: "proxy", ready });
+}
+
 describe("named sequences", () => {
   test("first holders are shared out, and are the ones the records name", () => {
     const { cluster } = settled({ addresses: 30 });
@@ -209,6 +213,38 @@ describe("named sequences", () => {
     cluster.setReach(holder, true);
     cluster.run(20_000);
     expectSound(cluster);
+  });
+
+  test.each([0, 1])("E14: no successor where kube-proxy does not answer, whichever of the two it is (%i)", (index) => {
+    const { cluster, holder, others } = settled({ addresses: 5 });
+    setProxy(cluster, others[index] ?? "", false);
+    const moves = cluster.moves.length;
+    cluster.run(10_000);
+    expect(cluster.moves).toHaveLength(moves);
+    cluster.processes.get(holder)?.[0]?.shutDown();
+    cluster.run(10_000);
+    const later = cluster.moves.slice(moves);
+    expect(later).not.toEqual([]);
+    for (const { name } of later) {
+      expect(later.find((move) => move.name === name)).toMatchObject({
+        node: others[1 - index],
+        reason: "hand-over-shutdown",
+      });
+    }
+  });
+
+  test("E14: without kube-proxy anywhere what nobody answers is taken all the same", () => {
+    const { cluster, holder } = settled();
+    for (const node of cluster.names) setProxy(cluster, node, false);
+    cluster.run(10_000);
+    expect(cluster.holder(ADDRESS)).toBe(holder);
+    cluster.kill(holder);
+    cluster.run(20_000);
+    expect(cluster.invariants.answering(ADDRESS)).toHaveLength(1);
+    const lone = new Cluster({ seed: 3, nodes: 1, addresses: 1 });
+    setProxy(lone, "n1", false);
+    lone.run(5_000);
+    expect(lone.holder(ADDRESS)).toBe("n1");
   });
 
   test("nobody is a candidate: one speaker says so, once", () => {

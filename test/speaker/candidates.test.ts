@@ -42,7 +42,7 @@ function node(name: string, changes: Changes = {}): NodeFacts {
     outOfService: false,
   };
   const interfaces = withNetworks(changes.interfaces ?? [eth0]);
-  const speaker: SpeakerFacts = { instance: `i-${name}`, expired: false, leaving: false, interfaces };
+  const speaker: SpeakerFacts = { instance: `i-${name}`, expired: false, leaving: false, interfaces, proxyReady: true };
   return {
     name,
     node: changes.node === null ? undefined : { ...object, ...changes.node },
@@ -84,6 +84,7 @@ describe("hard rules: each exclusion has its name", () => {
     ["ETP Local, ready elsewhere", {}, { endpoints: local(["n2"]) }, "no-local-endpoint"],
     ["ETP Local, terminating here", {}, { endpoints: local(["n2"], ["n1", "n2"]) }, "local-endpoint-terminating"],
     ["not ready", { node: { ready: false } }, {}, "demoted"],
+    ["kube-proxy not ready", { speaker: { proxyReady: false } }, {}, "demoted"],
     ["network unavailable", { node: { networkUnavailable: true } }, {}, "demoted"],
   ])("%s", (_name, changes, facts, verdict) => {
     const { ordered, excluded } = candidatesOf(address(facts), [node("n1", changes)]);

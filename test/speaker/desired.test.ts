@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { parseIp } from "../../lib/address/ip.ts";
 import type { EndpointSlice } from "../../lib/model/endpoint-slice.ts";
-import { parseSpeakerLease, serializeFacts } from "../../lib/model/speaker-lease.ts";
+import { parseSpeakerLease, serializeInterfaces } from "../../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { type Cluster, nodeFacts, placeOf, serviceEndpoints, sliceFacts } from "../../speaker/desired.ts";
 import { interfaceFacts, interfacesFor, matchesGlob, withNetworks } from "../../speaker/interfaces.ts";
@@ -150,6 +150,7 @@ describe("placeOf", () => {
     nodes: new Map([["n1", nodeObject()]]),
     speakers: new Map(),
     interfaces: withNetworks(interfaceFacts([link("eth0", 1)])),
+    proxyReady: true,
     endpoints: new Map([
       ["default/web", endpoints(["n1"])],
       ["default/api", endpoints(["n2"])],
@@ -174,13 +175,14 @@ describe("placeOf", () => {
     const lease = parseSpeakerLease({
       metadata: {
         name: "berth-speaker-n1",
-        annotations: { "berth.dev/interfaces": serializeFacts({ interfaces: own }) },
+        annotations: { "berth.dev/interfaces": serializeInterfaces({ interfaces: own }) },
       },
     });
     const seen = {
       instance: "i1",
       expired: false,
       leaving: false,
+      proxyReady: true,
       interfaces: withNetworks(lease?.facts.interfaces ?? []),
     };
     const chosen = at(vip("Cluster"), { interfaces: withNetworks(own) })?.ordered[0]?.interface;

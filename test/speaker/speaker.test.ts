@@ -18,7 +18,10 @@ const lease = (node: string, revision: number, changes = {}): SpeakerInput => ({
   input: { type: "lease", lease: { ...speakerLease(node, `i-${node}`, revision), ...changes } },
 });
 const facts = (node: string) => ({
-  facts: { interfaces: [{ name: "eth0", mac: macOf(node), subnets: ["10.0.0.0/24"], carrier: true, linkLocal: "" }] },
+  facts: {
+    interfaces: [{ name: "eth0", mac: macOf(node), subnets: ["10.0.0.0/24"], carrier: true, linkLocal: "" }],
+    proxyReady: true,
+  },
 });
 const record = (node: string, epoch: number, from = "") => ({
   ...virtualIP(ADDRESS, 10),

@@ -5,7 +5,7 @@ import {
   isSamePod,
   parseSpeakerLease,
   type SpeakerLease,
-  serializeFacts,
+  serializeInterfaces,
   serializeSpeakerLease,
   speakerLeaseName,
 } from "../../../lib/model/speaker-lease.ts";
@@ -29,6 +29,7 @@ describe("the Lease of a speaker", () => {
       raw(
         {
           "berth.dev/interfaces": JSON.stringify([eth0]),
+          "berth.dev/proxy-ready": "false",
           "berth.dev/leaving": "true",
           "berth.dev/next-instance": "pod/2",
           "berth.dev/previous-instance": "pod/0",
@@ -41,7 +42,7 @@ describe("the Lease of a speaker", () => {
       node: "n1",
       instance: "pod/1",
       transitions: 3,
-      facts: { interfaces: [eth0] },
+      facts: { interfaces: [eth0], proxyReady: false },
       leaving: true,
       nextInstance: "pod/2",
       previousInstance: "pod/0",
@@ -59,11 +60,16 @@ describe("the Lease of a speaker", () => {
       leaving: false,
       nextInstance: "",
       fencedBy: "",
-      facts: { interfaces: [] },
+      facts: { interfaces: [], proxyReady: true },
     });
     const written = serializeSpeakerLease(released as SpeakerLease) as { metadata: Json; spec: Json };
-    expect(written.metadata).toMatchObject({ annotations: { "berth.dev/interfaces": "[]" } });
-    expect(Object.keys((written.metadata as { annotations: object }).annotations)).toEqual(["berth.dev/interfaces"]);
+    expect(written.metadata).toMatchObject({
+      annotations: { "berth.dev/interfaces": "[]", "berth.dev/proxy-ready": "true" },
+    });
+    expect(Object.keys((written.metadata as { annotations: object }).annotations)).toEqual([
+      "berth.dev/interfaces",
+      "berth.dev/proxy-ready",
+    ]);
     expect(written.spec).not.toHaveProperty("holderIdentity");
   });
 
@@ -105,15 +111,15 @@ describe("the Lease of a speaker", () => {
 
   test("the node's own order of its interfaces is kept, of two of them and of too many", () => {
     const many = Array.from({ length: 100 }, (_, index) => ({ ...eth0, name: `eth${100 - index}` }));
-    const read = interfacesOf(serializeFacts({ interfaces: many }));
+    const read = interfacesOf(serializeInterfaces({ interfaces: many }));
     expect(read?.map((one) => one.name)).toEqual(many.slice(0, 64).map((one) => one.name));
   });
 
   test("equal facts give equal text, whatever the order of the subnets", () => {
     const turned = { ...eth0, subnets: [...eth0.subnets].reverse() };
-    expect(serializeFacts({ interfaces: [turned] })).toBe(serializeFacts({ interfaces: [eth0] }));
-    expect(serializeFacts({ interfaces: [eth0] })).not.toBe(
-      serializeFacts({ interfaces: [{ ...eth0, carrier: false }] }),
+    expect(serializeInterfaces({ interfaces: [turned] })).toBe(serializeInterfaces({ interfaces: [eth0] }));
+    expect(serializeInterfaces({ interfaces: [eth0] })).not.toBe(
+      serializeInterfaces({ interfaces: [{ ...eth0, carrier: false }] }),
     );
   });
 
