@@ -32,6 +32,8 @@ export interface SpeakerFacts {
   readonly interfaces: readonly NodeInterface[];
   /** kube-proxy there translates, or there is none (E14). */
   readonly proxyReady: boolean;
+  /** What its own kernel answers for, speaker or not (kernel.ts). */
+  readonly kernelAnswers: ReadonlySet<string>;
 }
 
 /** Where the endpoints of the address's Services are; a shared address needs every one of its Local Services on the node. */
@@ -98,6 +100,8 @@ function judge(address: AddressFacts, facts: NodeFacts): Candidate | ExclusionRe
   if (speaker === undefined) return "no-speaker";
   if (speaker.expired) return "speaker-lease-expired";
   if (speaker.leaving) return "speaker-leaving";
+  const ownKernel = kernelRule(speaker.kernelAnswers, address.address);
+  if (ownKernel !== undefined) return ownKernel;
   const usable = interfacesFor(speaker.interfaces, address.l2.interfaces, address.ip);
   const chosen = usable.find((one) => one.carrier);
   if (chosen === undefined) return usable.length === 0 ? "no-interface" : "no-carrier";
@@ -119,6 +123,11 @@ export function endpointRule(endpoints: EndpointFacts, node: string): ExclusionR
   if (!endpoints.anywhere) return "no-endpoint";
   if (endpoints.readyNodes === undefined || endpoints.readyNodes.has(node)) return undefined;
   return endpoints.servingNodes?.has(node) === true ? "local-endpoint-terminating" : "no-local-endpoint";
+}
+
+/** A kernel that has the address answers with the node's MAC whoever holds it: this node can neither take it nor give it up (E12). */
+export function kernelRule(kernelAnswers: ReadonlySet<string>, address: string): ExclusionReason | undefined {
+  return kernelAnswers.has(address) ? "answered-by-kernel" : undefined;
 }
 
 function compare(left: string, right: string): number {

@@ -12,6 +12,7 @@ import {
   candidatesOf,
   type EndpointFacts,
   endpointRule,
+  kernelRule,
   type NodeFacts,
   type NodeObjectFacts,
   nodeRule,
@@ -33,6 +34,8 @@ export interface Cluster {
   readonly interfaces: readonly NodeInterface[];
   /** kube-proxy of this node translates, or there is none. */
   readonly proxyReady: boolean;
+  /** Addresses that the kernel of this node answers for by itself. */
+  readonly kernelAnswers: ReadonlySet<string>;
   /** Endpoints by `namespace/name` of the Service. */
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
 }
@@ -51,7 +54,7 @@ export type ServiceEndpoints = Readonly<Record<Family, FamilyEndpoints>>;
 
 /** Where this node stands with an address. */
 export interface Standing {
-  /** The rule of node or endpoints that keeps this node from the address. */
+  /** The rule of node, endpoints or kernel that keeps this node from the address. */
   readonly rule: ExclusionReason | undefined;
   /** Interfaces with carrier that may carry the address, best first. */
   readonly usable: readonly { readonly interface: string; readonly mac: string }[];
@@ -73,6 +76,7 @@ export function nodeFacts(cluster: Cluster): readonly NodeFacts[] {
     leaving: false,
     interfaces: cluster.interfaces,
     proxyReady: cluster.proxyReady,
+    kernelAnswers: cluster.kernelAnswers,
   };
   const names = new Set([...cluster.nodes.keys(), ...cluster.speakers.keys(), cluster.node]);
   return [...names].sort().map((name) => ({
@@ -115,7 +119,10 @@ function standingOf(facts: AddressFacts, cluster: Cluster): Standing {
   const matching = interfacesFor(cluster.interfaces, facts.l2.interfaces, facts.ip);
   const usable = matching.filter((one) => one.carrier).map((one) => ({ interface: one.name, mac: one.mac }));
   return {
-    rule: nodeRule(facts, own) ?? endpointRule(facts.endpoints, cluster.node),
+    rule:
+      nodeRule(facts, own) ??
+      endpointRule(facts.endpoints, cluster.node) ??
+      kernelRule(cluster.kernelAnswers, facts.address),
     usable,
     unusable: usable.length > 0 ? undefined : matching.length === 0 ? "no-interface" : "no-carrier",
   };

@@ -4,6 +4,7 @@ import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
 import type { Input } from "./election/types.ts";
 import { type InterfaceFacts, interfaceFacts, withNetworks } from "./interfaces.ts";
+import { kernelAnswers, localAddresses } from "./kernel.ts";
 import type { FromWorker } from "./net/messages.ts";
 import type { LeaseEvent, SpeakerEffect, SpeakerInput, SpeakerState } from "./state.ts";
 
@@ -50,6 +51,7 @@ export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], n
   const nodes = new Map(before.nodes);
   batch.state = { ...before, vips, endpoints, nodes };
   for (const input of inputs) know(batch, input, { vips, endpoints, nodes }, now);
+  judgeKernel(batch, before);
   for (const vip of vips.values()) if (usesAny(vip, batch.services)) batch.misplaced.add(vip.meta.name);
   publish(batch, before);
   if (now >= batch.state.peersWakeAt) onLease(batch, { type: "tick" }, now);
@@ -96,6 +98,9 @@ function know(batch: Batch, input: SpeakerInput, maps: Maps, now: number): void 
       if (batch.state.proxyReady === input.ready) break;
       batch.state = { ...batch.state, proxyReady: input.ready };
       batch.clusterChanged = true;
+      break;
+    case "arp-ignore":
+      batch.state = { ...batch.state, arpIgnore: input.byInterface };
       break;
     case "worker":
       onWorker(batch, input.message, now);
@@ -149,7 +154,8 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
     case "links": {
       const facts = interfaceFacts(message.links);
       const same = state.linked && JSON.stringify(facts) === JSON.stringify(interfaceFactsOf(state));
-      batch.state = { ...state, linked: true, interfaces: same ? state.interfaces : withNetworks(facts) };
+      const interfaces = same ? state.interfaces : withNetworks(facts);
+      batch.state = { ...state, linked: true, interfaces, local: localAddresses(message.links) };
       if (!same) batch.clusterChanged = true;
       return;
     }
@@ -193,12 +199,29 @@ function fence(batch: Batch): void {
   for (const name of batch.state.addresses.keys()) tell(batch, name, { type: "fenced" });
 }
 
+/** Which addresses the kernel answers for may change with the links, with arp_ignore and with the VirtualIPs. */
+function judgeKernel(batch: Batch, before: SpeakerState): void {
+  const { state } = batch;
+  if (batch.misplaced.size === 0 && state.local === before.local && state.arpIgnore === before.arpIgnore) return;
+  const answers = kernelAnswers([...state.vips.values()], state);
+  if (answers.join(" ") === [...before.kernelAnswers].join(" ")) return;
+  batch.state = { ...state, kernelAnswers: new Set(answers) };
+  batch.clusterChanged = true;
+}
+
 /** What the others must know of this node, when it is another than before. */
 function publish(batch: Batch, before: SpeakerState): void {
   const { state } = batch;
-  const same = state.interfaces === before.interfaces && state.proxyReady === before.proxyReady;
+  const same =
+    state.interfaces === before.interfaces &&
+    state.proxyReady === before.proxyReady &&
+    state.kernelAnswers === before.kernelAnswers;
   if (!state.linked || (before.linked && same)) return;
-  const facts = { interfaces: interfaceFactsOf(state), proxyReady: state.proxyReady };
+  const facts = {
+    interfaces: interfaceFactsOf(state),
+    proxyReady: state.proxyReady,
+    kernelAnswers: [...state.kernelAnswers],
+  };
   batch.effects.push({ type: "facts", facts });
 }
 

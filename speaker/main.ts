@@ -17,6 +17,7 @@ import { startProxyMonitor } from "./shell/proxy-monitor.ts";
 import { SpeakerShell } from "./shell/speaker-shell.ts";
 import { createWatches, type Watches } from "./shell/watches.ts";
 
+const ARP_IGNORE_POLL_MS = 5_000;
 const flags = readSpeakerFlags(process.argv);
 const log = createLogger({ name: "berth-speaker", level: flags.logLevel });
 start(flags, log).catch((thrown) => {
@@ -84,7 +85,7 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
     alive: () => shell.notAlive(),
     log,
   });
-  watchProxy(shell, log);
+  watchKernel(shell, log);
   onShutdown(async () => {
     await shell.leave();
     await frames.close();
@@ -93,10 +94,11 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
   watches.start();
 }
 
-/** Ends with the process. */
-function watchProxy(shell: SpeakerShell, log: Logger): void {
+/** Both end with the process. */
+function watchKernel(shell: SpeakerShell, log: Logger): void {
   const onReady = (ready: boolean): void => shell.post({ type: "proxy", ready });
   startProxyMonitor({ clock: systemClock, log, addresses: ownAddresses, onReady });
+  setInterval(() => shell.readKernel(), ARP_IGNORE_POLL_MS);
 }
 
 /** The node's own addresses, without loopback and link-local ones; asked for again each time, for they change. */

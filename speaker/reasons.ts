@@ -39,6 +39,7 @@ export type ExclusionReason =
   | "no-speaker"
   | "speaker-lease-expired"
   | "speaker-leaving"
+  | "answered-by-kernel"
   | "no-interface"
   | "no-carrier"
   | "local-endpoint-terminating"
@@ -59,6 +60,8 @@ const EXCLUSION_TEXTS: Readonly<Record<ExclusionReason, string>> = {
   "no-speaker": "no speaker runs there",
   "speaker-lease-expired": "its speaker has not renewed its Lease",
   "speaker-leaving": "its speaker is shutting down",
+  "answered-by-kernel":
+    "its kernel has the address as its own and answers ARP or ND for it by itself (kube-proxy in ipvs mode needs strictARP: true, which sets arp_ignore to 1; an address on an interface must be removed)",
   "no-interface": "no interface is in the address's subnet or matches the pool's interfaces",
   "no-carrier": "the interface has no carrier",
   "local-endpoint-terminating": "its last ready endpoint is terminating (externalTrafficPolicy Local)",

@@ -58,6 +58,12 @@ export interface SpeakerState {
   readonly interfaces: readonly NodeInterface[];
   /** kube-proxy of this node translates, or there is none (proxy-health.ts). */
   readonly proxyReady: boolean;
+  /** The links that have an address as their own, by address. BOUNDED by what the kernel has. */
+  readonly local: ReadonlyMap<string, readonly string[]>;
+  /** What the kernel's arp_ignore amounts to, by interface. */
+  readonly arpIgnore: ReadonlyMap<string, number>;
+  /** Addresses of VirtualIPs that the kernel answers for by itself (kernel.ts). */
+  readonly kernelAnswers: ReadonlySet<string>;
   readonly peers: PeersState;
   readonly peersWakeAt: number;
   /** This node's own renewals come through the watch, so the age of others' Leases says something. */
@@ -89,6 +95,7 @@ export type SpeakerInput =
   | { readonly type: "api"; readonly up: boolean }
   | { readonly type: "synced" }
   | { readonly type: "worker"; readonly message: FromWorker }
+  | { readonly type: "arp-ignore"; readonly byInterface: ReadonlyMap<string, number> }
   | { readonly type: "proxy"; readonly ready: boolean }
   | { readonly type: "read"; readonly name: string; readonly id: number; readonly result: ReadResult }
   | { readonly type: "written"; readonly name: string; readonly epoch: number; readonly result: WriteResult }
@@ -157,6 +164,9 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     interfaces: [],
     // Until the shell has asked it knows nothing against the node.
     proxyReady: true,
+    local: new Map(),
+    arpIgnore: new Map(),
+    kernelAnswers: new Set(),
     peers: initialPeers(node, now),
     peersWakeAt: Number.POSITIVE_INFINITY,
     judging: false,

@@ -46,6 +46,7 @@ function factsOf(lease: SpeakerLease, verdict: SpeakerView["lease"], known: Spea
     leaving: lease.leaving,
     interfaces: known?.facts.interfaces ?? withNetworks(lease.facts.interfaces),
     proxyReady: lease.facts.proxyReady,
+    kernelAnswers: known?.facts.kernelAnswers ?? new Set(lease.facts.kernelAnswers),
   };
 }
 

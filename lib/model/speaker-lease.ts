@@ -18,6 +18,8 @@ export const SPEAKER_LEASE_SELECTOR = `${COMPONENT_LABEL}=${SPEAKER_COMPONENT}`;
 export const INTERFACES_ANNOTATION = "berth.dev/interfaces";
 /** Written as "true" or "false"; absent, as from an older speaker, means true. */
 export const PROXY_READY_ANNOTATION = "berth.dev/proxy-ready";
+/** A JSON list; absent means that the kernel answers for none. */
+export const KERNEL_ANSWERS_ANNOTATION = "berth.dev/kernel-answers";
 export const LEAVING_ANNOTATION = "berth.dev/leaving";
 export const NEXT_INSTANCE_ANNOTATION = "berth.dev/next-instance";
 export const PREVIOUS_INSTANCE_ANNOTATION = "berth.dev/previous-instance";
@@ -26,6 +28,8 @@ export const FENCED_BY_ANNOTATION = "berth.dev/fenced-by";
 const NAME_PREFIX = "berth-speaker-";
 /** BOUNDED: more interfaces than this in one Lease are not read; a node announces on a handful. */
 const INTERFACES_MAX = 64;
+/** BOUNDED: 16 KB of an object's 256 KB of annotations. The node refuses also those that did not fit, only others learn it later. */
+const KERNEL_ANSWERS_MAX = 1_000;
 
 /** One interface that the node may announce on. */
 export interface SpeakerInterface {
@@ -45,6 +49,8 @@ export interface SpeakerFacts {
   readonly interfaces: readonly SpeakerInterface[];
   /** kube-proxy answers 200 on the node, or there is none: traffic for an address would be translated (E14). */
   readonly proxyReady: boolean;
+  /** Addresses of VirtualIPs that the node's own kernel answers for, whoever holds them; sorted (E12). */
+  readonly kernelAnswers: readonly string[];
 }
 
 export interface SpeakerLease {
@@ -97,6 +103,7 @@ export function parseSpeakerLease(raw: Json): SpeakerLease | undefined {
     facts: {
       interfaces: parseInterfaces(annotations[INTERFACES_ANNOTATION] ?? "[]"),
       proxyReady: annotations[PROXY_READY_ANNOTATION] !== "false",
+      kernelAnswers: parseTexts(annotations[KERNEL_ANSWERS_ANNOTATION] ?? "[]").slice(0, KERNEL_ANSWERS_MAX),
     },
     leaving: annotations[LEAVING_ANNOTATION] === "true",
     nextInstance: annotations[NEXT_INSTANCE_ANNOTATION] ?? "",
@@ -126,6 +133,7 @@ export function factAnnotations(facts: SpeakerFacts): Readonly<Record<string, st
   return {
     [INTERFACES_ANNOTATION]: serializeInterfaces(facts),
     [PROXY_READY_ANNOTATION]: String(facts.proxyReady),
+    [KERNEL_ANSWERS_ANNOTATION]: JSON.stringify(facts.kernelAnswers.slice(0, KERNEL_ANSWERS_MAX)),
   };
 }
 
@@ -159,16 +167,23 @@ export function serializeSpeakerLease(lease: SpeakerLease): Json {
 }
 
 function parseInterfaces(text: string): readonly SpeakerInterface[] {
-  let raw: Json;
-  try {
-    raw = JSON.parse(text);
-  } catch {
-    return [];
-  }
-  return items(raw)
+  return items(parseJson(text))
     .slice(0, INTERFACES_MAX)
     .map(parseInterface)
     .filter((one) => one !== undefined);
+}
+
+function parseTexts(text: string): readonly string[] {
+  return texts(parseJson(text));
+}
+
+/** An annotation that is no JSON says nothing. */
+function parseJson(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return [];
+  }
 }
 
 /** Fields that a newer version adds are ignored; without a name or a MAC the interface is of no use to anybody. */

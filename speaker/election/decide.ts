@@ -140,9 +140,14 @@ function decideHolder(d: Draft): void {
   }
 }
 
-/** What somebody decided about the node is obeyed; what only happens to it silences nobody while traffic is carried. */
+/**
+ * What somebody decided about the node is obeyed; what only happens to it silences nobody while traffic is carried. Where the
+ * kernel answers, a silent speaker takes nothing from anybody, and the record can say that nobody announces the address.
+ */
 function mayBeReleased(rule: ExclusionReason): boolean {
-  return rule === "node-selector" || rule === "exclude-label" || rule === "out-of-service";
+  return (
+    rule === "node-selector" || rule === "exclude-label" || rule === "out-of-service" || rule === "answered-by-kernel"
+  );
 }
 
 function handOverReason(rule: ExclusionReason | undefined): MoveReason {

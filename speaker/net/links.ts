@@ -7,6 +7,7 @@ const IFF_UP = 0x1;
 const IFF_BROADCAST = 0x2;
 const IFF_LOOPBACK = 0x8;
 const IFF_POINTOPOINT = 0x10;
+const IFF_NOARP = 0x80;
 const IFF_LOWER_UP = 0x1_0000;
 const ARPHRD_ETHER = 1;
 
@@ -134,7 +135,13 @@ function linkOf(state: LinksState, link: LinkMessage, addresses: readonly LinkAd
     // A master in another namespace has no name here; it still owns the link.
     master: link.master === 0 ? "" : (state.links.get(link.master)?.value.name ?? `#${link.master}`),
     kind,
-    broadcast: link.deviceType === ARPHRD_ETHER && has(IFF_BROADCAST) && !has(IFF_LOOPBACK) && !has(IFF_POINTOPOINT),
+    // A dummy device (kube-ipvs0 with every ClusterIP) resolves nobody, and nobody is behind it.
+    broadcast:
+      link.deviceType === ARPHRD_ETHER &&
+      has(IFF_BROADCAST) &&
+      !has(IFF_LOOPBACK) &&
+      !has(IFF_POINTOPOINT) &&
+      !has(IFF_NOARP),
     addresses: addresses
       .map(({ address, prefixLength, metric }) => ({ address, prefixLength, metric }))
       .sort((left, right) => compareText(left.address, right.address) || left.prefixLength - right.prefixLength),

@@ -15,7 +15,7 @@ export interface Link {
   readonly master: string;
   /** IFLA_INFO_KIND: "veth", "bridge", "macvlan", "" for a physical device. */
   readonly kind: string;
-  /** Ethernet (ARPHRD_ETHER), broadcast, not loopback, not point-to-point. */
+  /** Ethernet (ARPHRD_ETHER), broadcast, not loopback, not point-to-point, not without ARP (IFF_NOARP). */
   readonly broadcast: boolean;
   readonly addresses: readonly LinkAddress[];
 }

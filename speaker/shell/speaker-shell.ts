@@ -6,8 +6,10 @@ import type { Clock } from "../../lib/runtime/clock.ts";
 import { BerthError } from "../../lib/runtime/errors.ts";
 import type { Logger } from "../../lib/runtime/log.ts";
 import type { Effect } from "../election/types.ts";
+import { interfaceFacts } from "../interfaces.ts";
 import type { FromWorker, ToWorker } from "../net/messages.ts";
 import { type SpeakerEffect, type SpeakerInput, type SpeakerState, servedNames } from "../state.ts";
+import { readArpIgnore } from "./arp-ignore.ts";
 import { Limiter } from "./limiter.ts";
 import {
   acting,
@@ -61,6 +63,7 @@ export class SpeakerShell {
   readonly #others = new Limiter(OTHERS_MAX);
   readonly #counters = new FrameCounters();
   #budget = initialBudget;
+  #arpIgnore = "";
   #eventSerial = 0;
   #ready = false;
   #workerFailure: string | undefined;
@@ -158,9 +161,21 @@ export class SpeakerShell {
       case "lost":
         log.warn({ addresses: message.addresses }, "announced by others during a gap");
         break;
+      case "links":
+        this.readKernel(interfaceFacts(message.links).map((one) => one.name));
+        break;
       default:
     }
     this.post({ type: "worker", message });
+  }
+
+  /** Reads arp_ignore again: the kernel tells nobody when it changes. */
+  readKernel(interfaces: readonly string[] = this.state.interfaces.map((one) => one.name)): void {
+    const byInterface = readArpIgnore(interfaces);
+    const text = JSON.stringify([...byInterface]);
+    if (text === this.#arpIgnore) return;
+    this.#arpIgnore = text;
+    this.post({ type: "arp-ignore", byInterface });
   }
 
   /** The Lease beats on while nobody answers: the process must end now, so that the next one, or another node, takes over. */

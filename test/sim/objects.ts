@@ -70,7 +70,7 @@ export function speakerLease(node: string, instance: string, revision: number): 
     instance,
     transitions: 0,
     renewTime: "",
-    facts: { interfaces: [], proxyReady: true },
+    facts: { interfaces: [], proxyReady: true, kernelAnswers: [] },
     leaving: false,
     nextInstance: "",
     previousInstance: "",

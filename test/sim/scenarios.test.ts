@@ -2,7 +2,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { Cluster } from "./cluster.ts";
 import { begin } from "./faults.ts";
-import { endpointsOn, nodeObject, SERVICE } from "./objects.ts";
+import { endpointsOn, link, nodeObject, SERVICE } from "./objects.ts";
 
 const ADDRESS = "10.0.0.100";
 
@@ -245,6 +245,33 @@ describe("named sequences", () => {
     setProxy(lone, "n1", false);
     lone.run(5_000);
     expect(lone.holder(ADDRESS)).toBe("n1");
+  });
+
+  test("E12: kernels that have the address are no candidates, the condition says why, and strictARP brings it back", () => {
+    const { cluster, holder } = settled();
+    const ipvs0 = { ...link("n0", false), index: 9, name: "kube-ipvs0", broadcast: false };
+    const bound = { ...ipvs0, addresses: [{ address: ADDRESS, prefixLength: 32, metric: 0 }] };
+    const tell = (node: string, arpIgnore: number): void => {
+      const process = cluster.processes.get(node)?.[0];
+      process?.post({ type: "arp-ignore", byInterface: new Map([["eth0", arpIgnore]]) });
+      process?.post({ type: "worker", message: { type: "links", links: [link(node, true), bound] } });
+    };
+    tell(holder, 0);
+    cluster.run(5_000);
+    expect(cluster.holder(ADDRESS)).not.toBe(holder);
+    expect(cluster.moves.at(-1)?.reason).toBe("hand-over-not-candidate");
+    for (const node of cluster.names) tell(node, 0);
+    cluster.run(10_000);
+    expect(cluster.invariants.answering(ADDRESS)).toEqual([]);
+    const conditions = cluster.api.vips.get(ADDRESS)?.conditions ?? [];
+    const announced = conditions.find((one) => one.type === "Announced");
+    expect(announced?.status).toBe("False");
+    for (const node of cluster.names) expect(announced?.message).toContain(`${node}: its kernel has the address`);
+    expect(announced?.message).toContain("strictARP: true");
+    for (const node of cluster.names) tell(node, 1);
+    cluster.run(10_000);
+    expect(cluster.invariants.answering(ADDRESS)).toHaveLength(1);
+    expectSound(cluster);
   });
 
   test("nobody is a candidate: one speaker says so, once", () => {

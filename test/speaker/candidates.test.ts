@@ -42,7 +42,14 @@ function node(name: string, changes: Changes = {}): NodeFacts {
     outOfService: false,
   };
   const interfaces = withNetworks(changes.interfaces ?? [eth0]);
-  const speaker: SpeakerFacts = { instance: `i-${name}`, expired: false, leaving: false, interfaces, proxyReady: true };
+  const speaker: SpeakerFacts = {
+    instance: `i-${name}`,
+    expired: false,
+    leaving: false,
+    interfaces,
+    proxyReady: true,
+    kernelAnswers: new Set(),
+  };
   return {
     name,
     node: changes.node === null ? undefined : { ...object, ...changes.node },
@@ -71,6 +78,8 @@ describe("hard rules: each exclusion has its name", () => {
     ["no speaker", { speaker: null }, {}, "no-speaker"],
     ["Lease expired", { speaker: { expired: true } }, {}, "speaker-lease-expired"],
     ["leaving", { speaker: { leaving: true } }, {}, "speaker-leaving"],
+    ["its kernel has it", { speaker: { kernelAnswers: new Set(["10.0.0.100"]) } }, {}, "answered-by-kernel"],
+    ["its kernel has another", { speaker: { kernelAnswers: new Set(["10.0.0.101"]) } }, {}, "candidate"],
     ["no interface in the subnet", { interfaces: [{ ...eth0, subnets: ["10.9.0.0/24"] }] }, {}, "no-interface"],
     ["no interface of that name", {}, { l2: { interfaces: ["bond*"], nodeSelector: undefined } }, "no-interface"],
     [

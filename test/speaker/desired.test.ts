@@ -151,6 +151,7 @@ describe("placeOf", () => {
     speakers: new Map(),
     interfaces: withNetworks(interfaceFacts([link("eth0", 1)])),
     proxyReady: true,
+    kernelAnswers: new Set(),
     endpoints: new Map([
       ["default/web", endpoints(["n1"])],
       ["default/api", endpoints(["n2"])],
@@ -183,6 +184,7 @@ describe("placeOf", () => {
       expired: false,
       leaving: false,
       proxyReady: true,
+      kernelAnswers: new Set<string>(),
       interfaces: withNetworks(lease?.facts.interfaces ?? []),
     };
     const chosen = at(vip("Cluster"), { interfaces: withNetworks(own) })?.ordered[0]?.interface;

@@ -21,6 +21,7 @@ const facts = (node: string) => ({
   facts: {
     interfaces: [{ name: "eth0", mac: macOf(node), subnets: ["10.0.0.0/24"], carrier: true, linkLocal: "" }],
     proxyReady: true,
+    kernelAnswers: [],
   },
 });
 const record = (node: string, epoch: number, from = "") => ({

@@ -13,6 +13,7 @@ export const PATH = `${COLLECTION}/berth-speaker-n1`;
 export const facts = (carrier = true): SpeakerFacts => ({
   interfaces: [{ name: "eth0", mac: "02:00:00:00:00:01", subnets: ["10.0.0.0/24"], carrier, linkLocal: "fe80::1" }],
   proxyReady: true,
+  kernelAnswers: [],
 });
 
 export interface Process {

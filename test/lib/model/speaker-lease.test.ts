@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Json } from "../../../lib/kube/api.ts";
 import {
+  factAnnotations,
   instanceId,
   isSamePod,
   parseSpeakerLease,
@@ -30,6 +31,7 @@ describe("the Lease of a speaker", () => {
         {
           "berth.dev/interfaces": JSON.stringify([eth0]),
           "berth.dev/proxy-ready": "false",
+          "berth.dev/kernel-answers": '["10.0.0.9"]',
           "berth.dev/leaving": "true",
           "berth.dev/next-instance": "pod/2",
           "berth.dev/previous-instance": "pod/0",
@@ -42,7 +44,7 @@ describe("the Lease of a speaker", () => {
       node: "n1",
       instance: "pod/1",
       transitions: 3,
-      facts: { interfaces: [eth0], proxyReady: false },
+      facts: { interfaces: [eth0], proxyReady: false, kernelAnswers: ["10.0.0.9"] },
       leaving: true,
       nextInstance: "pod/2",
       previousInstance: "pod/0",
@@ -60,15 +62,16 @@ describe("the Lease of a speaker", () => {
       leaving: false,
       nextInstance: "",
       fencedBy: "",
-      facts: { interfaces: [], proxyReady: true },
+      facts: { interfaces: [], proxyReady: true, kernelAnswers: [] },
     });
     const written = serializeSpeakerLease(released as SpeakerLease) as { metadata: Json; spec: Json };
     expect(written.metadata).toMatchObject({
-      annotations: { "berth.dev/interfaces": "[]", "berth.dev/proxy-ready": "true" },
+      annotations: { "berth.dev/interfaces": "[]", "berth.dev/proxy-ready": "true", "berth.dev/kernel-answers": "[]" },
     });
     expect(Object.keys((written.metadata as { annotations: object }).annotations)).toEqual([
       "berth.dev/interfaces",
       "berth.dev/proxy-ready",
+      "berth.dev/kernel-answers",
     ]);
     expect(written.spec).not.toHaveProperty("holderIdentity");
   });
@@ -113,6 +116,14 @@ describe("the Lease of a speaker", () => {
     const many = Array.from({ length: 100 }, (_, index) => ({ ...eth0, name: `eth${100 - index}` }));
     const read = interfacesOf(serializeInterfaces({ interfaces: many }));
     expect(read?.map((one) => one.name)).toEqual(many.slice(0, 64).map((one) => one.name));
+  });
+
+  test("at most 1,000 addresses that the kernel answers for are written, and read; what is no list says nothing", () => {
+    const many = Array.from({ length: 1_200 }, (_, index) => `10.0.${index >> 8}.${index & 255}`);
+    const written = factAnnotations({ interfaces: [], proxyReady: true, kernelAnswers: many });
+    expect(JSON.parse(written["berth.dev/kernel-answers"] ?? "")).toEqual(many.slice(0, 1_000));
+    const read = (text: string) => parseSpeakerLease(raw({ "berth.dev/kernel-answers": text }))?.facts.kernelAnswers;
+    expect([read(JSON.stringify(many))?.length, read("{"), read('["a",1]')]).toEqual([1_000, [], ["a"]]);
   });
 
   test("equal facts give equal text, whatever the order of the subnets", () => {

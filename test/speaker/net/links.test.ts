@@ -53,6 +53,30 @@ const ETH0: Link = {
   ],
 };
 
+test.each([
+  ["Ethernet", 0x1_1043, true],
+  ["without ARP, as kube-ipvs0 and every dummy", 0x82, false],
+  ["without ARP, up", 0x1_10c3, false],
+])("a link %s: %#x may carry answers: %s", (_name, flags, broadcast) => {
+  const input: LinksInput = {
+    type: "link",
+    index: 9,
+    name: "x",
+    mac: ETH0.mac,
+    master: 0,
+    kind: "",
+    deviceType: 1,
+    flags,
+  };
+  const state = play(createLinks(), [{ type: "resync" }, input]).state;
+  const sequence = (offset: number): LinksInput => ({
+    type: "done",
+    sequence: state.dump * 2 + offset,
+    interrupted: false,
+  });
+  expect(linksOf(play(state, [sequence(0), sequence(1)]).state)?.map((one) => one.broadcast)).toEqual([broadcast]);
+});
+
 describe("a recorded dump", () => {
   test("gives the links with their addresses", () => {
     expect(link(dumped, 2)).toEqual(ETH0);
