@@ -88,6 +88,7 @@ export function write(d: Draft, act: "claim" | "pass" | "release", to: Target, w
   const { s } = d;
   if (!d.w.apiUp || s.task.kind === "write" || !due(d, s.retryAtMs)) return false;
   const epoch = nextEpoch(d);
+  s.heardEarly = "";
   s.task = { kind: "write", act, epoch, why };
   d.effects.push({
     type: "compare-and-set",
@@ -156,6 +157,7 @@ export function initialState(vip: VirtualIP, now: number): AddressState {
     retryAtMs: 0,
     failures: 0,
     skipped: [],
+    heardEarly: "",
     defendedMs: Number.NEGATIVE_INFINITY,
     foreign: undefined,
     posted: [],

@@ -20,6 +20,8 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
     if (owner === s.handing.to) fallSilent(d, "successor-heard");
     return;
   }
+  // The record that is being written may have reached the successor before its answer reached this node (F10).
+  if (s.task.kind === "write" && s.task.act === "pass") s.heardEarly = owner;
   // Rounds of the predecessor that were under way when it named this node say nothing.
   if (owner === s.record?.from && d.now < s.serving.sinceMs + TIMES.declineMs) return;
   if (s.reading?.why !== "peer-heard") needRead(d, "peer-heard");

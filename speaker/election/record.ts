@@ -92,6 +92,7 @@ function accept(d: Draft, vip: VirtualIP, by: AddressState["recordBy"]): void {
   if (s.task.kind === "write" && epochOf(vip) >= s.task.epoch) s.task = { kind: "none" };
   if (s.serving === undefined || isMine(d) || vip.holder?.from !== d.w.node || vip.holder.node === "") return;
   s.handing = { to: vip.holder.node, epoch: vip.holder.epoch, untilMs: d.now + TIMES.handOverMs };
+  if (s.heardEarly === vip.holder.node) fallSilent(d, "successor-heard");
 }
 
 /** The same address for somebody else: nothing known of the former object holds, and nothing is answered (A1). */

@@ -115,6 +115,8 @@ export interface AddressState {
   readonly failures: number;
   /** Successors that were not heard, and until when they are passed over. BOUNDED: pruned when over, one a second at most. */
   readonly skipped: readonly { readonly node: string; readonly untilMs: number }[];
+  /** Announced while a write of this node was under way: the successor may see the record before the write is answered. */
+  readonly heardEarly: string;
   readonly defendedMs: number;
   readonly foreign: { readonly mac: string; readonly sinceMs: number } | undefined;
   /** Claims as last posted, so that none is posted twice within a while, shown or not. BOUNDED: two types. */

@@ -34,6 +34,18 @@ describe("hand-over (F10)", () => {
     expect(sketch(handed)).toBe("answers, handing to b | ");
   });
 
+  test("the successor may be heard before the write is answered: then the answer ends it", () => {
+    const early = next(passing, { ...leaving, input: { type: "heard", mac: MAC_B, how: "announcement" } });
+    expect(sketch(early)).toMatch(/^answers, /);
+    const named = vip(holder("b", 4, { from: "a" }));
+    const written = { type: "written", epoch: 4, result: { kind: "ok", vip: named } } as const;
+    expect(sketch(next(early, { ...leaving, input: written }))).toBe(
+      "silent, reads (peer-heard) | yielded successor-heard, read",
+    );
+    const other = next(passing, { ...leaving, input: { type: "heard", mac: MACS["c"] ?? "", how: "announcement" } });
+    expect(sketch(next(other, { ...leaving, input: written }))).toMatch(/^answers.* handing to b/);
+  });
+
   test("not heard: a leaving node tries the next one, another one takes it back; b is passed over for 30 s", () => {
     expect(sketch(next(handed, { ...leaving, afterMs: 1_000 }))).toBe(
       "silent, pass 5 | yielded hand-over-timeout, write c@5 hand-over-shutdown",
