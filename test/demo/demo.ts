@@ -88,7 +88,10 @@ async function main(): Promise<void> {
   await show(berth, "get", "ipp");
   await show(berth, "get", "vip");
   heading("A client outside the cluster reaches them");
-  for (const address of addresses) await ask(running, address);
+  for (const address of addresses) {
+    await berth.reached("c1", target(address));
+    await ask(running, address);
+  }
   await failover(berth, addresses[0] ?? "");
 
   heading("The cluster stays up. Look around:");
