@@ -4,6 +4,8 @@ import { type CapturedFrame, type FrameView, PcapSplitter, viewFrame } from "./f
 import { searchPath, waitFor } from "./run.ts";
 
 const linesMax = 1_000_000;
+/** What the wire carried before a capture was told to stop has reached it after this time, on a loaded machine too. */
+const settleMs = 500;
 
 /** How a process ended: an exit code, or the signal that ended it. */
 export interface Ended {
@@ -169,8 +171,9 @@ export class Capture {
     return this.#frames.map(viewFrame);
   }
 
-  /** Ends the capture and gives all frames, those included that tcpdump still had in hand. */
+  /** Ends the capture and gives all frames. Waits first: tcpdump forgets what it has not read yet when it is interrupted. */
   async stop(): Promise<readonly FrameView[]> {
+    await new Promise((resolve) => setTimeout(resolve, settleMs));
     await this.#process.stop("SIGINT");
     return this.views;
   }
