@@ -4,6 +4,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { assertNever, BerthError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
 import { counter, gauge } from "../runtime/metrics.ts";
+import { OneAtATime } from "../runtime/one-at-a-time.ts";
 import { type Random, randomSeed } from "../runtime/random.ts";
 import { Alarm, type Scheduler, systemScheduler } from "../runtime/scheduler.ts";
 import type { Informer, InformerOptions, Json, KubeApi, WatchHandle } from "./api.ts";
@@ -48,10 +49,8 @@ class ReflectorInformer<T> implements Informer<T> {
   readonly #resource: string;
   readonly #alarm: Alarm;
   readonly #cache: ObjectCache<T>;
-  /** Inputs that arrived while one was handled. BOUNDED: one per callback of an effect of that one. */
-  readonly #inbox: ReflectorInput[] = [];
+  readonly #inbox = new OneAtATime<ReflectorInput>((input) => this.#handle(input));
   #state;
-  #running = false;
   #synced = false;
   #watch: { readonly number: number; readonly handle: WatchHandle } | undefined;
 
@@ -63,41 +62,29 @@ class ReflectorInformer<T> implements Informer<T> {
     this.#log = deps.log.child({ resource: this.#resource });
     this.#cache = new ObjectCache(options.parse);
     this.#state = initialReflector(randomSeed(deps.random));
-    this.#alarm = new Alarm(deps.scheduler ?? systemScheduler, () => this.#dispatch({ type: "tick" }));
+    this.#alarm = new Alarm(deps.scheduler ?? systemScheduler, () => this.#inbox.put({ type: "tick" }));
   }
 
   get synced(): boolean {
     return this.#synced;
   }
   start(): void {
-    this.#dispatch({ type: "start" });
+    this.#inbox.put({ type: "start" });
   }
   stop(): void {
-    this.#dispatch({ type: "stop" });
+    this.#inbox.put({ type: "stop" });
   }
   relist(): void {
-    this.#dispatch({ type: "relist" });
+    this.#inbox.put({ type: "relist" });
   }
   retryNow(): void {
-    this.#dispatch({ type: "retry-now" });
+    this.#inbox.put({ type: "retry-now" });
   }
   get(key: string): T | undefined {
     return this.#cache.get(key);
   }
   list(): readonly T[] {
     return this.#cache.list();
-  }
-
-  /** One input at a time: a callback that comes while effects are executed waits for its turn. */
-  #dispatch(input: ReflectorInput): void {
-    this.#inbox.push(input);
-    if (this.#running) return;
-    this.#running = true;
-    try {
-      for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) this.#handle(next);
-    } finally {
-      this.#running = false;
-    }
   }
 
   #handle(input: ReflectorInput): void {
@@ -137,7 +124,7 @@ class ReflectorInformer<T> implements Informer<T> {
     this.#api.get(this.#options.path, { query: { ...this.#options.query, ...query }, timeoutMs: LIST_TIMEOUT_MS }).then(
       (answer) => {
         const meta = fields(fields(answer)["metadata"]);
-        this.#dispatch({
+        this.#inbox.put({
           type: "listed",
           request,
           items: items(fields(answer)["items"]),
@@ -148,7 +135,7 @@ class ReflectorInformer<T> implements Informer<T> {
       (thrown) => {
         const error = BerthError.from(thrown);
         this.#log.warn({ error }, "list failed");
-        this.#dispatch({ type: "list-failed", request, failure: failureOf(error) });
+        this.#inbox.put({ type: "list-failed", request, failure: failureOf(error) });
       },
     );
   }
@@ -158,9 +145,9 @@ class ReflectorInformer<T> implements Informer<T> {
       this.#options.path,
       { ...this.#options.query, ...query },
       {
-        onEvent: (type, object) => this.#dispatch(this.#eventInput(watch, type, object)),
+        onEvent: (type, object) => this.#inbox.put(this.#eventInput(watch, type, object)),
         onEnd: (error) => {
-          this.#dispatch({ type: "watch-ended", watch, failure: error === undefined ? undefined : failureOf(error) });
+          this.#inbox.put({ type: "watch-ended", watch, failure: error === undefined ? undefined : failureOf(error) });
         },
       },
     );

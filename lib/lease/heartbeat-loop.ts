@@ -7,6 +7,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { BerthError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
 import { counter, histogram } from "../runtime/metrics.ts";
+import { OneAtATime } from "../runtime/one-at-a-time.ts";
 import { type Random, randomSeed } from "../runtime/random.ts";
 import { Alarm, type Scheduler, systemScheduler } from "../runtime/scheduler.ts";
 import { initialHeartbeat, stepHeartbeat } from "./heartbeat.ts";
@@ -56,15 +57,13 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
 class HeartbeatLoop implements Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #alarm: Alarm;
-  /** BOUNDED: one per callback of the effects of the input that is handled. */
-  readonly #inbox: HeartbeatInput[] = [];
-  #running = false;
+  readonly #inbox = new OneAtATime<HeartbeatInput>((input) => this.#handle(input));
   #state: HeartbeatState;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
     this.#state = initialHeartbeat(options.node, options.instance, randomSeed(options.random));
-    this.#alarm = new Alarm(options.scheduler ?? systemScheduler, () => this.#dispatch({ type: "tick" }));
+    this.#alarm = new Alarm(options.scheduler ?? systemScheduler, () => this.#inbox.put({ type: "tick" }));
   }
 
   get role(): HeartbeatRole["type"] {
@@ -77,33 +76,22 @@ class HeartbeatLoop implements Heartbeat {
     return this.#state.lease;
   }
   start(): void {
-    this.#dispatch({ type: "start" });
+    this.#inbox.put({ type: "start" });
   }
   observed(lease: SpeakerLease | undefined): void {
-    this.#dispatch({ type: "observed", lease });
+    this.#inbox.put({ type: "observed", lease });
   }
   facts(facts: SpeakerFacts): void {
-    this.#dispatch({ type: "facts", facts });
+    this.#inbox.put({ type: "facts", facts });
   }
   fenceAnswered(): void {
-    this.#dispatch({ type: "fence-answered" });
+    this.#inbox.put({ type: "fence-answered" });
   }
   shutdown(): void {
-    this.#dispatch({ type: "shutdown" });
+    this.#inbox.put({ type: "shutdown" });
   }
   release(): void {
-    this.#dispatch({ type: "release" });
-  }
-
-  #dispatch(input: HeartbeatInput): void {
-    this.#inbox.push(input);
-    if (this.#running) return;
-    this.#running = true;
-    try {
-      for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) this.#handle(next);
-    } finally {
-      this.#running = false;
-    }
+    this.#inbox.put({ type: "release" });
   }
 
   #handle(input: HeartbeatInput): void {
@@ -129,7 +117,7 @@ class HeartbeatLoop implements Heartbeat {
     const outcome = await this.#call(request, call, timeoutMs);
     calls.inc({ call: call.type, outcome: outcome.type });
     if (call.type === "renew") seconds.observe({}, (this.#options.clock.monotonicMs() - started) / 1000);
-    this.#dispatch(outcome);
+    this.#inbox.put(outcome);
   }
 
   async #call(request: number, call: LeaseCall, timeoutMs: number): Promise<HeartbeatInput> {

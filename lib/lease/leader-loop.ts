@@ -8,6 +8,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { assertNever, BerthError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/log.ts";
 import { counter, gauge } from "../runtime/metrics.ts";
+import { OneAtATime } from "../runtime/one-at-a-time.ts";
 import { type Random, randomSeed } from "../runtime/random.ts";
 import { Alarm, type Scheduler, systemScheduler } from "../runtime/scheduler.ts";
 import { microTime } from "./heartbeat-write.ts";
@@ -69,16 +70,14 @@ export function createLeader(options: LeaderOptions): Leader {
 class LeaderLoop implements Leader {
   readonly #options: LeaderOptions;
   readonly #alarm: Alarm;
-  /** BOUNDED: one per callback of the effects of the input that is handled. */
-  readonly #inbox: LeaderInput[] = [];
+  readonly #inbox = new OneAtATime<LeaderInput>((input) => this.#handle(input));
   readonly #ended = Promise.withResolvers<void>();
-  #running = false;
   #state: LeaderState;
 
   constructor(options: LeaderOptions) {
     this.#options = options;
     this.#state = initialLeader(options.identity, randomSeed(options.random), options.timing ?? DEFAULT_TIMING);
-    this.#alarm = new Alarm(options.scheduler ?? systemScheduler, () => this.#dispatch({ type: "tick" }));
+    this.#alarm = new Alarm(options.scheduler ?? systemScheduler, () => this.#inbox.put({ type: "tick" }));
     leading.set({}, 0);
   }
 
@@ -86,26 +85,15 @@ class LeaderLoop implements Leader {
     return this.#state.lease?.holder ?? "";
   }
   start(): void {
-    this.#dispatch({ type: "start" });
+    this.#inbox.put({ type: "start" });
   }
   isLeading(): boolean {
     return isLeading(this.#state, this.#options.clock.monotonicMs());
   }
   stop(): Promise<void> {
     if (!this.#state.started) return Promise.resolve();
-    this.#dispatch({ type: "stop" });
+    this.#inbox.put({ type: "stop" });
     return this.#ended.promise;
-  }
-
-  #dispatch(input: LeaderInput): void {
-    this.#inbox.push(input);
-    if (this.#running) return;
-    this.#running = true;
-    try {
-      for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) this.#handle(next);
-    } finally {
-      this.#running = false;
-    }
   }
 
   #handle(input: LeaderInput): void {
@@ -132,7 +120,7 @@ class LeaderLoop implements Leader {
   async #send(request: number, call: LeaderCall, timeoutMs: number): Promise<void> {
     const outcome = await this.#call(request, call, timeoutMs);
     calls.inc({ call: call.type, outcome: outcome.type });
-    this.#dispatch(outcome);
+    this.#inbox.put(outcome);
   }
 
   async #call(request: number, call: LeaderCall, timeoutMs: number): Promise<LeaderInput> {
