@@ -183,6 +183,8 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
       // What was not seen for so long is not counted against anybody.
       if (message.gapMs > 1_000) onLease(batch, { type: "pulse-lost" }, now);
       return;
+    case "verdict":
+    case "back":
     case "ready":
     case "counters":
     case "failed":

@@ -9,6 +9,7 @@ type Message<Type extends ToWorker["type"]> = Extract<ToWorker, { type: Type }>;
 export class Inbox {
   table: Message<"table"> | undefined;
   listen: Message<"listen"> | undefined;
+  watch: Message<"watch"> | undefined;
   stop = false;
   isEmpty = true;
   readonly generations: number[] = [];
@@ -25,6 +26,9 @@ export class Inbox {
         return;
       case "listen":
         this.listen = message;
+        return;
+      case "watch":
+        this.watch = message;
         return;
       case "announce": {
         const family = message.address.includes(":") ? 6 : 4;

@@ -2,6 +2,7 @@
  * What the main thread and the frame worker say to each other. The main thread decides by the records of the API
  * server; the worker owns every socket, answers, announces, probes, hears, and fences itself.
  */
+import type { Verdict, WatchPlan } from "../detector/types.ts";
 import type { MoveReason } from "../reasons.ts";
 
 /** One usable link of this node, as rtnetlink tells it (netlink(7), RTM_NEWLINK and RTM_NEWADDR). */
@@ -49,6 +50,8 @@ export type ToWorker =
   | { readonly type: "probe"; readonly id: number; readonly address: string; readonly interface: string }
   /** Interfaces to keep a socket on and addresses whose announcements by others the main thread wants to hear of. */
   | { readonly type: "listen"; readonly interfaces: readonly string[]; readonly addresses: readonly string[] }
+  /** What the detector watches; a plan replaces the one before. */
+  | { readonly type: "watch"; readonly plan: WatchPlan }
   /** The main thread is alive: without one of these for 3 s the worker stops answering. */
   | { readonly type: "sign" }
   /** After `fenced`: the main thread has read the records again; answer the current table. */
@@ -78,6 +81,10 @@ export type FromWorker =
       readonly mac: string;
       readonly how: HeardHow;
     }
+  /** What the detector concludes; again every second while it lasts. */
+  | ({ readonly type: "verdict" } & Verdict)
+  /** A station answers again after a verdict. */
+  | { readonly type: "back"; readonly node: string; readonly interface: string }
   /** The loop did not run for too long or the main thread did not sign: nothing is answered until `resume`. */
   | {
       readonly type: "fenced";
