@@ -15,6 +15,8 @@ export interface InterfaceFacts {
   readonly carrier: boolean;
   /** The node's own IPv6 link-local address there, "" without one. */
   readonly linkLocal: string;
+  /** The node's own IPv4 address there, which its kernel answers for; "" without one. */
+  readonly address4: string;
 }
 
 /** The facts with their networks read once: 1,000 addresses × 100 nodes ask for them at each change. */
@@ -59,13 +61,17 @@ function isNetwork({ address, prefixLength }: LinkAddress): boolean {
 function factsOf(link: Link): InterfaceFacts {
   const subnets = new Set<string>();
   let linkLocal = "";
+  let address4 = "";
   for (const own of link.addresses) {
     const ip = parseIp(own.address);
     if (!ip.ok) continue;
     if (rangeContains(LINK_LOCAL_6, ip.value)) linkLocal ||= own.address;
-    else if (!rangeContains(LINK_LOCAL_4, ip.value)) subnets.add(networkText(own.address, own.prefixLength));
+    else if (!rangeContains(LINK_LOCAL_4, ip.value)) {
+      subnets.add(networkText(own.address, own.prefixLength));
+      if (ip.value.family === 4) address4 ||= own.address;
+    }
   }
-  return { name: link.name, mac: link.mac, subnets: [...subnets].sort(), carrier: link.carrier, linkLocal };
+  return { name: link.name, mac: link.mac, subnets: [...subnets].sort(), carrier: link.carrier, linkLocal, address4 };
 }
 
 /** The interfaces that may carry the address, best first, whatever their carrier. */

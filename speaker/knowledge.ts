@@ -2,33 +2,13 @@
 import { type PeersInput, stepPeers } from "../lib/lease/peers.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
+import { type Batch, tell } from "./batch.ts";
 import type { Input } from "./election/types.ts";
 import { type InterfaceFacts, interfaceFacts, withNetworks } from "./interfaces.ts";
 import { kernelAnswers, localAddresses } from "./kernel.ts";
 import type { FromWorker } from "./net/messages.ts";
-import type { LeaseEvent, SpeakerEffect, SpeakerInput, SpeakerState } from "./state.ts";
-
-/** What one batch of inputs has brought so far. It lives as long as the step. */
-export interface Batch {
-  state: SpeakerState;
-  readonly effects: SpeakerEffect[];
-  /** Inputs for single addresses, in the order in which they came. BOUNDED by the batch. */
-  readonly inputs: Map<string, Input[]>;
-  /** Addresses whose place is to be computed again. */
-  readonly misplaced: Set<string>;
-  readonly due: Set<string>;
-  /** Services whose endpoints changed. */
-  readonly services: Set<string>;
-  allDue: boolean;
-  /** Nodes, Leases or interfaces changed: every place may be another. */
-  clusterChanged: boolean;
-  leasesTouched: boolean;
-  /** An address began or ended to be answered. */
-  touched: boolean;
-  shutdown: boolean;
-  readonly events: LeaseEvent[];
-  fence: number | undefined;
-}
+import type { SpeakerInput, SpeakerState } from "./state.ts";
+import { onBack, onVerdict } from "./verdicts.ts";
 
 export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], now: number): Batch {
   const batch: Batch = {
@@ -42,6 +22,7 @@ export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], n
     clusterChanged: false,
     leasesTouched: false,
     touched: false,
+    rewatch: false,
     shutdown: false,
     events: [],
     fence: undefined,
@@ -67,6 +48,7 @@ interface Maps {
 function know(batch: Batch, input: SpeakerInput, maps: Maps, now: number): void {
   switch (input.type) {
     case "virtual-ip":
+      if (maps.vips.has(input.name) !== (input.vip !== undefined)) listenAnew(batch);
       put(maps.vips, input.name, input.vip);
       batch.misplaced.add(input.name);
       batch.due.add(input.name);
@@ -99,6 +81,10 @@ function know(batch: Batch, input: SpeakerInput, maps: Maps, now: number): void 
       batch.state = { ...batch.state, proxyReady: input.ready };
       batch.clusterChanged = true;
       break;
+    case "gateways":
+      batch.state = { ...batch.state, gateways: input.byInterface };
+      batch.clusterChanged = true;
+      break;
     case "arp-ignore":
       batch.state = { ...batch.state, arpIgnore: input.byInterface };
       break;
@@ -123,6 +109,12 @@ function know(batch: Batch, input: SpeakerInput, maps: Maps, now: number): void 
     default:
       assertNever(input);
   }
+}
+
+/** Which addresses others may announce is another set now. */
+function listenAnew(batch: Batch): void {
+  const { listening } = batch.state;
+  if (!listening.isStale) batch.state = { ...batch.state, listening: { ...listening, isStale: true } };
 }
 
 function onLease(batch: Batch, input: PeersInput, now: number): void {
@@ -184,7 +176,11 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
       if (message.gapMs > 1_000) onLease(batch, { type: "pulse-lost" }, now);
       return;
     case "verdict":
+      onVerdict(batch, message, now);
+      return;
     case "back":
+      onBack(batch, message.node, message.interface);
+      return;
     case "ready":
     case "counters":
     case "failed":
@@ -245,12 +241,6 @@ function onApplied(batch: Batch, generation: number): void {
 function tellAddress(batch: Batch, address: string, input: Input): void {
   const name = batch.state.names.get(address);
   if (name !== undefined) tell(batch, name, input);
-}
-
-function tell(batch: Batch, name: string, input: Input): void {
-  const inputs = batch.inputs.get(name);
-  if (inputs === undefined) batch.inputs.set(name, [input]);
-  else inputs.push(input);
 }
 
 function usesAny(vip: VirtualIP, services: ReadonlySet<string>): boolean {

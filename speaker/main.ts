@@ -44,6 +44,7 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
   const shell = new SpeakerShell({
     node,
     instance,
+    namespace: options.namespace,
     podName: options.podName,
     api,
     clock: systemClock,

@@ -1,6 +1,12 @@
 /** Why an address moved. Each move has exactly one, and it reaches the record, the event, the metric and the log. */
 export type MoveReason =
   | "first-holder"
+  /** The wire: the holder's addresses and its own address were silent (election.md section 4). */
+  | "holder-unreachable"
+  /** The wire: its node answers, its speaker did not come back in time. */
+  | "holder-speaker-silent"
+  /** The wire: it answers for others of its addresses, but not for this one. */
+  | "holder-address-silent"
   | "holder-lease-expired"
   | "holder-node-gone"
   | "holder-released"

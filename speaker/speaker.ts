@@ -5,23 +5,27 @@
  * announced under it.
  */
 import { isOutage } from "../lib/lease/peers.ts";
+import type { Batch } from "./batch.ts";
 import { nodeFacts, type Place, placeOf } from "./desired.ts";
 import { initialState, step } from "./election/machine.ts";
 import type { AddressState, Effect, Input, World } from "./election/types.ts";
-import { type Batch, knowAll } from "./knowledge.ts";
+import { knowAll } from "./knowledge.ts";
 import { leave } from "./leave.ts";
 import type { TableEntry } from "./net/messages.ts";
 import { PROBES_MAX, type SpeakerEffect, type SpeakerInput, type SpeakerState, type SpeakerStep } from "./state.ts";
 import { speakerFacts, viewMacs, viewPeers, viewSpeakers } from "./view.ts";
+import { watchPlan } from "./watch-plan.ts";
+import { viewWire } from "./wire-view.ts";
 
 export function stepSpeaker(before: SpeakerState, inputs: readonly SpeakerInput[], now: number): SpeakerStep {
   const batch = knowAll(before, inputs, now);
   let state = leave(batch.state, batch, now, batch.effects);
   state = refreshWorld(state, batch, now);
-  if (state.synced && state.linked) state = refreshPlaces(state, batch);
+  if (state.synced && state.linked) state = refreshPlaces(state, batch, now);
   const elected = elect(state, batch, now);
   state = elected.state;
   const effects = [...batch.effects, ...tableEffects(before, state, batch), ...elected.effects];
+  state = tellWorker(state, batch, now, effects);
   if (batch.fence !== undefined) {
     // The table that was just sent holds only what was read again; the rest joins it address by address.
     effects.splice(resumeAt(effects), 0, { type: "worker", message: { type: "resume", fence: batch.fence } });
@@ -59,8 +63,11 @@ function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerSt
       batch.allDue = true;
     }
   }
+  const { verdicts, wire, changed } = viewWire(state, now);
+  if (changed) batch.allDue = true;
   const world: World = {
     ...state.world,
+    wire,
     acting: own.phase === "acting" && state.synced && state.linked,
     actingSinceMs: own.phase === "acting" ? own.sinceMs : 0,
     adopted: own.phase === "acting" && own.adopted,
@@ -75,7 +82,7 @@ function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerSt
   };
   const old = state.world;
   if (world.acting !== old.acting || world.apiUp !== old.apiUp || world.stopping !== old.stopping) batch.allDue = true;
-  return { ...state, speakers, world, judging };
+  return { ...state, speakers, verdicts, world, judging };
 }
 
 function isStopping(kind: NonNullable<SpeakerState["leaving"]>["kind"] | undefined): boolean {
@@ -83,7 +90,7 @@ function isStopping(kind: NonNullable<SpeakerState["leaving"]>["kind"] | undefin
 }
 
 /** Where each address could be, computed again for those that the batch concerns. */
-function refreshPlaces(state: SpeakerState, batch: Batch): SpeakerState {
+function refreshPlaces(state: SpeakerState, batch: Batch, now: number): SpeakerState {
   const names = batch.clusterChanged ? [...state.vips.keys()] : [...batch.misplaced];
   if (names.length === 0) return state;
   const cluster = { ...state, speakers: speakerFacts(state.speakers) };
@@ -97,10 +104,33 @@ function refreshPlaces(state: SpeakerState, batch: Batch): SpeakerState {
     batch.due.add(name);
   }
   const used = [...places.values()].flatMap((place) => place.standing.usable.map((one) => one.interface));
-  const listening = [...new Set(used)].sort();
-  if (listening.join(" ") === state.listening.join(" ")) return { ...state, places };
-  batch.effects.push({ type: "worker", message: { type: "listen", interfaces: listening, addresses: [] } });
-  return { ...state, places, listening };
+  const interfaces = [...new Set(used)].sort();
+  batch.rewatch = true;
+  if (interfaces.join(" ") === state.listening.interfaces.join(" ")) return { ...state, places };
+  // At once, before anything is announced there.
+  batch.effects.push(listenTo(state, interfaces));
+  return { ...state, places, listening: { interfaces, isStale: false, toldMs: now } };
+}
+
+/** Every address is listened for: whoever is next must know that somebody else has announced it already. */
+function listenTo(state: SpeakerState, interfaces: readonly string[]): SpeakerEffect {
+  const addresses = [...state.vips.values()].map((vip) => vip.address).sort();
+  return { type: "worker", message: { type: "listen", interfaces, addresses } };
+}
+
+/** What the worker listens for and what its detector watches, when that is something else than before. */
+function tellWorker(before: SpeakerState, batch: Batch, now: number, effects: SpeakerEffect[]): SpeakerState {
+  let state = before;
+  const { listening, watching } = state;
+  if (listening.isStale && now >= listening.toldMs + LISTEN_EVERY_MS && state.linked) {
+    effects.push(listenTo(state, listening.interfaces));
+    state = { ...state, listening: { ...listening, isStale: false, toldMs: now } };
+  }
+  if (!batch.rewatch && !batch.clusterChanged && now < watching.wakeAt) return state;
+  const { plan, wakeAt: planAt } = watchPlan(state, now);
+  const text = JSON.stringify(plan);
+  if (text !== watching.text) effects.push({ type: "worker", message: { type: "watch", plan } });
+  return { ...state, watching: { text, wakeAt: planAt } };
 }
 
 interface Elected {
@@ -115,6 +145,7 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
   const names = new Map(state.names);
   const effects: SpeakerEffect[] = [];
   const probing = { serial: state.probeSerial, probes: new Map(state.probes) };
+  const fenced = new Set<string>();
   for (const name of dueNames(state, batch, now)) {
     const place = state.places.get(name);
     const vip = state.vips.get(name);
@@ -148,8 +179,14 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
     for (const effect of own) {
       // Begun and ended within one batch: it was never answered, and so there is nothing to announce.
       const isVoid = current.serving === undefined && (effect.type === "announce" || effect.type === "moved");
-      if (!isVoid) effects.push(toSpeakerEffect(effect, name, probing));
+      if (isVoid) continue;
+      if (effect.type !== "fence") effects.push(toSpeakerEffect(effect, name, probing));
+      else if (!fenced.has(effect.node)) {
+        fenced.add(effect.node);
+        effects.push({ ...effect, by: `${state.node}/${Math.round(now)}` });
+      }
     }
+    if (!isWatchedAlike(known, current)) batch.rewatch = true;
     addresses.set(name, current);
     wakes.set(name, wake);
   }
@@ -170,6 +207,18 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
   };
 }
 
+/** Whether the watch plan is the same after this step of an address. */
+function isWatchedAlike(before: AddressState | undefined, after: AddressState): boolean {
+  return (
+    before !== undefined &&
+    before.record?.epoch === after.record?.epoch &&
+    before.recordSeenMs === after.recordSeenMs &&
+    before.pursuit?.node === after.pursuit?.node &&
+    (before.serving === undefined) === (after.serving === undefined) &&
+    before.deleting === after.deleting
+  );
+}
+
 function dueNames(state: SpeakerState, batch: Batch, now: number): readonly string[] {
   if (!state.synced || !state.linked) return [];
   const due = new Set([...batch.due, ...batch.inputs.keys()]);
@@ -184,7 +233,7 @@ interface Probing {
 }
 
 /** Probes of all addresses share the worker, so they get numbers of the node. */
-function toSpeakerEffect(effect: Effect, name: string, probing: Probing): SpeakerEffect {
+function toSpeakerEffect(effect: Exclude<Effect, { type: "fence" }>, name: string, probing: Probing): SpeakerEffect {
   if (effect.type === "announce") return { type: "worker", message: effect };
   if (effect.type !== "probe") return effect;
   probing.serial += 1;
@@ -206,6 +255,8 @@ function tableEffects(before: SpeakerState, state: SpeakerState, batch: Batch): 
   return [{ type: "worker", message: { type: "table", generation: state.generation, entries: state.table } }];
 }
 
+/** Creating thousands of addresses must not cost the worker an index of all of them each. */
+const LISTEN_EVERY_MS = 200;
 /** How often a process that goes looks whether it may. */
 const LEAVING_TICK_MS = 250;
 /** A process that acts steps at least this often, so that it notices when it was stopped. */
@@ -216,6 +267,9 @@ const STALL_MS = 500;
 function wakeAt(state: SpeakerState, now: number): number {
   let at = state.own.phase === "acting" ? Math.min(state.peersWakeAt, now + TICK_MS) : state.peersWakeAt;
   for (const wake of state.wakes.values()) if (wake < at) at = wake;
+  at = Math.min(at, state.watching.wakeAt);
+  if (state.listening.isStale && state.linked)
+    at = Math.min(at, Math.max(now + 1, state.listening.toldMs + LISTEN_EVERY_MS));
   if (state.leaving !== undefined && state.leaving.kind !== "done") at = Math.min(at, now + LEAVING_TICK_MS);
   return at;
 }

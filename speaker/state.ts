@@ -5,6 +5,7 @@ import type { SpeakerFacts as LeaseFacts } from "../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import type { NodeObjectFacts, SpeakerFacts } from "./candidates.ts";
 import type { Place, ServiceEndpoints } from "./desired.ts";
+import type { Verdict } from "./detector/types.ts";
 import type { AddressState, Effect, ReadResult, World, WriteResult } from "./election/types.ts";
 import type { NodeInterface } from "./interfaces.ts";
 import type { FromWorker, TableEntry, ToWorker } from "./net/messages.ts";
@@ -69,6 +70,12 @@ export interface SpeakerState {
   /** This node's own renewals come through the watch, so the age of others' Leases says something. */
   readonly judging: boolean;
   readonly speakers: ReadonlyMap<string, SpeakerView>;
+  /** What the detector says and has repeated of late, by wireKey. BOUNDED by the stations that it was told to watch. */
+  readonly verdicts: ReadonlyMap<string, ToldVerdict>;
+  /** The default gateways by interface: one more station that can prove this node's hearing. */
+  readonly gateways: ReadonlyMap<string, Gateway>;
+  /** The plan that the detector follows, and when it is another by time alone. */
+  readonly watching: { readonly text: string; readonly wakeAt: number };
   readonly world: World;
   readonly addresses: ReadonlyMap<string, AddressState>;
   readonly places: ReadonlyMap<string, Place>;
@@ -80,10 +87,32 @@ export interface SpeakerState {
   readonly generation: number;
   readonly applied: number;
   readonly table: readonly TableEntry[];
-  readonly listening: readonly string[];
+  readonly listening: Listening;
   readonly probeSerial: number;
   /** Probes at the worker, by its id. BOUNDED: one for each address, and PROBES_MAX. */
   readonly probes: ReadonlyMap<number, { readonly name: string; readonly id: number }>;
+}
+
+export interface ToldVerdict {
+  readonly verdict: Verdict;
+  /** The process that was judged. */
+  readonly instance: string;
+  readonly sinceMs: number;
+  readonly toldMs: number;
+}
+
+/** A router of the segment; "" for an address that it does not have. */
+export interface Gateway {
+  readonly address4: string;
+  readonly linkLocal: string;
+}
+
+/** What the worker was last told to keep sockets on and to listen for. */
+export interface Listening {
+  readonly interfaces: readonly string[];
+  /** The names of the VirtualIPs have changed since. */
+  readonly isStale: boolean;
+  readonly toldMs: number;
 }
 
 export type SpeakerInput =
@@ -97,6 +126,7 @@ export type SpeakerInput =
   | { readonly type: "worker"; readonly message: FromWorker }
   | { readonly type: "arp-ignore"; readonly byInterface: ReadonlyMap<string, number> }
   | { readonly type: "proxy"; readonly ready: boolean }
+  | { readonly type: "gateways"; readonly byInterface: ReadonlyMap<string, Gateway> }
   | { readonly type: "read"; readonly name: string; readonly id: number; readonly result: ReadResult }
   | { readonly type: "written"; readonly name: string; readonly epoch: number; readonly result: WriteResult }
   | { readonly type: "lease-event"; readonly event: LeaseEvent }
@@ -104,7 +134,9 @@ export type SpeakerInput =
   | { readonly type: "tick" };
 
 export type SpeakerEffect =
-  | Exclude<Effect, { type: "probe" | "announce" }>
+  | Exclude<Effect, { type: "probe" | "announce" | "fence" }>
+  /** The wire has found this process of another node gone, and its addresses are taken: says so in its Lease (F5). */
+  | { readonly type: "fence"; readonly node: string; readonly instance: string; readonly by: string }
   | { readonly type: "worker"; readonly message: ToWorker }
   /** What others must know of this node: for its Lease. */
   | { readonly type: "facts"; readonly facts: LeaseFacts }
@@ -146,6 +178,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     stopping: false,
     peers: new Map(),
     macOwners: new Map(),
+    wire: new Map(),
     nextGeneration: 1,
     appliedGeneration: 0,
   };
@@ -171,6 +204,9 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     peersWakeAt: Number.POSITIVE_INFINITY,
     judging: false,
     speakers: new Map(),
+    verdicts: new Map(),
+    gateways: new Map(),
+    watching: { text: "", wakeAt: Number.POSITIVE_INFINITY },
     world,
     addresses: new Map(),
     places: new Map(),
@@ -180,7 +216,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     generation: 0,
     applied: 0,
     table: [],
-    listening: [],
+    listening: { interfaces: [], isStale: false, toldMs: Number.NEGATIVE_INFINITY },
     probeSerial: 0,
     probes: new Map(),
   };

@@ -70,6 +70,7 @@ export function viewPeers(
     names.map((name) => [
       name,
       {
+        instance: speakers.get(name)?.facts.instance ?? "",
         lease: speakers.get(name)?.lease ?? (judging ? "none" : "fresh"),
         leaving: speakers.get(name)?.facts.leaving ?? false,
         nodeReady: nodes.get(name)?.ready === true,

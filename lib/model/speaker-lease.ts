@@ -41,6 +41,8 @@ export interface SpeakerInterface {
   readonly carrier: boolean;
   /** Canonical link-local IPv6 address, the target of probes by neighbour solicitation; "" if there is none. */
   readonly linkLocal: string;
+  /** The node's own IPv4 address there, which its kernel answers for whatever becomes of its speaker; "" if there is none. */
+  readonly address4: string;
 }
 
 /** What a speaker tells the others about its node; written on change only. */
@@ -124,6 +126,7 @@ export function serializeInterfaces(facts: Pick<SpeakerFacts, "interfaces">): st
       subnets: [...one.subnets].sort(),
       carrier: one.carrier,
       linkLocal: one.linkLocal,
+      address4: one.address4,
     })),
   );
 }
@@ -198,5 +201,6 @@ function parseInterface(raw: Json): SpeakerInterface | undefined {
     subnets: texts(one["subnets"]).filter((subnet) => parseCidr(subnet).ok),
     carrier: one["carrier"] === true,
     linkLocal: asText(one["linkLocal"]) ?? "",
+    address4: asText(one["address4"]) ?? "",
   };
 }

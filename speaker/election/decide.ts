@@ -6,6 +6,7 @@ import {
   due,
   fallSilent,
   isMine,
+  isTaken,
   needRead,
   ownCandidate,
   pass,
@@ -15,7 +16,8 @@ import {
   successor,
   wake,
 } from "./draft.ts";
-import { decideOther, startProbe } from "./take.ts";
+import { startProbe } from "./probe.ts";
+import { decideOther } from "./take.ts";
 import { TIMES } from "./types.ts";
 
 export function decide(d: Draft): void {
@@ -57,6 +59,16 @@ function expire(d: Draft): void {
   if (s.task.kind === "probe" && due(d, s.task.sinceMs + TIMES.probeLimitMs)) s.task = { kind: "none" };
   if (s.foreign !== undefined && s.serving !== undefined && due(d, s.foreign.sinceMs + TIMES.conflictHoldMs))
     s.foreign = undefined;
+  endPursuit(d);
+}
+
+/** Until it is heard, or its process is another, which holds nothing (F8), or for ten minutes. */
+function endPursuit(d: Draft): void {
+  const { pursuit } = d.s;
+  if (pursuit === undefined) return;
+  const peer = d.w.peers.get(pursuit.node);
+  const isAnother = peer?.lease === "fresh" && peer.instance !== pursuit.instance;
+  if (isAnother || due(d, pursuit.sinceMs + TIMES.pursueMs)) d.s.pursuit = undefined;
 }
 
 /** What ends answering at once, whoever else could do it. */
@@ -64,7 +76,8 @@ function mustFallSilent(d: Draft): void {
   const { s, place } = d;
   if (s.serving === undefined) return;
   const { interface: name, mac } = s.serving;
-  if (!isMine(d) && s.handing === undefined) fallSilent(d, s.record?.node === "" ? "released" : "record-names-other");
+  if (!isMine(d) && s.handing === undefined && !isTaken(d))
+    fallSilent(d, s.record?.node === "" ? "released" : "record-names-other");
   else if (s.deleting) fallSilent(d, "deleted");
   else if (!place.standing.usable.some((one) => one.interface === name && one.mac === mac)) {
     fallSilent(d, "interface-unusable");

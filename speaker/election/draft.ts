@@ -3,7 +3,7 @@ import type { Holder, VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { Candidate } from "../candidates.ts";
 import type { Place } from "../desired.ts";
 import type { MoveReason, YieldReason } from "../reasons.ts";
-import { type AddressState, type Effect, type ReadWhy, TIMES, type World } from "./types.ts";
+import { type AddressState, type Effect, type ReadWhy, TIMES, type World, wireKey } from "./types.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -14,6 +14,12 @@ export interface Draft {
   readonly now: number;
   readonly effects: Effect[];
   wakeAt: number;
+}
+
+/** Where this node answers, or would. */
+export interface On {
+  readonly interface: string;
+  readonly mac: string;
 }
 
 export function wake(d: Draft, atMs: number): void {
@@ -34,10 +40,31 @@ export function isMine(d: Draft): boolean {
 }
 
 /** Starts to answer: the record names this node. `announce` is false when the same node answered up to now. */
-export function serve(d: Draft, on: { readonly interface: string; readonly mac: string }, announce: boolean): void {
+export function serve(d: Draft, on: On, announce: boolean): void {
+  begin(d, on, announce, reasonOf(d.s.record), d.s.record?.epoch ?? 0);
+}
+
+/**
+ * Starts to answer what the wire says is lost, before any record says so (election.md section 5): the record follows, and whoever
+ * it names in the end has it.
+ */
+export function serveUnrecorded(d: Draft, on: On, why: MoveReason): void {
   const { s } = d;
-  const reason = reasonOf(s.record);
-  const epoch = s.record?.epoch ?? 0;
+  const { record } = s;
+  if (record === undefined) return;
+  s.taken = { epoch: record.epoch, why, sinceMs: d.now };
+  s.pursuit = { node: record.node, instance: record.instance, mac: record.mac, sinceMs: d.now, toldMs: d.now };
+  begin(d, on, true, why, nextEpoch(d));
+  d.effects.push({ type: "fence", node: record.node, instance: record.instance });
+}
+
+/** The record is still the one that the address was taken under. */
+export function isTaken(d: Draft): boolean {
+  return d.s.taken !== undefined && d.s.taken.epoch === d.s.record?.epoch;
+}
+
+function begin(d: Draft, on: On, announce: boolean, reason: MoveReason, epoch: number): void {
+  const { s } = d;
   s.serving = { interface: on.interface, mac: on.mac, sinceMs: d.now, generation: d.w.nextGeneration };
   s.task = { kind: "none" };
   if (announce) d.effects.push({ type: "announce", address: s.address, interface: on.interface, reason });
@@ -51,6 +78,8 @@ export function fallSilent(d: Draft, reason: YieldReason): void {
   if (s.serving === undefined) return;
   s.serving = undefined;
   s.handing = undefined;
+  s.taken = undefined;
+  s.pursuit = undefined;
   s.silentGeneration = d.w.nextGeneration;
   d.effects.push({ type: "yielded", name: s.name, reason, epoch: s.record?.epoch ?? 0 });
 }
@@ -102,7 +131,7 @@ export function write(d: Draft, act: "claim" | "pass" | "release", to: Target, w
   return true;
 }
 
-export function claim(d: Draft, on: { readonly interface: string; readonly mac: string }, why: MoveReason): boolean {
+export function claim(d: Draft, on: On, why: MoveReason): boolean {
   const { node, instance } = d.w;
   return write(d, "claim", { node, instance, interface: on.interface, mac: on.mac, from: "" }, why);
 }
@@ -120,7 +149,19 @@ export function release(d: Draft, why: MoveReason): boolean {
 /** Who comes next: the best candidate that is another node and was not skipped. */
 export function successor(d: Draft): Candidate | undefined {
   const skipped = d.s.skipped.filter((one) => one.untilMs > d.now).map((one) => one.node);
-  return d.place.ordered.find((one) => one.node !== d.w.node && !skipped.includes(one.node));
+  return livingOthers(d, "").find((one) => one.node !== d.w.node && !skipped.includes(one.node));
+}
+
+/** The candidates without a node, and without those that the wire finds silent (E7). */
+function livingOthers(d: Draft, without: string): readonly Candidate[] {
+  const { ordered } = d.place;
+  const own = ownCandidate(d);
+  if (d.w.wire.size === 0 || own === undefined) return ordered.filter((one) => one.node !== without);
+  return ordered.filter((one) => {
+    const view = d.w.wire.get(wireKey(one.node, own.interface));
+    const silent = view?.proven === true && view.kind !== "addresses";
+    return one.node !== without && !silent;
+  });
 }
 
 export function ownCandidate(d: Draft): Candidate | undefined {
@@ -129,7 +170,7 @@ export function ownCandidate(d: Draft): Candidate | undefined {
 
 /** Place in the queue among the living candidates other than `without`; -1 for a node that is none. */
 export function rankOf(d: Draft, without: string): number {
-  return d.place.ordered.filter((one) => one.node !== without).findIndex((one) => one.node === d.w.node);
+  return livingOthers(d, without).findIndex((one) => one.node === d.w.node);
 }
 
 function reasonOf(record: Holder | undefined): MoveReason {
@@ -152,6 +193,9 @@ export function initialState(vip: VirtualIP, now: number): AddressState {
     serving: undefined,
     silentGeneration: 0,
     handing: undefined,
+    taken: undefined,
+    pursuit: undefined,
+    announcer: undefined,
     task: { kind: "none" },
     reading: undefined,
     retryAtMs: 0,

@@ -2,6 +2,7 @@
 import type { MoveReason } from "../reasons.ts";
 import { claim, type Draft, fallSilent, isMine, needRead, ownCandidate, serve } from "./draft.ts";
 import { type Input, type ProbeWhy, TIMES } from "./types.ts";
+import { lostOnWire, takeNow } from "./wire.ts";
 
 type Heard = Extract<Input, { type: "heard" }>;
 type Probed = Extract<Input, { type: "probed" }>;
@@ -9,9 +10,10 @@ type Probed = Extract<Input, { type: "probed" }>;
 /** Probes of others are neither conflict nor evidence (section 9). */
 export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
   const { s, w } = d;
-  if (how === "probe" || s.serving === undefined) return;
   const owner = w.macOwners.get(mac);
-  if (owner === w.node) return;
+  if (owner === w.node || how === "probe") return;
+  if (owner !== undefined && how === "announcement") s.announcer = { node: owner, atMs: d.now };
+  if (s.serving === undefined) return;
   if (owner === undefined) {
     defend(d, mac);
     return;
@@ -22,9 +24,28 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
   }
   // The record that is being written may have reached the successor before its answer reached this node (F10).
   if (s.task.kind === "write" && s.task.act === "pass") s.heardEarly = owner;
+  if (how === "answer" && owner === s.pursuit?.node) {
+    tellFormer(d);
+    return;
+  }
   // Rounds of the predecessor that were under way when it named this node say nothing.
   if (owner === s.record?.from && d.now < s.serving.sinceMs + TIMES.declineMs) return;
   if (s.reading?.why !== "peer-heard") needRead(d, "peer-heard");
+}
+
+/** The node that the address was taken from answers again: it must hear at once that it has lost it (F2). */
+export function onBack(d: Draft, node: string): void {
+  const { s } = d;
+  if (s.serving === undefined || s.pursuit?.node !== node) return;
+  tellFormer(d);
+  s.pursuit = undefined;
+}
+
+function tellFormer(d: Draft): void {
+  const { s } = d;
+  if (s.serving === undefined || s.pursuit === undefined || d.now < s.pursuit.toldMs + TIMES.handOverMs) return;
+  s.pursuit = { ...s.pursuit, toldMs: d.now };
+  d.effects.push({ type: "announce", address: s.address, interface: s.serving.interface, reason: "taken-back" });
 }
 
 /** RFC 5227 section 2.4 (c): one announcement in ten seconds, never cease. An unknown MAC silences nobody (A4). */
@@ -114,7 +135,10 @@ function onComeBack(d: Draft, peers: readonly string[]): void {
 
 function take(d: Draft, why: Exclude<ProbeWhy, "come-back">): void {
   const on = ownCandidate(d);
-  if (on !== undefined) claim(d, on, why);
+  if (on === undefined) return;
+  // Without the API the wire alone lets this node answer, as long as it says so.
+  if (d.w.apiUp) claim(d, on, why);
+  else if (lostOnWire(d, on) !== undefined) takeNow(d, on, why);
 }
 
 function retry(d: Draft, pauseMs: number): void {

@@ -8,7 +8,7 @@ import type { Place } from "../desired.ts";
 import { wantConditions } from "./conditions.ts";
 import { decide } from "./decide.ts";
 import { type Draft, fallSilent, needRead } from "./draft.ts";
-import { onHeard, onLost, onProbed } from "./hear.ts";
+import { onBack, onHeard, onLost, onProbed } from "./hear.ts";
 import { onRead, onSeen, onWritten } from "./record.ts";
 import type { AddressState, Input, Step, World } from "./types.ts";
 
@@ -42,6 +42,9 @@ function know(d: Draft, input: Input): void {
       return;
     case "lost":
       onLost(d);
+      return;
+    case "back":
+      onBack(d, input.node);
       return;
     case "fenced":
       onFenced(d);

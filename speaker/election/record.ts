@@ -88,6 +88,7 @@ function accept(d: Draft, vip: VirtualIP, by: AddressState["recordBy"]): void {
   // Refusals of the past were about the past: an address that nobody answers must not wait for them (E13).
   s.failures = 0;
   s.handing = undefined;
+  s.taken = undefined;
   // The record has come to the epoch of the write under way, by us or by another: its answer would tell nothing new.
   if (s.task.kind === "write" && epochOf(vip) >= s.task.epoch) s.task = { kind: "none" };
   if (s.serving === undefined || isMine(d) || vip.holder?.from !== d.w.node || vip.holder.node === "") return;

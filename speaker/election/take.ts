@@ -1,19 +1,10 @@
 /** Addresses that another node holds, or nobody: when this node tries to become the holder (election.md sections 5 and 10). */
 import { findCondition } from "../../lib/model/conditions.ts";
 import type { MoveReason } from "../reasons.ts";
-import {
-  claim,
-  type Draft,
-  due,
-  ownCandidate,
-  pass,
-  rankOf,
-  release,
-  silenceConfirmed,
-  successor,
-  wake,
-} from "./draft.ts";
-import { type ProbeWhy, TIMES } from "./types.ts";
+import { claim, type Draft, due, ownCandidate, pass, rankOf, release, silenceConfirmed, successor } from "./draft.ts";
+import { startProbe } from "./probe.ts";
+import { TIMES } from "./types.ts";
+import { lostOnWire, recordTaken, takeOnWire } from "./wire.ts";
 
 interface Want {
   readonly why: MoveReason;
@@ -25,7 +16,16 @@ interface Want {
 
 export function decideOther(d: Draft): void {
   const { s } = d;
+  if (s.taken !== undefined && s.serving !== undefined) {
+    recordTaken(d);
+    return;
+  }
   const on = ownCandidate(d);
+  const lost = on === undefined ? undefined : lostOnWire(d, on);
+  if (on !== undefined && lost !== undefined) {
+    takeOnWire(d, on, lost);
+    return;
+  }
   if (s.record?.node === d.w.node && (on === undefined || d.w.stopping)) {
     giveUpFormer(d);
     return;
@@ -68,7 +68,7 @@ function firstHolder(d: Draft, sinceMs: number): Want | undefined {
   return { why: "first-holder", notBeforeMs, probeFirst: true };
 }
 
-/** The Lease alone decides for now; the detector on the wire will be one more voice here. */
+/** What the Lease says, for whatever the wire cannot judge. */
 function holderLost(d: Draft, node: string): MoveReason | undefined {
   const peer = d.w.peers.get(node);
   if (peer === undefined || peer.lease === "none" || !peer.nodeExists) return "holder-node-gone";
@@ -84,14 +84,4 @@ function giveUpFormer(d: Draft): void {
   const next = successor(d);
   if (next !== undefined) pass(d, next, d.w.stopping ? "hand-over-shutdown" : "hand-over-not-candidate");
   else if (!d.w.stopping) release(d, "holder-not-candidate");
-}
-
-export function startProbe(d: Draft, why: ProbeWhy): void {
-  const { s } = d;
-  const on = ownCandidate(d);
-  if (on === undefined || s.task.kind === "probe" || !due(d, s.retryAtMs)) return;
-  s.serial += 1;
-  s.task = { kind: "probe", why, id: s.serial, sinceMs: d.now };
-  wake(d, d.now + TIMES.probeLimitMs);
-  d.effects.push({ type: "probe", id: s.serial, address: s.address, interface: on.interface });
 }

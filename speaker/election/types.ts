@@ -5,6 +5,7 @@
 import type { ConditionClaim } from "../../lib/model/conditions.ts";
 import type { Condition } from "../../lib/model/meta.ts";
 import type { Holder, VirtualIP } from "../../lib/model/virtual-ip.ts";
+import type { VerdictKind } from "../detector/types.ts";
 import type { MoveReason, YieldReason } from "../reasons.ts";
 
 /** What all addresses of this node share. */
@@ -25,12 +26,30 @@ export interface World {
   readonly peers: ReadonlyMap<string, Peer>;
   /** Which node a MAC belongs to, out of all Leases of the last hour. A MAC that is not here is foreign. */
   readonly macOwners: ReadonlyMap<string, string>;
+  /** What the wire says of other nodes, by `wireKey`. BOUNDED by the nodes and the interfaces of this one. */
+  readonly wire: ReadonlyMap<string, WireView>;
   /** The generation that the next table will have, and the last one the worker confirmed. */
   readonly nextGeneration: number;
   readonly appliedGeneration: number;
 }
 
+/** A verdict of the detector on one node as seen through one interface, weighed against what this node may conclude. */
+export interface WireView {
+  readonly kind: VerdictKind;
+  readonly sinceMs: number;
+  /** For `addresses`: those that it does not answer for. */
+  readonly addresses: ReadonlySet<string>;
+  /** This node hears others, and enough of them (E1): only then does the verdict count. */
+  readonly proven: boolean;
+}
+
+export function wireKey(node: string, ownInterface: string): string {
+  return `${node} ${ownInterface}`;
+}
+
 export interface Peer {
+  /** The process that its Lease names; "" without one. */
+  readonly instance: string;
   /** Its Lease, judged by its age on our own clock. */
   readonly lease: "fresh" | "expired" | "released" | "none";
   readonly leaving: boolean;
@@ -46,6 +65,24 @@ export interface Serving {
   readonly sinceMs: number;
   /** The generation of the table that first holds it. */
   readonly generation: number;
+}
+
+/** Answered on the evidence of the wire: the record still names the lost node, at this epoch. */
+export interface Taken {
+  readonly epoch: number;
+  readonly why: MoveReason;
+  readonly sinceMs: number;
+}
+
+/** The node that an address was taken from: it is probed until it is heard again, and then told (F2). */
+export interface Pursuit {
+  readonly node: string;
+  readonly instance: string;
+  /** With which it answered. */
+  readonly mac: string;
+  readonly sinceMs: number;
+  /** When it was last told. */
+  readonly toldMs: number;
 }
 
 /** The hand-over under way: the record names the successor, this node still answers. */
@@ -109,6 +146,10 @@ export interface AddressState {
   /** The first generation without the address; a silence is confirmed when the worker has applied it. */
   readonly silentGeneration: number;
   readonly handing: HandingOver | undefined;
+  readonly taken: Taken | undefined;
+  readonly pursuit: Pursuit | undefined;
+  /** The known peer that was last heard to announce the address. */
+  readonly announcer: { readonly node: string; readonly atMs: number } | undefined;
   readonly task: Task;
   readonly reading: Reading | undefined;
   readonly retryAtMs: number;
@@ -135,6 +176,8 @@ export type Input =
   | { readonly type: "heard"; readonly mac: string; readonly how: "announcement" | "answer" | "probe" }
   /** After a gap the worker dropped the address because this MAC announced it meanwhile. */
   | { readonly type: "lost"; readonly mac: string }
+  /** The node that the address was taken from answers on the wire again. */
+  | { readonly type: "back"; readonly node: string }
   /** The worker answers nothing until it is told to resume. */
   | { readonly type: "fenced" }
   /** Something in the world or the place is another now, or it is time. */
@@ -178,6 +221,8 @@ export type Effect =
       readonly claim: ConditionClaim;
       readonly conditions: readonly Condition[];
     }
+  /** The wire alone has made this node answer: the victim's Lease is to be marked, once for all its addresses (F5). */
+  | { readonly type: "fence"; readonly node: string; readonly instance: string }
   /** This node became the one that answers; once per epoch. */
   | {
       readonly type: "moved";
@@ -203,6 +248,16 @@ export const TIMES = {
   skipMs: 30_000,
   /** What each rank waits more than the one before it, while the Lease is the only detector. */
   rankMs: 1_000,
+  /** The same when the wire has found the holder gone: each rank announces so much later (section 5). */
+  wireRankMs: 100,
+  /** A silent speaker on a node that answers is given so long to come back: its kernel still forwards (section 4). */
+  silentMs: 2_000,
+  /** A record so young whose holder was not heard yet is not judged by the wire (E2). */
+  youngMs: 1_000,
+  /** Another node was heard announcing: so long it is believed before the wire is asked. Its five rounds are over by then. */
+  announcedMs: 5_000,
+  /** The node that was taken from is probed for so long if it is never heard again (F2). */
+  pursueMs: 600_000,
   /** First claims wait so long after the process began to act, so that speakers that start together share the addresses. */
   settleMs: 2_000,
   /** A GET that is to confirm a holder against a peer's announcement (section 7). */

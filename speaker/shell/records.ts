@@ -3,6 +3,7 @@ import type { Json, KubeApi } from "../../lib/kube/api.ts";
 import { apiPath } from "../../lib/kube/path.ts";
 import { conditionJson, stampCondition } from "../../lib/model/conditions.ts";
 import { API_VERSION } from "../../lib/model/meta.ts";
+import { FENCED_BY_ANNOTATION, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import { holderJson, parseVirtualIP } from "../../lib/model/virtual-ip.ts";
 import { BerthError } from "../../lib/runtime/errors.ts";
 import type { Effect, ReadResult, WriteResult } from "../election/types.ts";
@@ -71,6 +72,23 @@ export async function writeRecord(
     const refused = error.code === "conflict" || error.code === "not-found" || error.code === "api-refused";
     return { result: { kind: refused ? "refused" : "unknown" }, error };
   }
+}
+
+/**
+ * Marks the Lease of a process that the wire has found gone (F5). Refused when another process acts for that node by now. An
+ * object without annotations is no Lease of a speaker, so the path to add to is there. Throws BerthError.
+ */
+export async function writeFence(
+  api: KubeApi,
+  namespace: string,
+  fence: { readonly node: string; readonly instance: string; readonly by: string },
+): Promise<void> {
+  const path = apiPath("coordination.k8s.io/v1", "leases", { namespace, name: speakerLeaseName(fence.node) });
+  const body = [
+    { op: "test", path: "/spec/holderIdentity", value: fence.instance },
+    { op: "add", path: `/metadata/annotations/${FENCED_BY_ANNOTATION.replace("/", "~1")}`, value: fence.by },
+  ];
+  await api.patch(path, "json", body, { query: { fieldManager: "berth-speaker" }, timeoutMs: WRITE_TIMEOUT_MS });
 }
 
 /** Server-side apply with one manager for each type, so that nobody erases another's condition (M12). */

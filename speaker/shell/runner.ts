@@ -82,6 +82,9 @@ export class Runner {
       case "worker":
         executors.worker(effect, state);
         break;
+      case "fence":
+        executors.fence(effect, state);
+        break;
       case "facts":
         executors.facts(effect, state);
         break;

@@ -23,7 +23,7 @@ import {
   yields,
 } from "./metrics.ts";
 import { initialBudget, moveEvents, spend } from "./move-events.ts";
-import { readRecord, writeCondition, writeRecord } from "./records.ts";
+import { readRecord, writeCondition, writeFence, writeRecord } from "./records.ts";
 import { Runner } from "./runner.ts";
 
 /** The frame worker's end here: speaker/net/frame-port.ts, or a test's. */
@@ -41,6 +41,8 @@ export interface HeartbeatPort {
 export interface SpeakerShellOptions {
   readonly node: string;
   readonly instance: string;
+  /** Where the Leases of the speakers are. */
+  readonly namespace: string;
   readonly podName: string;
   readonly api: KubeApi;
   readonly clock: Clock;
@@ -91,6 +93,7 @@ export class SpeakerShell {
           options.log.info({ vip: effect.name, reason: effect.reason, epoch: effect.epoch }, "stopped answering");
         },
         worker: (effect) => options.frames.send(effect.message),
+        fence: (effect) => this.#fence(effect),
         facts: (effect) => options.heartbeat.setFacts(effect.facts),
         heartbeat: (effect) => options.heartbeat.tell(effect.input),
         "relist-leases": () => options.relistLeases(),
@@ -203,6 +206,25 @@ export class SpeakerShell {
       recordCalls.inc({ call: "read", result: result.kind });
       if (result.kind === "failed") this.#options.log.warn({ vip: name, error: error?.message }, "record not read");
       this.post({ type: "read", name, id, result });
+    });
+  }
+
+  /** One attempt: without it the victim still finds itself replaced in every record. */
+  #fence(effect: Extract<SpeakerEffect, { type: "fence" }>): void {
+    const { api, namespace, log } = this.#options;
+    const { node, by } = effect;
+    this.#records.run(async () => {
+      try {
+        await writeFence(api, namespace, effect);
+        recordCalls.inc({ call: "fence", result: "ok" });
+        log.warn({ node, by }, "a node is gone by the wire: its Lease says so now");
+      } catch (thrown) {
+        recordCalls.inc({ call: "fence", result: "failed" });
+        log.warn(
+          { node, by, error: BerthError.from(thrown).message },
+          "a node is gone by the wire; its Lease was not marked",
+        );
+      }
     });
   }
 

@@ -25,7 +25,14 @@ function address(changes: Partial<AddressFacts> = {}, text = "10.0.0.100"): Addr
   };
 }
 
-const eth0 = { name: "eth0", mac: "02:00:00:00:00:01", subnets: ["10.0.0.0/24"], carrier: true, linkLocal: "" };
+const eth0 = {
+  name: "eth0",
+  mac: "02:00:00:00:00:01",
+  subnets: ["10.0.0.0/24"],
+  carrier: true,
+  linkLocal: "",
+  address4: "10.0.0.1",
+};
 
 interface Changes {
   readonly node?: Partial<NodeObjectFacts> | null;

@@ -19,7 +19,9 @@ const lease = (node: string, revision: number, changes = {}): SpeakerInput => ({
 });
 const facts = (node: string) => ({
   facts: {
-    interfaces: [{ name: "eth0", mac: macOf(node), subnets: ["10.0.0.0/24"], carrier: true, linkLocal: "" }],
+    interfaces: [
+      { name: "eth0", mac: macOf(node), subnets: ["10.0.0.0/24"], carrier: true, linkLocal: "", address4: "" },
+    ],
     proxyReady: true,
     kernelAnswers: [],
   },
@@ -81,7 +83,7 @@ describe("what goes to the worker", () => {
   });
 
   test("the interfaces to listen on, the table, and then what is announced under it", () => {
-    expect(names(HOLDING.effects)).toEqual(["facts", "listen", "table", "announce", "moved"]);
+    expect(names(HOLDING.effects)).toEqual(["facts", "listen", "table", "announce", "moved", "watch"]);
     expect(HOLDING.effects[2]).toMatchObject({
       message: { generation: 1, entries: [{ address: ADDRESS, interface: "eth0" }] },
     });
@@ -111,6 +113,7 @@ describe("what goes to the worker", () => {
       { type: "worker", message: { type: "listen", interfaces: [] } },
       { type: "worker", message: { type: "table", generation: 2, entries: [] } },
       { type: "yielded", reason: "deleted" },
+      { type: "worker", message: { type: "watch", plan: { segments: [] } } },
     ]);
     expect([gone.state.addresses.size, gone.state.places.size, gone.state.names.size]).toEqual([0, 0, 0]);
   });
@@ -123,7 +126,7 @@ describe("what goes to the worker", () => {
 
   test("a new address begins with its newest state", () => {
     const both = run(KNOWN, [seen(record("n1", 3)), seen(record("n2", 4))]);
-    expect(names(both.effects)).toEqual(["listen"]);
+    expect(names(both.effects)).toEqual(["listen", "watch"]);
   });
 
   test("fenced: an empty table first, then the resume, then a read of each record; what is confirmed is answered", () => {

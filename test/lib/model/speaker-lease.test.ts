@@ -22,6 +22,7 @@ const eth0 = {
   subnets: ["10.0.0.0/24", "fd00::/64"],
   carrier: true,
   linkLocal: "fe80::1",
+  address4: "10.0.0.1",
 };
 
 describe("the Lease of a speaker", () => {
@@ -91,17 +92,17 @@ describe("the Lease of a speaker", () => {
     [
       "an interface without a MAC is left out",
       '[{"name":"a"},{"name":"b","mac":"02:00:00:00:00:0A"}]',
-      [{ name: "b", mac: "02:00:00:00:00:0a", subnets: [], carrier: false, linkLocal: "" }],
+      [{ name: "b", mac: "02:00:00:00:00:0a", subnets: [], carrier: false, linkLocal: "", address4: "" }],
     ],
     [
       "a subnet that is none is left out",
       '[{"name":"b","mac":"02:00:00:00:00:0a","subnets":["10.0.0.0/24","x",7],"carrier":true}]',
-      [{ name: "b", mac: "02:00:00:00:00:0a", subnets: ["10.0.0.0/24"], carrier: true, linkLocal: "" }],
+      [{ name: "b", mac: "02:00:00:00:00:0a", subnets: ["10.0.0.0/24"], carrier: true, linkLocal: "", address4: "" }],
     ],
     [
       "what a newer version adds is ignored",
       '[{"name":"b","mac":"02:00:00:00:00:0a","speed":10}]',
-      [{ name: "b", mac: "02:00:00:00:00:0a", subnets: [], carrier: false, linkLocal: "" }],
+      [{ name: "b", mac: "02:00:00:00:00:0a", subnets: [], carrier: false, linkLocal: "", address4: "" }],
     ],
   ])("facts: %s", (_, text, expected) => {
     expect(interfacesOf(text)).toEqual(expected);

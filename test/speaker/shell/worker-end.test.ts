@@ -11,6 +11,7 @@ function shell() {
   const made = new SpeakerShell({
     node: "a",
     instance: "ia",
+    namespace: "berth-system",
     podName: "",
     // Nothing is called: the speaker knows of no address.
     api: {} as KubeApi,

@@ -1,0 +1,70 @@
+/** What the detector's verdicts are worth: which of them this node may act on (election.md section 4, hazard E1). */
+import { hasMissedRenewal } from "../lib/lease/peers.ts";
+import type { Verdict } from "./detector/types.ts";
+import type { WireView } from "./election/types.ts";
+import type { SpeakerState, ToldVerdict } from "./state.ts";
+
+/** The worker repeats a verdict every second; one that it does not repeat has ended with the plan that it was about. */
+export const VERDICT_MS = 3_000;
+
+export interface WireViews {
+  readonly verdicts: ReadonlyMap<string, ToldVerdict>;
+  readonly wire: ReadonlyMap<string, WireView>;
+  readonly changed: boolean;
+}
+
+/** Forgets what is no longer told and weighs the rest. Cheap while there is none, which is nearly always. */
+export function viewWire(state: SpeakerState, now: number): WireViews {
+  const before = state.world.wire;
+  if (state.verdicts.size === 0) {
+    return { verdicts: state.verdicts, wire: before.size === 0 ? before : new Map(), changed: before.size > 0 };
+  }
+  const verdicts = new Map([...state.verdicts].filter(([, told]) => isCurrent(state, told, now)));
+  const wire = new Map([...verdicts].map(([key, told]) => [key, viewOf(state, told, now)]));
+  const changed = wire.size !== before.size || [...wire].some(([key, view]) => !sameView(view, before.get(key)));
+  return { verdicts, wire: changed ? wire : before, changed };
+}
+
+/** Another process than the one that was judged holds nothing of what that one held, and must be judged itself. */
+function isCurrent(state: SpeakerState, told: ToldVerdict, now: number): boolean {
+  const instance = state.speakers.get(told.verdict.node)?.facts.instance ?? "";
+  return now - told.toldMs <= VERDICT_MS && instance === told.instance;
+}
+
+function viewOf(state: SpeakerState, { verdict, sinceMs }: ToldVerdict, now: number): WireView {
+  const { kind, addresses } = verdict;
+  return { kind, sinceMs, addresses: new Set(addresses), proven: isProven(state, verdict, now) };
+}
+
+/**
+ * Whoever hears the judged node itself has proven its hearing. Otherwise another station must have answered; on a segment
+ * without a third one the judged Lease must miss a renewal as well; and while that Lease is fresh, so that both sides of a
+ * split act by one API server, only the side that sees more than half of the stations may take.
+ */
+function isProven(state: SpeakerState, verdict: Verdict, now: number): boolean {
+  const { node, kind, seen, stations } = verdict;
+  if (kind !== "gone") return true;
+  if (stations <= 2) return hasMissedRenewal(state.peers, node, now);
+  if (seen <= 1) return false;
+  const isFresh = state.judging && state.apiUp && state.speakers.get(node)?.lease === "fresh";
+  return !isFresh || seen * 2 > stations;
+}
+
+function sameView(left: WireView, right: WireView | undefined): boolean {
+  return (
+    right !== undefined &&
+    left.kind === right.kind &&
+    left.sinceMs === right.sinceMs &&
+    left.proven === right.proven &&
+    left.addresses.size === right.addresses.size &&
+    left.addresses.isSubsetOf(right.addresses)
+  );
+}
+
+/** Verdicts that this node may not act on, since it hears nobody: by own interface. */
+export function isolatedOn(state: SpeakerState): readonly string[] {
+  const alone = [...state.verdicts.values()].filter(
+    ({ verdict }) => verdict.kind === "gone" && verdict.seen <= 1 && verdict.stations > 2,
+  );
+  return [...new Set(alone.map(({ verdict }) => verdict.interface))].sort();
+}
