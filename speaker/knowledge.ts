@@ -175,6 +175,11 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
       // What was not seen for so long is not counted against anybody.
       if (message.gapMs > 1_000) onLease(batch, { type: "pulse-lost" }, now);
       return;
+    case "announced":
+      for (const one of message.entries) {
+        tellAddress(batch, one.address, { type: "heard", mac: one.mac, how: "announcement" });
+      }
+      return;
     case "verdict":
       onVerdict(batch, message, now);
       return;

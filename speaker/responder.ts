@@ -178,3 +178,24 @@ function hearNd(index: AddressIndex, bytes: Uint8Array, at: number, end: number)
   const solicited = ((bytes[icmpAt + ND_FLAGS_AT] as number) & FLAG_SOLICITED) !== 0;
   return { known, mac: macText(bytes, optionAt < 0 ? sourceAt : optionAt), how: solicited ? "answer" : "announcement" };
 }
+
+/** Somebody asks everybody for a known address. */
+export interface Asked {
+  readonly address: string;
+  readonly mac: string;
+}
+
+/**
+ * Who asks everybody for a known address that is not answered here (election.md section 4: the alarm). The frame is one that
+ * `respond` has checked and found `not-held-here`; a probe without a sender address (RFC 5227) is nobody's alarm.
+ */
+export function hearAlarm(index: AddressIndex, bytes: Uint8Array, at: number, end: number): Asked | undefined {
+  if (end - at < ETHERNET_HEADER_BYTES || ((bytes[at] as number) & 1) === 0) return undefined;
+  const payloadAt = at + ETHERNET_HEADER_BYTES;
+  const isArp = read16(bytes, at + ETHER_TYPE_AT) === ETHER_TYPE_ARP;
+  if (isArp ? isArpProbe(bytes, payloadAt) : isUnspecified(bytes, payloadAt + IPV6_SOURCE_AT)) return undefined;
+  const known = isArp
+    ? findV4(index, bytes, payloadAt + ARP_TARGET_IP_AT)
+    : findV6(index, bytes, payloadAt + IPV6_HEADER_BYTES + ND_TARGET_AT);
+  return known && { address: known.address, mac: macText(bytes, at + ETHERNET_SOURCE_AT) };
+}

@@ -6,6 +6,12 @@ export type CounterName =
   | "announcements-sent"
   | "probes-sent"
   | "replies-sent"
+  /** Questions of the detector, answers to them, and what it concluded from those that are missing. */
+  | "liveness-sent"
+  | "liveness-answered"
+  | "alarms-heard"
+  | "verdicts"
+  | "back"
   /** The kernel did not take a frame: interface down or queue full. */
   | "send-failed"
   /** A batch that waited in a frozen process is not sent. */

@@ -3,15 +3,15 @@
  *
  *     poll (at most 50 ms) → fence → links → messages → frames → timers → send
  *
- * The fence is asked first, before anything that was queued meanwhile is looked at. The place of the detector (probes
- * of peers' addresses) is between frames and timers: it must see every answer that has arrived before it judges one
- * as missing, and its questions leave with those of the prober.
+ * The fence is asked first, before anything that was queued meanwhile is looked at. The detector (watching.ts) comes between
+ * frames and timers: it must see every answer that has arrived before it judges one as missing.
  */
 import type { MessagePort } from "node:worker_threads";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { assertNever } from "../../lib/runtime/errors.ts";
 import type { ProbeAnswer } from "../prober.ts";
-import type { Heard } from "../responder.ts";
+import type { Asked, Heard } from "../responder.ts";
+import { Announcements } from "./announcements.ts";
 import { Counters } from "./counters.ts";
 import {
   createFence,
@@ -32,6 +32,7 @@ import { Poller } from "./poller.ts";
 import { Rtnetlink } from "./rtnetlink.ts";
 import { type Probed, Sender } from "./sender.ts";
 import { HeldTable } from "./table.ts";
+import { Watching } from "./watching.ts";
 import { type Station, Wire } from "./wire.ts";
 
 const POLL_MS_MAX = 50;
@@ -44,6 +45,8 @@ export class FrameLoop {
   readonly #counters = new Counters();
   readonly #wire = new Wire(this.#counters);
   readonly #sender = new Sender(this.#wire, (probed) => this.#probed(probed));
+  readonly #watching = new Watching(this.#wire, this.#counters, (message) => this.#post(message));
+  readonly #announcements = new Announcements();
   readonly #groups = new GroupMembership();
   readonly #links = new Rtnetlink();
   readonly #poller = new Poller();
@@ -88,7 +91,7 @@ export class FrameLoop {
     if (this.#poller.wasWoken()) this.#readMessages();
     if (this.#stopping) return;
     const more = this.#readFrames();
-    this.#timers();
+    this.#timers(!more);
     if (more) this.#wakeAt = this.#now;
   }
 
@@ -108,6 +111,7 @@ export class FrameLoop {
         return;
       case "fenced":
         this.#sender.silence(this.#now);
+        this.#watching.gap(this.#now);
         // Frames are missing, perhaps the answers to our questions too.
         if (effect.reason !== "main-silent") this.#sender.failProbes(this.#now);
         this.#post(effect);
@@ -127,6 +131,7 @@ export class FrameLoop {
     this.#evidence = undefined;
     const dropped = this.#wire.takeDrops();
     this.#now = bootMs();
+    this.#watching.gap(this.#now);
     this.#stepFence({ type: "drained", dropped, announced });
   }
 
@@ -156,6 +161,10 @@ export class FrameLoop {
     this.#stopping = inbox.stop;
     if (inbox.listen !== undefined) this.#table.listen(inbox.listen.interfaces, inbox.listen.addresses);
     if (inbox.table !== undefined) this.#table.replace(inbox.table);
+    if (inbox.watch !== undefined) {
+      this.#watching.follow(inbox.watch.plan, this.#now);
+      this.#table.recognise(this.#watching.addresses);
+    }
     if (inbox.listen !== undefined || inbox.table !== undefined) this.#reconcile();
     for (const generation of inbox.generations) this.#post({ type: "applied", generation });
     this.#announce(inbox);
@@ -229,6 +238,7 @@ export class FrameLoop {
       answering: isAnswering(this.#fence),
       inTime: () => isInTime(this.#fence, bootMs()),
       heard: (station: Station, heard: Heard) => this.#heard(station, heard),
+      alarmed: (station: Station, asked: Asked) => this.#watching.alarmed({ ...asked, interface: station.name }),
     };
   }
 
@@ -239,10 +249,14 @@ export class FrameLoop {
       return;
     }
     const { address } = known;
-    if (how !== "probe") this.#answers.push({ address, interface: station.name, mac });
-    if (how === "announcement" && known.interfaces.length > 0) this.#evidence?.set(address, { address, mac });
+    const said = { address, interface: station.name, mac };
+    if (how !== "probe") this.#answers.push(said);
+    if (how === "answer") this.#watching.answered(said);
+    const isHeld = known.interfaces.length > 0;
+    if (how === "announcement" && isHeld) this.#evidence?.set(address, { address, mac });
+    if (how === "announcement" && known.told && !isHeld) this.#announcements.add(said, this.#now);
     // A probe for a held address is answered like any request; it tells nothing.
-    if (!known.told || (how === "probe" && known.interfaces.length > 0)) return;
+    if (!isHeld || how === "probe") return;
     this.#counters.add("heard");
     const { state, tell } = admit(this.#hearing, address, this.#now);
     this.#hearing = state;
@@ -250,22 +264,26 @@ export class FrameLoop {
     else this.#counters.add("heard-not-told");
   }
 
-  #timers(): void {
+  /** What was announced is told before what the detector concludes. */
+  #timers(isDrained: boolean): void {
+    const announced = this.#announcements.take();
+    if (announced.length > 0) this.#post({ type: "announced", entries: announced });
     if (this.#answers.length > 0) {
       this.#sender.answers(this.#answers, this.#now);
       this.#answers = [];
     }
+    const watchingAt = this.#watching.tick(this.#now, isDrained && isAnswering(this.#fence));
     const senderAt = this.#sender.tick(this.#now);
     const groups = this.#groups.step(this.#now);
     if (groups.refused > 0) this.#counters.add("group-join-refused", groups.refused);
-    this.#wakeAt = Math.min(this.#now + POLL_MS_MAX, senderAt, groups.wakeAt);
+    this.#wakeAt = Math.min(this.#now + POLL_MS_MAX, senderAt, groups.wakeAt, watchingAt);
     if (this.#now >= this.#tidyAt) this.#tidy();
   }
 
   /** Once a second: what may be late. */
   #tidy(): void {
     this.#tidyAt = this.#now + HOUSEKEEPING_MS;
-    this.#wire.takeDrops();
+    if (this.#wire.takeDrops() > 0) this.#watching.gap(this.#now);
     if (this.#failures.size > 0) this.#reconcile();
     const counters = this.#counters.take(this.#now);
     if (counters !== undefined) this.#post({ type: "counters", counters });

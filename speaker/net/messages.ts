@@ -81,6 +81,8 @@ export type FromWorker =
       readonly mac: string;
       readonly how: HeardHow;
     }
+  /** Addresses that others have announced and that this node does not answer for; a repeat by the same MAC once a second. */
+  | { readonly type: "announced"; readonly entries: readonly Announcement[] }
   /** What the detector concludes; again every second while it lasts. */
   | ({ readonly type: "verdict" } & Verdict)
   /** A station answers again after a verdict. */
@@ -106,5 +108,11 @@ export type FromWorker =
   | { readonly type: "failed"; readonly message: string; readonly fatal: boolean }
   /** Every interface has its sockets again. */
   | { readonly type: "mended" };
+
+export interface Announcement {
+  readonly address: string;
+  readonly interface: string;
+  readonly mac: string;
+}
 
 export type HeardHow = "announcement" | "answer" | "probe";

@@ -8,6 +8,7 @@ export class HeldTable {
   #entries: readonly TableEntry[] = [];
   #listenedInterfaces: readonly string[] = [];
   #listened: readonly string[] = [];
+  #recognised: readonly string[] = [];
   /** Addresses under probe, by the id of the probe. BOUNDED by the prober. */
   readonly #probed = new Map<number, string>();
   /** Number of the loss of each address that is lost. BOUNDED: the next table that knows of the loss ends it. */
@@ -40,6 +41,12 @@ export class HeldTable {
 
   probe(requests: readonly ProbeRequest[]): void {
     for (const { id, address } of requests) this.#probed.set(id, address);
+    this.#stale = true;
+  }
+
+  /** Addresses that are only to be recognised: the detector's. */
+  recognise(addresses: readonly string[]): void {
+    this.#recognised = addresses;
     this.#stale = true;
   }
 
@@ -80,7 +87,7 @@ export class HeldTable {
 
   #build(): void {
     const lost = new Set(this.#lost.keys());
-    const probed = [...this.#probed.values()];
+    const probed = [...this.#probed.values(), ...this.#recognised];
     const input = { entries: this.#entries, listened: this.#listened, probed, lost };
     const { index, invalid } = buildIndex(input, this.#index);
     this.#index = index;

@@ -8,7 +8,16 @@ import { BerthError } from "../../lib/runtime/errors.ts";
 import type { AddressIndex } from "../address-index.ts";
 import { arpFilter, ndFilter } from "../packet/bpf.ts";
 import { ETHER_TYPE_ARP, ETHER_TYPE_IPV6 } from "../packet/ethernet.ts";
-import { type Heard, hear, type Outcome, type Receiver, replyBytes, respond } from "../responder.ts";
+import {
+  type Asked,
+  type Heard,
+  hear,
+  hearAlarm,
+  type Outcome,
+  type Receiver,
+  replyBytes,
+  respond,
+} from "../responder.ts";
 import { BATCH_FRAMES, FrameBatch } from "./batch.ts";
 import type { Counters } from "./counters.ts";
 import type { Link } from "./messages.ts";
@@ -36,7 +45,11 @@ export interface Reading {
   /** Whether a batch read in this turn may still leave. */
   inTime(): boolean;
   heard(station: Station, heard: Heard): void;
+  alarmed(station: Station, asked: Asked): void;
 }
+
+/** What a frame that leaves unasked is counted as. */
+export type SentCounter = "announcements-sent" | "probes-sent" | "liveness-sent";
 
 /** Writes one frame at `at` and returns where it ends. */
 export type WriteFrame = (mac: string, out: Uint8Array, at: number) => number;
@@ -150,10 +163,16 @@ export class Wire {
       if (bytes > 0) replies.setLength(waiting++, bytes);
       const heard = hear(reading.index, frames, at, end);
       if (heard !== undefined) reading.heard(station, heard);
+      if (outcome === "not-held-here") this.#noteAlarm(station, reading, at, end);
     }
     if (waiting === 0) return;
     if (reading.inTime()) this.#send(socket, replies, waiting, "replies-sent");
     else this.#counters.add("late", waiting);
+  }
+
+  #noteAlarm(station: Station, reading: Reading, at: number, end: number): void {
+    const alarm = hearAlarm(reading.index, this.#received.frames, at, end);
+    if (alarm !== undefined) reading.alarmed(station, alarm);
   }
 
   /** Reads everything that was queued during a gap without answering any of it. */
@@ -184,7 +203,7 @@ export class Wire {
   }
 
   /** Sends the frames in their order, in batches of one socket. Returns the interfaces on which a frame was not sent. */
-  send(frames: readonly OutFrame[], counter: "announcements-sent" | "probes-sent"): ReadonlySet<string> {
+  send(frames: readonly OutFrame[], counter: SentCounter): ReadonlySet<string> {
     const failed = new Set<string>();
     const groups = Map.groupBy(frames, (frame) => `${frame.family} ${frame.interface}`);
     for (const group of groups.values()) {
@@ -197,11 +216,7 @@ export class Wire {
     return failed;
   }
 
-  #sendChunk(
-    station: Station | undefined,
-    chunk: readonly OutFrame[],
-    counter: "announcements-sent" | "probes-sent",
-  ): boolean {
+  #sendChunk(station: Station | undefined, chunk: readonly OutFrame[], counter: SentCounter): boolean {
     if (station === undefined) {
       this.#counters.add("send-failed", chunk.length);
       return false;
@@ -213,12 +228,7 @@ export class Wire {
     return this.#send(chunk[0]?.family === 4 ? station.arp : station.nd, this.#replies, chunk.length, counter);
   }
 
-  #send(
-    socket: PacketSocket,
-    batch: FrameBatch,
-    count: number,
-    counter: "replies-sent" | "announcements-sent" | "probes-sent",
-  ): boolean {
+  #send(socket: PacketSocket, batch: FrameBatch, count: number, counter: "replies-sent" | SentCounter): boolean {
     const sent = socket.send(batch, count);
     this.#counters.add(counter, sent);
     if (sent < count) this.#counters.add("send-failed", count - sent);

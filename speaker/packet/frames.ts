@@ -3,6 +3,7 @@ import { formatIp, parseIp } from "../../lib/address/ip.ts";
 import { formatMac } from "../../lib/address/mac.ts";
 import { multicastMac, solicitedNodeGroup } from "../../lib/address/ndp.ts";
 import { BerthError } from "../../lib/runtime/errors.ts";
+import type { LivenessProbe } from "../detector/types.ts";
 import { encodeArp } from "./arp.ts";
 import { BROADCAST_MAC, ETHER_TYPE_ARP, ETHER_TYPE_IPV6, encodeEthernet } from "./ethernet.ts";
 import { ALL_NODES, encodeNd } from "./ndp-codec.ts";
@@ -55,6 +56,31 @@ export function writeProbe(address: string, mac: string, out: Uint8Array, at: nu
     operation: "request",
     senderMac: mac,
     senderIp: "0.0.0.0",
+    targetMac: NO_MAC,
+    targetIp: address,
+  } as const;
+  return encodeArp(packet, out, arpAt);
+}
+
+/**
+ * Writes a question of the detector and returns where it ends. ARP: a request from the node's own address, unicast or to all
+ * (RFC 826). ND: a solicitation with a source link-layer option (RFC 4861 section 4.3), to the station's link-local address or to
+ * all nodes, never to the address that is asked for: the holder's kernel would forward it (hazard W2).
+ */
+export function writeLivenessProbe(probe: LivenessProbe, mac: string, out: Uint8Array, at: number): number {
+  const { address, source } = probe;
+  if (address.includes(":")) {
+    const destination = probe.mac === "" ? ALL_NODES_MAC : probe.mac;
+    const ipAt = encodeEthernet({ destination, source: mac, etherType: ETHER_TYPE_IPV6 }, out, at);
+    const peers = { source, destination: probe.destination === "" ? ALL_NODES : probe.destination, target: address };
+    return encodeNd({ type: "solicitation", ...peers, linkLayer: mac }, out, ipAt);
+  }
+  const destination = probe.mac === "" ? BROADCAST_MAC : probe.mac;
+  const arpAt = encodeEthernet({ destination, source: mac, etherType: ETHER_TYPE_ARP }, out, at);
+  const packet = {
+    operation: "request",
+    senderMac: mac,
+    senderIp: source,
     targetMac: NO_MAC,
     targetIp: address,
   } as const;

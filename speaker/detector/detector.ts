@@ -1,0 +1,219 @@
+/**
+ * The detector of one node: watches other nodes on the wire and says which of them are silent (election.md section 4). What comes
+ * of a verdict is decided by the election, not here.
+ */
+import { assertNever } from "../../lib/runtime/errors.ts";
+import { rendezvousWeight } from "../rendezvous.ts";
+import {
+  ACQUAINT_MS,
+  ask,
+  type Draft,
+  isAskable,
+  nodeAddress,
+  REPEAT_MS,
+  STEADY_MS,
+  type Station,
+  stationKey,
+  voidPending,
+} from "./station.ts";
+import type {
+  Alarm,
+  DetectorEffect,
+  DetectorInput,
+  LivenessAnswer,
+  SegmentPlan,
+  StationPlan,
+  WatchPlan,
+} from "./types.ts";
+import { isFollowed, onAnswer, startBurst, tick, type Watch, wakeAt } from "./watch.ts";
+
+export interface DetectorState {
+  /** By interface, node and MAC. BOUNDED by the plan. */
+  readonly stations: ReadonlyMap<string, Station>;
+  /** When the last step asked to be called again. */
+  readonly dueMs: number;
+}
+
+export interface DetectorStep {
+  readonly state: DetectorState;
+  /** In this order. */
+  readonly effects: readonly DetectorEffect[];
+  /** Monotonic milliseconds; undefined when nothing is watched. */
+  readonly wakeAt: number | undefined;
+}
+
+/** A step that comes so late was kept from running: what is under way was asked, and perhaps answered, too long ago (E5). */
+export const LATE_MS = 20;
+/** Own addresses asked for on one interface, whatever the number of stations. */
+const ACQUAINT_GAP_MS = 100;
+
+export function createDetector(): DetectorState {
+  return { stations: new Map(), dueMs: Number.POSITIVE_INFINITY };
+}
+
+/** `now` in monotonic milliseconds. Of one turn: `heard` with all that has arrived, and then `tick`. */
+export function stepDetector(state: DetectorState, input: DetectorInput, now: number): DetectorStep {
+  const stations = new Map(state.stations);
+  const effects: DetectorEffect[] = [];
+  switch (input.type) {
+    case "plan":
+      return done(follow(state, input.plan, now), effects);
+    case "heard":
+      for (const answer of input.answers) onLivenessAnswer(stations, answer, effects, now);
+      for (const alarm of input.alarms) onAlarm(stations, alarm, effects, now);
+      return done(stations, effects);
+    case "gap":
+      voidAll(stations, now);
+      return done(stations, effects);
+    case "tick":
+      if (now - state.dueMs > LATE_MS) voidAll(stations, now);
+      tickAll(stations, effects, now);
+      return done(stations, effects);
+    default:
+      return assertNever(input);
+  }
+}
+
+function done(stations: ReadonlyMap<string, Station>, effects: readonly DetectorEffect[]): DetectorStep {
+  let at = Number.POSITIVE_INFINITY;
+  for (const station of stations.values()) at = Math.min(at, wakeAt(station));
+  return { state: { stations, dueMs: at }, effects, wakeAt: at === Number.POSITIVE_INFINITY ? undefined : at };
+}
+
+/** What was learned of a station stays; a verdict on one that holds nothing any more ends by itself. */
+function follow(state: DetectorState, plan: WatchPlan, now: number): ReadonlyMap<string, Station> {
+  const stations = new Map<string, Station>();
+  for (const segment of plan.segments) {
+    for (const one of segment.stations) {
+      const key = stationKey(segment.interface, one);
+      const before = state.stations.get(key);
+      const station = before === undefined ? fresh(key, segment, one, now) : renew(before, segment, one, now);
+      stations.set(key, station);
+    }
+  }
+  return stations;
+}
+
+function fresh(key: string, segment: SegmentPlan, plan: StationPlan, now: number): Station {
+  const targets = plan.targets.filter((address) => isAskable(address, plan, segment));
+  // Three watchers of one station must not ask in step; the own address makes their phases differ.
+  const phase = rendezvousWeight(key, `${segment.address4} ${segment.linkLocal}`) / 2 ** 32;
+  const station: Station = {
+    key,
+    plan,
+    segment: { interface: segment.interface, address4: segment.address4, linkLocal: segment.linkLocal },
+    targets,
+    mac: plan.mac,
+    heardMs: undefined,
+    next: 0,
+    dueAt: Number.POSITIVE_INFINITY,
+    acquaintAt: now + phase * STEADY_MS,
+    pending: [],
+    burst: undefined,
+    burstMs: Number.NEGATIVE_INFINITY,
+    judged: undefined,
+    rtt: { sinceMs: now, worstMs: 0, formerMs: 0 },
+  };
+  return isFollowed(station) ? { ...station, dueAt: now + phase * STEADY_MS } : station;
+}
+
+function renew(before: Station, segment: SegmentPlan, plan: StationPlan, now: number): Station {
+  const targets = plan.targets.filter((address) => isAskable(address, plan, segment));
+  const station: Station = {
+    ...before,
+    plan,
+    segment: { interface: segment.interface, address4: segment.address4, linkLocal: segment.linkLocal },
+    targets,
+    next: targets.length === 0 ? 0 : before.next % targets.length,
+    burst: before.burst !== undefined && targets.includes(before.burst.suspect) ? before.burst : undefined,
+  };
+  if (!isFollowed(station)) {
+    // A verdict that is told once is forgotten by time; nothing else is under way.
+    return station.judged === undefined ? { ...station, dueAt: Number.POSITIVE_INFINITY } : station;
+  }
+  return station.dueAt === Number.POSITIVE_INFINITY ? { ...station, dueAt: now } : station;
+}
+
+function edit(
+  stations: Map<string, Station>,
+  station: Station,
+  effects: DetectorEffect[],
+  now: number,
+  change: (watch: Watch) => void,
+): void {
+  const s: Draft = { ...station };
+  const toAsk: string[] = [];
+  change({ s, now, effects, stations, toAsk });
+  stations.set(station.key, s);
+  for (const key of toAsk) askForNode(stations, key, effects, now);
+}
+
+function askForNode(stations: Map<string, Station>, key: string, effects: DetectorEffect[], now: number): void {
+  const station = stations.get(key);
+  if (station === undefined) return;
+  const own = nodeAddress(station);
+  if (own === "") return;
+  const s: Draft = { ...station };
+  effects.push({ type: "ask", probe: ask(s, "node", own, s.mac === "", now) });
+  stations.set(key, s);
+}
+
+/** An answer counts with the MAC of the station that was asked (E12); whoever answers for the gateway is the gateway. */
+function onLivenessAnswer(
+  stations: Map<string, Station>,
+  answer: LivenessAnswer,
+  effects: DetectorEffect[],
+  now: number,
+): void {
+  for (const station of [...stations.values()]) {
+    if (station.segment.interface !== answer.interface) continue;
+    const isGateway = station.plan.node === "" && nodeAddress(station) === answer.address;
+    if (station.mac !== answer.mac && !isGateway) continue;
+    edit(stations, station, effects, now, (watch) => {
+      if (isGateway) watch.s.mac = answer.mac;
+      onAnswer(watch, answer.address);
+    });
+  }
+}
+
+/** Somebody else misses the holder of this address: every candidate looks for itself, once a second at most (E6). */
+function onAlarm(stations: Map<string, Station>, alarm: Alarm, effects: DetectorEffect[], now: number): void {
+  const here = [...stations.values()].filter((one) => one.segment.interface === alarm.interface);
+  if (!here.some((one) => one.mac === alarm.mac && one.plan.node !== "")) return;
+  for (const station of here) {
+    if (station.mac === alarm.mac || !station.targets.includes(alarm.address)) continue;
+    const isBusy = station.burst !== undefined || station.judged !== undefined;
+    if (isBusy || station.heardMs === undefined || now < station.burstMs + REPEAT_MS) continue;
+    edit(stations, station, effects, now, (watch) => startBurst(watch, alarm.address, true));
+  }
+}
+
+function voidAll(stations: Map<string, Station>, now: number): void {
+  for (const station of stations.values()) {
+    const s: Draft = { ...station };
+    voidPending(s);
+    if (s.burst !== undefined)
+      s.burst = { ...s.burst, nodeSent: s.burst.nodeLost, dueAt: Math.max(s.burst.dueAt, now) };
+    stations.set(station.key, s);
+  }
+}
+
+function tickAll(stations: Map<string, Station>, effects: DetectorEffect[], now: number): void {
+  for (const key of stations.keys()) {
+    const station = stations.get(key);
+    if (station === undefined || wakeAt(station) > now) continue;
+    edit(stations, station, effects, now, (watch) => {
+      if (now >= watch.s.acquaintAt) acquaint(watch, stations.size);
+      tick(watch);
+    });
+  }
+}
+
+/** Asks for its own address now and then, so that it has been heard before it is to be judged, or to bear witness. */
+function acquaint(watch: Watch, stations: number): void {
+  const { s, now, toAsk } = watch;
+  s.acquaintAt = now + Math.max(s.heardMs === undefined ? ACQUAINT_MS / 10 : ACQUAINT_MS, stations * ACQUAINT_GAP_MS);
+  // A gateway that moved to another MAC is looked for anew.
+  if (s.plan.node === "" && s.heardMs !== undefined && now - s.heardMs > 3 * ACQUAINT_MS) s.mac = "";
+  toAsk.push(s.key);
+}

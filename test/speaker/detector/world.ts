@@ -1,0 +1,96 @@
+/** A segment for the detector's tests: stations that answer, or not, with loss and delay, on a clock of its own. */
+import type { Random } from "../../../lib/runtime/random.ts";
+import { createDetector, type DetectorState, stepDetector } from "../../../speaker/detector/detector.ts";
+import type {
+  Alarm,
+  DetectorEffect,
+  DetectorInput,
+  LivenessProbe,
+  StationPlan,
+  Verdict,
+  WatchPlan,
+} from "../../../speaker/detector/types.ts";
+
+export const macOf = (node: string): string => `02:00:00:00:00:${node.charCodeAt(0).toString(16)}`;
+
+export function station(node: string, changes: Partial<StationPlan> = {}): StationPlan {
+  const last = node.charCodeAt(0);
+  const base = { node, mac: macOf(node), address4: `10.0.0.${last}`, linkLocal: `fe80::${last}` };
+  return { ...base, targets: [], watched: false, pursued: false, ...changes };
+}
+
+export function planOf(...stations: readonly StationPlan[]): WatchPlan {
+  return { segments: [{ interface: "eth0", address4: "10.0.0.9", linkLocal: "fe80::9", stations }] };
+}
+
+interface Arrival {
+  readonly at: number;
+  readonly address: string;
+  readonly mac: string;
+}
+
+export class Segment {
+  now = 1_000;
+  state: DetectorState = createDetector();
+  readonly asked: { readonly at: number; readonly probe: LivenessProbe }[] = [];
+  readonly told: { readonly at: number; readonly effect: Exclude<DetectorEffect, { type: "ask" }> }[] = [];
+  /** Who answers for an address with which MAC; undefined: nobody. */
+  answer: (probe: LivenessProbe) => string | undefined;
+  loss = 0;
+  delayMs = 0.3;
+  #wakeAt: number | undefined;
+  #arrivals: Arrival[] = [];
+  readonly #random: Random;
+
+  constructor(random: Random, answer: (probe: LivenessProbe) => string | undefined) {
+    this.#random = random;
+    this.answer = answer;
+  }
+
+  input(input: DetectorInput): void {
+    const { state, effects, wakeAt } = stepDetector(this.state, input, this.now);
+    this.state = state;
+    this.#wakeAt = wakeAt;
+    for (const effect of effects) this.#execute(effect);
+  }
+
+  alarm(alarm: Omit<Alarm, "interface">): void {
+    this.input({ type: "heard", answers: [], alarms: [{ interface: "eth0", ...alarm }] });
+  }
+
+  /** Lets time pass; with `lateMs` every tick comes that much later than it was asked for. */
+  run(forMs: number, lateMs = 0): void {
+    const until = this.now + forMs;
+    for (;;) {
+      const arrival = this.#arrivals[0];
+      const wake = this.#wakeAt === undefined ? Number.POSITIVE_INFINITY : Math.max(this.#wakeAt + lateMs, this.now);
+      const at = Math.min(arrival?.at ?? Number.POSITIVE_INFINITY, wake);
+      if (at > until) break;
+      this.now = at;
+      if (arrival !== undefined && arrival.at <= at) {
+        this.#arrivals.shift();
+        const { address, mac } = arrival;
+        this.input({ type: "heard", answers: [{ interface: "eth0", address, mac }], alarms: [] });
+      } else {
+        this.input({ type: "tick" });
+      }
+    }
+    this.now = until;
+  }
+
+  get verdicts(): readonly Verdict[] {
+    return this.told.flatMap(({ effect }) => (effect.type === "verdict" ? [effect.verdict] : []));
+  }
+
+  #execute(effect: DetectorEffect): void {
+    if (effect.type !== "ask") {
+      this.told.push({ at: this.now, effect });
+      return;
+    }
+    this.asked.push({ at: this.now, probe: effect.probe });
+    const mac = this.#random() < this.loss || this.#random() < this.loss ? undefined : this.answer(effect.probe);
+    if (mac === undefined) return;
+    this.#arrivals.push({ at: this.now + this.delayMs, address: effect.probe.address, mac });
+    this.#arrivals.sort((left, right) => left.at - right.at);
+  }
+}
