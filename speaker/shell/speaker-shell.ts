@@ -9,7 +9,7 @@ import type { Effect } from "../election/types.ts";
 import { interfaceFacts } from "../interfaces.ts";
 import type { FromWorker, ToWorker } from "../net/messages.ts";
 import { type SpeakerEffect, type SpeakerInput, type SpeakerState, servedNames } from "../state.ts";
-import { readArpIgnore } from "./arp-ignore.ts";
+import { KernelReader } from "./kernel-reader.ts";
 import { Limiter } from "./limiter.ts";
 import {
   acting,
@@ -65,7 +65,7 @@ export class SpeakerShell {
   readonly #others = new Limiter(OTHERS_MAX);
   readonly #counters = new FrameCounters();
   #budget = initialBudget;
-  #arpIgnore = "";
+  readonly #kernel = new KernelReader((input) => this.post(input));
   #eventSerial = 0;
   #ready = false;
   #workerFailure: string | undefined;
@@ -172,13 +172,9 @@ export class SpeakerShell {
     this.post({ type: "worker", message });
   }
 
-  /** Reads arp_ignore again: the kernel tells nobody when it changes. */
+  /** Reads again what the kernel tells nobody of. */
   readKernel(interfaces: readonly string[] = this.state.interfaces.map((one) => one.name)): void {
-    const byInterface = readArpIgnore(interfaces);
-    const text = JSON.stringify([...byInterface]);
-    if (text === this.#arpIgnore) return;
-    this.#arpIgnore = text;
-    this.post({ type: "arp-ignore", byInterface });
+    this.#kernel.read(interfaces);
   }
 
   /** The Lease beats on while nobody answers: the process must end now, so that the next one, or another node, takes over. */
