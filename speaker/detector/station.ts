@@ -151,7 +151,13 @@ export function settle(s: Draft, address: string, now: number): Pending | undefi
     s.pending.findLast((one) => one.address === address && !one.isLost) ??
     s.pending.findLast((one) => one.address === address);
   if (found === undefined) return undefined;
-  s.pending = s.pending.filter((one) => one !== found && (one.isLost || one.about !== found.about));
+  const { burst } = s;
+  const stays = (one: Pending): boolean => {
+    // An address that is followed alone is judged by its own answers only.
+    const isFollowed = burst?.isAlone === true && one.address === burst.suspect && address !== burst.suspect;
+    return one.isLost || one.about !== found.about || isFollowed;
+  };
+  s.pending = s.pending.filter((one) => one !== found && stays(one));
   s.heardMs = now;
   learn(s, now - found.sentMs, now);
   return found;

@@ -99,7 +99,8 @@ function tickBurst(w: Watch, before: Burst): void {
   const { s, now } = w;
   let burst = before;
   const open = s.pending.filter((one) => one.about === "target" && !one.isLost).length;
-  if (burst.lost >= LOSSES && (burst.nodeHeard || burst.nodeLost >= burst.nodeSent)) {
+  const isNodeKnown = burst.isAlone || burst.nodeHeard || burst.nodeLost >= burst.nodeSent;
+  if (burst.lost >= LOSSES && isNodeKnown) {
     judge(w, burst);
     return;
   }
@@ -259,7 +260,6 @@ function answerJudged(w: Watch, judged: Judged, about: "target" | "node", addres
       else s.judged = { ...judged, nodeLost: 0 };
       return;
     case "addresses": {
-      if (about === "node") return;
       answerBurst(s, about, address);
       const addresses = judged.addresses.filter((one) => one !== address);
       if (addresses.length === judged.addresses.length) return;

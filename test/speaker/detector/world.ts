@@ -1,5 +1,5 @@
 /** A segment for the detector's tests: stations that answer, or not, with loss and delay, on a clock of its own. */
-import type { Random } from "../../../lib/runtime/random.ts";
+import { type Random, seededRandom } from "../../../lib/runtime/random.ts";
 import { createDetector, type DetectorState, stepDetector } from "../../../speaker/detector/detector.ts";
 import type {
   Alarm,
@@ -93,4 +93,31 @@ export class Segment {
     this.#arrivals.push({ at: this.now + this.delayMs, address: effect.probe.address, mac });
     this.#arrivals.sort((left, right) => left.at - right.at);
   }
+}
+
+export const TARGETS = ["10.0.0.100", "10.0.0.101", "10.0.0.102", "fd00::1"];
+export const GATEWAY = station("g", { node: "", mac: "", linkLocal: "" });
+
+/** A holds four addresses, B is another speaker, and there is a gateway. */
+export function world(
+  options: { readonly seed?: number; readonly stations?: readonly StationPlan[]; readonly loss?: number } = {},
+) {
+  const silent = new Set<string>();
+  const ownerOf = (address: string): string => {
+    if (TARGETS.includes(address)) return "a";
+    return (
+      ["a", "b", "g"].find(
+        (one) => address === `10.0.0.${one.charCodeAt(0)}` || address === `fe80::${one.charCodeAt(0)}`,
+      ) ?? ""
+    );
+  };
+  const answer = (probe: LivenessProbe): string | undefined => {
+    const owner = ownerOf(probe.address);
+    return owner === "" || silent.has(owner) || silent.has(probe.address) ? undefined : macOf(owner);
+  };
+  const segment = new Segment(seededRandom(options.seed ?? 1), answer);
+  segment.loss = options.loss ?? 0;
+  const stations = options.stations ?? [station("a", { targets: TARGETS, watched: true }), station("b"), GATEWAY];
+  segment.input({ type: "plan", plan: planOf(...stations) });
+  return { segment, silent };
 }

@@ -1,0 +1,60 @@
+import { describe, expect, test } from "@jest/globals";
+import { GATEWAY, macOf, station, TARGETS, world } from "./world.ts";
+
+describe("the alarm (E6)", () => {
+  const bystander = [station("a", { targets: TARGETS }), station("b"), GATEWAY];
+
+  test("the fifth question of a burst and the last three go to everybody, for different addresses", () => {
+    const { segment, silent } = world();
+    segment.run(2_000);
+    silent.add("a");
+    segment.asked.length = 0;
+    segment.run(500);
+    const burst = segment.asked.filter(({ probe }) => TARGETS.includes(probe.address)).slice(0, 17);
+    const toAll = burst.map(({ probe }, place) => (probe.mac === "" ? place : -1)).filter((place) => place >= 0);
+    expect(toAll.length).toBe(4);
+    expect(new Set(toAll.slice(1).map((place) => burst[place]?.probe.address)).size).toBe(3);
+  });
+
+  test("whoever hears it looks for itself, tells once and sleeps", () => {
+    const { segment, silent } = world({ stations: bystander });
+    segment.run(3_000);
+    silent.add("a");
+    segment.run(5_000);
+    expect(segment.told).toEqual([]);
+    segment.alarm({ address: "10.0.0.101", mac: macOf("b") });
+    const from = segment.now;
+    segment.run(5_000);
+    expect(segment.verdicts).toHaveLength(1);
+    expect((segment.told[0]?.at ?? 0) - from).toBeLessThanOrEqual(260);
+    segment.alarm({ address: "10.0.0.101", mac: macOf("b") });
+    segment.run(1_000);
+    expect(segment.verdicts).toHaveLength(2);
+  });
+
+  test.each([
+    ["of a stranger", "10.0.0.101", "de:ad:00:00:00:01"],
+    ["of the judged station itself", "10.0.0.101", macOf("a")],
+    ["for an address that nobody holds", "10.0.0.111", macOf("b")],
+  ])("one %s is none", (_, address, mac) => {
+    const { segment, silent } = world({ stations: bystander });
+    segment.run(3_000);
+    silent.add("a");
+    segment.asked.length = 0;
+    segment.alarm({ address, mac });
+    segment.run(500);
+    expect(segment.asked.filter(({ probe }) => TARGETS.includes(probe.address))).toEqual([]);
+  });
+
+  test("a holder that answers ends the burst at once, and the pair has one burst a second", () => {
+    const { segment } = world({ stations: bystander });
+    segment.run(3_000);
+    segment.asked.length = 0;
+    for (let at = 0; at < 20; at++) {
+      segment.alarm({ address: "10.0.0.101", mac: macOf("b") });
+      segment.run(20);
+    }
+    expect(segment.asked.filter(({ probe }) => TARGETS.includes(probe.address)).length).toBeLessThanOrEqual(3);
+    expect(segment.told).toEqual([]);
+  });
+});
