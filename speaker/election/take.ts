@@ -64,7 +64,8 @@ function firstHolder(d: Draft, sinceMs: number): Want | undefined {
   const rank = rankOf(d, "");
   // One candidate asks the foreign host again and again, not every candidate.
   if (rank > 0 && findCondition(d.s.conditions, "Conflict")?.status === "True") return undefined;
-  const notBeforeMs = Math.max(sinceMs + rank * TIMES.rankMs, d.w.actingSinceMs + TIMES.settleMs);
+  // The turns begin when all have settled; within that time the first to start would come before the first in line.
+  const notBeforeMs = Math.max(sinceMs, d.w.actingSinceMs + TIMES.settleMs) + rank * TIMES.rankMs;
   return { why: "first-holder", notBeforeMs, probeFirst: true };
 }
 

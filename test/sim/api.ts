@@ -39,6 +39,8 @@ export class SimApi {
   /** Nodes that cannot reach the server. */
   readonly cut = new Set<string>();
   up = true;
+  /** What every call takes longer, each way at most half of it. */
+  slowMs = 0;
   revision = 1;
   readonly #watchers: Watcher[] = [];
   /** The state of each VirtualIP before its last change, for a server that lags behind. */
@@ -67,7 +69,7 @@ export class SimApi {
 
   /** Runs `act` at the server and hands its result back; undefined for a call that was not answered, done or not. */
   call<T>(node: string, act: () => T, reply: (result: T | undefined) => void): void {
-    const latency = () => 1 + this.#random() * this.#options.latencyMsMax;
+    const latency = () => 1 + this.#random() * (this.#options.latencyMsMax + this.slowMs / 2);
     this.#timeline.after(latency(), () => {
       if (!this.reaches(node)) {
         this.#timeline.after(TIMEOUT_MS, () => reply(undefined));

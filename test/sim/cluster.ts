@@ -13,6 +13,8 @@ export interface ClusterOptions {
   readonly addresses: number;
   readonly latencyMsMax?: number;
   readonly watchLagMsMax?: number;
+  /** Whether a router stands on the segment; default true. */
+  readonly gateway?: boolean;
   /** Rules broken on purpose, to see that the simulation finds it. */
   readonly sabotage?: "ignore-epoch" | "never-yield" | "deaf";
 }
@@ -31,7 +33,7 @@ const NOT_READY_MS = 40_000;
 export class Cluster {
   readonly timeline = new Timeline();
   readonly random: Random;
-  readonly wire = new SimWire();
+  readonly wire: SimWire;
   readonly api: SimApi;
   readonly invariants: Invariants;
   readonly moves: Move[] = [];
@@ -46,6 +48,8 @@ export class Cluster {
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.random = seededRandom(options.seed);
+    this.wire = new SimWire(this.timeline, this.random);
+    this.wire.hasGateway = options.gateway ?? true;
     const watchLagMsMax = options.watchLagMsMax ?? 50;
     const latencyMsMax = options.latencyMsMax ?? 20;
     this.api = new SimApi(
@@ -59,6 +63,7 @@ export class Cluster {
     const limits = { handOverMs: 1_000 + slackMs, otherMs: 1_100 + 200 + slackMs };
     this.invariants = new Invariants(this.api, this.wire, limits, () => this.timeline.now);
     this.names = Array.from({ length: options.nodes }, (_, index) => `n${index + 1}`);
+    this.wire.nodes = this.names;
     for (const name of this.names) this.api.putNode(name, nodeObject());
     this.api.putEndpoints(SERVICE, endpointsOn(this.names));
     for (let index = 0; index < options.addresses; index++) {
@@ -131,11 +136,19 @@ export class Cluster {
   heal(): void {
     for (const node of this.names) {
       this.wire.sides.delete(node);
+      this.wire.off.delete(node);
+      this.wire.mute.delete(node);
+      this.wire.deaf.delete(node);
       if (this.wire.unplugged.has(node)) this.plug(node);
       this.api.cut.delete(node);
-      for (const process of this.processes.get(node) ?? []) process.thaw();
+      for (const process of this.processes.get(node) ?? []) {
+        process.resume();
+        process.thaw();
+      }
       if (!this.isUp(node)) this.start(node);
     }
+    this.wire.loss = 0;
+    this.api.slowMs = 0;
     this.setApi(true);
   }
 

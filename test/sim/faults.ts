@@ -3,6 +3,7 @@ import type { Cluster } from "./cluster.ts";
 
 export const FAULTS = [
   "crash",
+  "power",
   "crash-and-restart",
   "freeze",
   "cut-off",
@@ -11,22 +12,36 @@ export const FAULTS = [
   "partition",
   "sigterm",
   "rolling-update",
+  "pause",
+  "dead-port",
+  "mute",
+  "lossy",
+  "slow-api",
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
 
-/** Plans faults over the next `forMs`; returns what was planned, for the report of a failing seed. */
-export function planFaults(cluster: Cluster, forMs: number, count: number): readonly string[] {
+export interface Planned {
+  /** For the report of a failing seed. */
+  readonly lines: readonly string[];
+  /** When the last of them has mended, counted from now. */
+  readonly endsMs: number;
+}
+
+/** Plans faults over the next `forMs`. */
+export function planFaults(cluster: Cluster, forMs: number, count: number): Planned {
   const planned: string[] = [];
+  let endsMs = 0;
   for (let index = 0; index < count; index++) {
     const fault = pick(cluster, FAULTS);
     const node = pick(cluster, cluster.names);
     const atMs = Math.round(cluster.random() * forMs);
     const lastMs = Math.round(durationMs(cluster));
+    endsMs = Math.max(endsMs, atMs + lastMs);
     planned.push(`${Math.round(cluster.timeline.now) + atMs} ms: ${fault} of ${node} for ${lastMs} ms`);
     cluster.timeline.after(atMs, () => begin(cluster, fault, node, lastMs));
   }
-  return planned.sort((left, right) => Number.parseInt(left, 10) - Number.parseInt(right, 10));
+  return { lines: planned.sort((left, right) => Number.parseInt(left, 10) - Number.parseInt(right, 10)), endsMs };
 }
 
 /** Blinks, outages that outlast a Lease, and some that outlast the patience of the node controller. */
@@ -42,9 +57,51 @@ export function begin(cluster: Cluster, fault: Fault, node: string, lastMs: numb
     if (!cluster.isUp(node)) cluster.start(node);
   };
   switch (fault) {
+    case "pause": {
+      const paused = [...(cluster.processes.get(node) ?? [])];
+      for (const process of paused) process.pause();
+      mend(() => {
+        for (const process of paused) process.resume();
+      });
+      break;
+    }
+    case "dead-port":
+      cluster.wire.mute.add(node);
+      cluster.wire.deaf.add(node);
+      mend(() => {
+        cluster.wire.mute.delete(node);
+        cluster.wire.deaf.delete(node);
+      });
+      break;
+    case "mute":
+      cluster.wire.mute.add(node);
+      mend(() => cluster.wire.mute.delete(node));
+      break;
+    case "lossy":
+      cluster.wire.loss = 0.2;
+      mend(() => {
+        cluster.wire.loss = 0;
+      });
+      break;
+    case "slow-api":
+      cluster.api.slowMs = 2_000;
+      mend(() => {
+        cluster.api.slowMs = 0;
+      });
+      break;
     case "crash":
       cluster.kill(node);
       mend(restart);
+      break;
+    case "power":
+      cluster.kill(node);
+      cluster.wire.off.add(node);
+      cluster.unplug(node);
+      mend(() => {
+        cluster.wire.off.delete(node);
+        cluster.plug(node);
+        restart();
+      });
       break;
     case "crash-and-restart": {
       const pod = cluster.processes.get(node)?.[0]?.instance.split("/")[0];

@@ -4,7 +4,7 @@ import type { HeartbeatEffect, HeartbeatInput, HeartbeatState, LeaseCall } from 
 import { factAnnotations, type SpeakerFacts, type SpeakerLease } from "../../lib/model/speaker-lease.ts";
 import type { SimApi } from "./api.ts";
 import { speakerLease } from "./objects.ts";
-import type { Timeline } from "./timeline.ts";
+import type { Time } from "./timeline.ts";
 
 export interface HeartbeatHooks {
   /** The process runs: not dead and not frozen. */
@@ -17,14 +17,14 @@ type Answer = { readonly kind: "ok"; readonly lease: SpeakerLease | undefined } 
 export class SimHeartbeat {
   #state: HeartbeatState;
   readonly #api: SimApi;
-  readonly #timeline: Timeline;
+  readonly #timeline: Time;
   readonly #hooks: HeartbeatHooks;
   #wakeSerial = 0;
 
   constructor(
     options: { readonly node: string; readonly instance: string; readonly seed: number },
     api: SimApi,
-    timeline: Timeline,
+    timeline: Time,
     hooks: HeartbeatHooks,
   ) {
     this.#state = initialHeartbeat(options.node, options.instance, options.seed);
@@ -42,7 +42,7 @@ export class SimHeartbeat {
     }
     const serial = ++this.#wakeSerial;
     if (wakeAt === undefined) return;
-    this.#timeline.after(wakeAt - this.#timeline.now, () => {
+    this.#timeline.after(Math.max(0, wakeAt - this.#timeline.now) + 0.001, () => {
       if (serial === this.#wakeSerial && this.#hooks.runs()) this.input({ type: "tick" });
     });
   }
@@ -92,6 +92,7 @@ function perform(api: SimApi, node: string, instance: string, call: LeaseCall, r
         leaving: false,
         nextInstance: "",
         previousInstance: "",
+        fencedBy: "",
         renewTime,
       });
     case "renew":
@@ -99,6 +100,7 @@ function perform(api: SimApi, node: string, instance: string, call: LeaseCall, r
       return put({
         ...(call.facts === undefined ? lease : withFacts(lease, call.facts)),
         leaving: call.leaving,
+        fencedBy: call.unfence === lease.fencedBy ? "" : lease.fencedBy,
         renewTime,
       });
     case "queue":

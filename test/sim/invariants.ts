@@ -22,9 +22,6 @@ export class Invariants {
   /** Since when nobody answers, by address, and the longest such time since `resetGaps`. */
   readonly #silentSince = new Map<string, number>();
   #longestGapMs = 0;
-  /** When two nodes that both answered for an address were last apart. */
-  readonly #apart = new Map<string, number>();
-  readonly #recordedMs = new Map<string, number>();
   readonly #overlaps = new Map<string, Overlap>();
   readonly #api: SimApi;
   readonly #wire: SimWire;
@@ -47,7 +44,6 @@ export class Invariants {
     const old = before.holder;
     const holder = after.holder;
     if (holder === undefined) return;
-    this.#recordedMs.set(after.address, this.#now());
     if (old !== undefined && holder.epoch <= old.epoch) {
       this.protest(`S1: ${by} wrote epoch ${holder.epoch} of ${after.address} over ${old.epoch}`);
     }
@@ -58,13 +54,13 @@ export class Invariants {
     for (const vip of this.#api.vips.values()) {
       const nodes = this.answering(vip.address);
       this.#noteGap(vip.address, nodes.length > 0);
-      const pair = this.#pairThatHears(nodes, vip.address);
+      const pair = this.#pairThatHears(nodes);
       const open = this.#overlaps.get(vip.address);
       if (pair === undefined) {
         if (open !== undefined) this.#overlaps.delete(vip.address);
         continue;
       }
-      if (open === undefined || open.nodes !== pair || this.#isUnheardOf(vip.address, pair)) {
+      if (open === undefined || open.nodes !== pair) {
         this.#overlaps.set(vip.address, { sinceMs: this.#now(), nodes: pair });
         continue;
       }
@@ -115,24 +111,11 @@ export class Invariants {
     return [...nodes].sort();
   }
 
-  /**
-   * Both answered while they were apart, after the last record, and one of them cannot read it: the announcements that
-   * would have told it are over. Closed by the taker's probes of the node that it took from (hazard F2), which come with
-   * the detector on the wire; then this exception goes.
-   */
-  #isUnheardOf(address: string, pair: string): boolean {
-    const apartMs = this.#apart.get(`${address} ${pair}`) ?? Number.NEGATIVE_INFINITY;
-    const cannotRead = pair.split(" and ").some((node) => !this.#api.reaches(node));
-    return cannotRead && apartMs >= (this.#recordedMs.get(address) ?? 0);
-  }
-
-  #pairThatHears(nodes: readonly string[], address: string): string | undefined {
+  #pairThatHears(nodes: readonly string[]): string | undefined {
     for (const left of nodes) {
       for (const right of nodes) {
         if (left >= right) continue;
-        const pair = `${left} and ${right}`;
-        if (this.#wire.connected(left, right)) return pair;
-        this.#apart.set(`${address} ${pair}`, this.#now());
+        if (this.#wire.connected(left, right)) return `${left} and ${right}`;
       }
     }
     return undefined;

@@ -50,6 +50,12 @@ export function macOf(node: string): string {
   return `02:00:00:00:00:0${node.slice(-1)}`;
 }
 
+export function addressOf(node: string): string {
+  return `10.0.0.${node.slice(-1)}`;
+}
+
+export const GATEWAY = { address4: "10.0.0.254", linkLocal: "", mac: "02:00:00:00:00:fe" } as const;
+
 export function link(node: string, carrier: boolean): Link {
   return {
     index: 2,
@@ -59,7 +65,7 @@ export function link(node: string, carrier: boolean): Link {
     master: "",
     kind: "",
     broadcast: true,
-    addresses: [{ address: `10.0.0.${node.slice(-1)}`, prefixLength: 24, metric: 0 }],
+    addresses: [{ address: addressOf(node), prefixLength: 24, metric: 0 }],
   };
 }
 

@@ -5,15 +5,15 @@ import { stepSpeaker } from "../../speaker/speaker.ts";
 import { initialSpeaker, type SpeakerEffect, type SpeakerInput, type SpeakerState } from "../../speaker/state.ts";
 import type { SimApi, WatchEvent } from "./api.ts";
 import { SimHeartbeat } from "./heartbeat.ts";
-import { link } from "./objects.ts";
-import type { Timeline } from "./timeline.ts";
+import { GATEWAY, link } from "./objects.ts";
+import { MachineTime, type Time } from "./timeline.ts";
 import type { SimWire } from "./wire.ts";
 import { SimWorker } from "./worker.ts";
 
 export interface ProcessOptions {
   readonly node: string;
   readonly instance: string;
-  readonly timeline: Timeline;
+  readonly timeline: Time;
   readonly random: Random;
   readonly api: SimApi;
   readonly wire: SimWire;
@@ -40,10 +40,14 @@ export class SimProcess {
   readonly #heartbeat: SimHeartbeat;
   readonly #closeWatch: () => void;
   readonly #options: ProcessOptions;
+  readonly #time: MachineTime;
+  #pausedMs: number | undefined;
 
   constructor(options: ProcessOptions) {
-    const { node, instance, timeline, random, api, wire } = options;
-    this.#options = options;
+    const { node, instance, random, api, wire } = options;
+    const timeline = new MachineTime(options.timeline);
+    this.#time = timeline;
+    this.#options = { ...options, timeline };
     this.node = node;
     this.instance = instance;
     this.state = initialSpeaker(node, instance, timeline.now);
@@ -66,6 +70,7 @@ export class SimProcess {
     });
     this.#closeWatch = api.watch(node, (event) => this.later(() => this.#onEvent(event)));
     this.post({ type: "worker", message: { type: "links", links: [link(node, !wire.unplugged.has(node))] } });
+    if (wire.hasGateway) this.post({ type: "gateways", byInterface: new Map([["eth0", GATEWAY]]) });
     timeline.after(200, () => this.post({ type: "synced" }));
   }
 
@@ -99,6 +104,25 @@ export class SimProcess {
     if (!this.frozen || this.dead) return;
     this.frozen = false;
     this.worker.thaw();
+    for (const run of this.#waiting.splice(0)) run();
+    this.#heartbeat.thaw();
+    this.post({ type: "tick" });
+  }
+
+  /** The machine stops, speaker and kernel. */
+  pause(): void {
+    this.#pausedMs = this.#time.now;
+    this.freeze();
+    this.#options.wire.off.add(this.node);
+  }
+
+  resume(): void {
+    if (this.#pausedMs === undefined || this.dead) return;
+    this.#time.miss(this.#time.now - this.#pausedMs);
+    this.#pausedMs = undefined;
+    this.#options.wire.off.delete(this.node);
+    this.frozen = false;
+    this.worker.resume();
     for (const run of this.#waiting.splice(0)) run();
     this.#heartbeat.thaw();
     this.post({ type: "tick" });
@@ -185,6 +209,18 @@ export class SimProcess {
       case "heartbeat":
         this.#heartbeat.input({ type: effect.input });
         break;
+      case "fence": {
+        const { by } = effect;
+        api.call(
+          node,
+          () => {
+            const lease = api.leases.get(effect.node);
+            if (lease?.instance === effect.instance) api.putLease({ ...lease, fencedBy: by });
+          },
+          () => {},
+        );
+        break;
+      }
       case "moved":
         this.#options.onMove(node, effect.name, effect.reason, effect.epoch);
         break;

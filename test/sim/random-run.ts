@@ -5,7 +5,9 @@ import { planFaults } from "./faults.ts";
 const SETTLE_MS = 5_000;
 const CHAOS_MS = 40_000;
 const FAULT_MS_MAX = 72_000;
+const AFTER_MS = 2_000;
 const CONVERGE_MS = 40_000;
+const STEP_MS = 5_000;
 
 export interface RunReport {
   readonly seed: number;
@@ -21,15 +23,16 @@ export function randomRun(options: ClusterOptions & { readonly faults: number })
   const cluster = new Cluster(options);
   let events = cluster.run(SETTLE_MS);
   const planned = planFaults(cluster, CHAOS_MS, options.faults);
-  events += cluster.run(CHAOS_MS + FAULT_MS_MAX);
+  // To the end of the last fault, should some last for a minute, and a moment more.
+  events += cluster.run(Math.min(planned.endsMs, CHAOS_MS + FAULT_MS_MAX) + AFTER_MS);
   cluster.heal();
-  events += cluster.run(CONVERGE_MS);
+  events += converge(cluster);
   const wrong = [...cluster.invariants.violations, ...cluster.invariants.converged()];
   // At rest nothing moves: whoever returned takes nothing back.
   const moves = cluster.moves.length;
-  events += cluster.run(15_000);
+  events += cluster.run(12_000);
   if (cluster.moves.length !== moves) wrong.push(`${cluster.moves.length - moves} moves at rest`);
-  return { seed: options.seed, wrong, planned, events, moves };
+  return { seed: options.seed, wrong, planned: planned.lines, events, moves };
 }
 
 /** Everything needed to run a failing seed again by hand. */
@@ -39,4 +42,15 @@ export function describeRun(run: RunReport): string {
     ...run.planned.map((line) => `  ${line}`),
     ...run.wrong.map((line) => `  ! ${line}`),
   ].join("\n");
+}
+
+/** Runs until everything is as it should be and has been so for a while; returns the events. */
+export function converge(cluster: Cluster): number {
+  let events = 0;
+  let good = 0;
+  for (let ran = 0; ran < CONVERGE_MS && good < 2; ran += STEP_MS) {
+    events += cluster.run(STEP_MS);
+    good = cluster.invariants.converged().length === 0 ? good + 1 : 0;
+  }
+  return events;
 }

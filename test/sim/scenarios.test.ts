@@ -49,7 +49,7 @@ describe("named sequences", () => {
     cluster.run(20_000);
     expect(cluster.invariants.answering(ADDRESS)).toHaveLength(1);
     expect(cluster.holder(ADDRESS)).not.toBe(holder);
-    expect(cluster.moves.at(-1)?.reason).toBe("holder-lease-expired");
+    expect(cluster.moves.at(-1)?.reason).toBe("holder-speaker-silent");
   });
 
   test("sticky: who comes back takes nothing back", () => {

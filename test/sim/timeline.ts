@@ -3,16 +3,56 @@ interface Entry {
   readonly at: number;
   readonly order: number;
   readonly run: () => void;
+  /** It cannot change who answers or what a record says by itself: nothing needs to be checked after it. */
+  readonly isQuiet: boolean;
 }
 
-export class Timeline {
+/** What a process sees of the time. */
+export interface Time {
+  readonly now: number;
+  after(delayMs: number, run: () => void): void;
+  quietly(delayMs: number, run: () => void): void;
+}
+
+/** The time of one machine: a pause of the whole machine leaves no trace in it (F2). */
+export class MachineTime implements Time {
+  readonly #timeline: Time;
+  #missedMs = 0;
+
+  constructor(timeline: Time) {
+    this.#timeline = timeline;
+  }
+
+  get now(): number {
+    return this.#timeline.now - this.#missedMs;
+  }
+
+  miss(ms: number): void {
+    this.#missedMs += ms;
+  }
+
+  after(delayMs: number, run: () => void): void {
+    this.#timeline.after(delayMs, run);
+  }
+
+  quietly(delayMs: number, run: () => void): void {
+    this.#timeline.quietly(delayMs, run);
+  }
+}
+
+export class Timeline implements Time {
   now = 0;
   #order = 0;
   /** A binary heap by (at, order). */
   readonly #heap: Entry[] = [];
 
   after(delayMs: number, run: () => void): void {
-    this.#push({ at: this.now + Math.max(0, delayMs), order: this.#order++, run });
+    this.#push({ at: this.now + Math.max(0, delayMs), order: this.#order++, run, isQuiet: false });
+  }
+
+  /** The same for the many small things of a wire: a question of the detector, its answer. */
+  quietly(delayMs: number, run: () => void): void {
+    this.#push({ at: this.now + Math.max(0, delayMs), order: this.#order++, run, isQuiet: true });
   }
 
   /** Runs everything up to and including `until`; `check` after each. Returns how much was run. */
@@ -22,7 +62,7 @@ export class Timeline {
       this.#pop();
       this.now = next.at;
       next.run();
-      check();
+      if (!next.isQuiet) check();
       count += 1;
     }
     this.now = until;

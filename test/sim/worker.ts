@@ -1,7 +1,9 @@
-/** A frame worker without frames: keeps the table, announces in rounds, answers probes, hears, and fences itself after a gap. */
+/** A frame worker without frames, with the real detector: keeps the table, announces in rounds, answers probes, hears, and fences itself after a gap. */
 import type { Random } from "../../lib/runtime/random.ts";
+import { createDetector, stepDetector } from "../../speaker/detector/detector.ts";
+import type { DetectorInput } from "../../speaker/detector/types.ts";
 import type { FromWorker, HeardHow, ToWorker } from "../../speaker/net/messages.ts";
-import type { Timeline } from "./timeline.ts";
+import type { Time } from "./timeline.ts";
 import type { SimWire } from "./wire.ts";
 
 const ROUNDS = 5;
@@ -11,7 +13,7 @@ const FENCE_GAP_MS = 5_000;
 
 export interface WorkerOptions {
   readonly node: string;
-  readonly timeline: Timeline;
+  readonly timeline: Time;
   readonly random: Random;
   readonly wire: SimWire;
   readonly tell: (message: FromWorker) => void;
@@ -34,6 +36,8 @@ export class SimWorker {
   #dead = false;
   #loss = 0;
   #lastAt = 0;
+  #detector = createDetector();
+  #tickSerial = 0;
   readonly #options: WorkerOptions;
 
   constructor(options: WorkerOptions) {
@@ -61,6 +65,7 @@ export class SimWorker {
     if (this.#frozenAt === undefined || this.#dead) return;
     const gapMs = timeline.now - this.#frozenAt;
     this.#frozenAt = undefined;
+    this.#detect({ type: "gap" });
     const lost = [...this.#announcedMeanwhile].filter(([address]) => this.#table.has(address));
     this.#announcedMeanwhile.clear();
     if (gapMs > FENCE_GAP_MS) {
@@ -74,6 +79,13 @@ export class SimWorker {
     }
   }
 
+  /** The whole machine goes on as if nothing had been: what came meanwhile never reached it, and no clock shows a gap. */
+  resume(): void {
+    this.#frozenAt = undefined;
+    this.#announcedMeanwhile.clear();
+    this.#detect({ type: "tick" });
+  }
+
   hear(address: string, mac: string, how: HeardHow): void {
     if (this.#dead || this.#options.deaf) return;
     if (this.#frozenAt !== undefined) {
@@ -81,6 +93,42 @@ export class SimWorker {
       return;
     }
     if (this.#table.has(address)) this.#options.tell({ type: "heard", address, interface: "eth0", mac, how });
+    else if (how === "announcement") {
+      this.#options.tell({ type: "announced", entries: [{ address, interface: "eth0", mac }] });
+    }
+  }
+
+  /** Somebody asks everybody for an address. */
+  alarm(address: string, mac: string): void {
+    if (this.#table.has(address) || !this.#hears()) return;
+    this.#detect({ type: "heard", answers: [], alarms: [{ interface: "eth0", address, mac }] });
+  }
+
+  #hears(): boolean {
+    return !this.#dead && !this.#options.deaf && this.#frozenAt === undefined;
+  }
+
+  #detect(input: DetectorInput): void {
+    const { timeline, tell, wire, node } = this.#options;
+    const { state, effects, wakeAt } = stepDetector(this.#detector, input, timeline.now);
+    this.#detector = state;
+    for (const effect of effects) {
+      if (effect.type === "verdict") {
+        if (!this.#fenced) tell({ type: "verdict", ...effect.verdict });
+      } else if (effect.type === "back") tell(effect);
+      else {
+        wire.ask(node, effect.probe, (mac) => {
+          const answer = { interface: "eth0", address: effect.probe.address, mac };
+          if (this.#hears()) this.#detect({ type: "heard", answers: [answer], alarms: [] });
+        });
+      }
+    }
+    const serial = ++this.#tickSerial;
+    if (wakeAt === undefined) return;
+    // A hair later: after a pause the difference of two times is not exact, and an alarm that rings early is set again.
+    timeline.quietly(Math.max(0, wakeAt - timeline.now) + 0.001, () => {
+      if (serial === this.#tickSerial && !this.#dead && this.#frozenAt === undefined) this.#detect({ type: "tick" });
+    });
   }
 
   /** From the main thread; the table takes a moment to be applied. */
@@ -115,6 +163,9 @@ export class SimWorker {
         break;
       case "probe":
         this.#probe(message.id, message.address, 3, new Set());
+        break;
+      case "watch":
+        this.#detect({ type: "plan", plan: message.plan });
         break;
       case "resume":
         if (message.fence === this.#fence) this.#fenced = false;
