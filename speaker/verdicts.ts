@@ -19,6 +19,6 @@ export function onBack(batch: Batch, node: string, ownInterface: string): void {
   verdicts.delete(wireKey(node, ownInterface));
   batch.state = { ...batch.state, verdicts };
   for (const one of batch.state.addresses.values()) {
-    if (one.pursuit?.node === node) tell(batch, one.name, { type: "back", node });
+    if (one.serving?.interface === ownInterface) tell(batch, one.name, { type: "back", node });
   }
 }

@@ -25,7 +25,7 @@ import type {
   StationPlan,
   WatchPlan,
 } from "./types.ts";
-import { isFollowed, onAnswer, startBurst, tick, type Watch, wakeAt } from "./watch.ts";
+import { acquaintMs, isFollowed, onAnswer, startBurst, tick, type Watch, wakeAt } from "./watch.ts";
 
 export interface DetectorState {
   /** By interface, node and MAC. BOUNDED by the plan. */
@@ -44,8 +44,6 @@ export interface DetectorStep {
 
 /** A step that comes so late was kept from running: what is under way was asked, and perhaps answered, too long ago (E5). */
 export const LATE_MS = 20;
-/** Own addresses asked for on one interface, whatever the number of stations. */
-const ACQUAINT_GAP_MS = 100;
 
 export function createDetector(): DetectorState {
   return { stations: new Map(), dueMs: Number.POSITIVE_INFINITY };
@@ -105,6 +103,7 @@ function fresh(key: string, segment: SegmentPlan, plan: StationPlan, now: number
     targets,
     mac: plan.mac,
     heardMs: undefined,
+    unheard: { count: 0, sinceMs: now },
     next: 0,
     dueAt: Number.POSITIVE_INFINITY,
     acquaintAt: now + phase * STEADY_MS,
@@ -212,7 +211,8 @@ function tickAll(stations: Map<string, Station>, effects: DetectorEffect[], now:
 /** Asks for its own address now and then, so that it has been heard before it is to be judged, or to bear witness. */
 function acquaint(watch: Watch, stations: number): void {
   const { s, now, toAsk } = watch;
-  s.acquaintAt = now + Math.max(s.heardMs === undefined ? ACQUAINT_MS / 10 : ACQUAINT_MS, stations * ACQUAINT_GAP_MS);
+  const isKnown = s.heardMs !== undefined && s.unheard.count === 0;
+  s.acquaintAt = now + acquaintMs(isKnown ? ACQUAINT_MS : REPEAT_MS, stations);
   // A gateway that moved to another MAC is looked for anew.
   if (s.plan.node === "" && s.heardMs !== undefined && now - s.heardMs > 3 * ACQUAINT_MS) s.mac = "";
   toAsk.push(s.key);

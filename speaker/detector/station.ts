@@ -18,7 +18,10 @@ export const REPEAT_MS = 1_000;
 /** Questions that found no answer are kept so long: a late one tells the round trip. */
 const LATE_MS = 1_000;
 /** Each station's own address is asked for this often, so that it has been heard before it is to be judged. */
-export const ACQUAINT_MS = 10_000;
+export const ACQUAINT_MS = 3_000;
+/** A station that was not heard for so long, and so often, was away: it may have missed what was announced (F2). */
+export const AWAY_MS = 1_500;
+export const AWAY_LOSSES = 4;
 const RTT_BUCKET_MS = 30_000;
 /** Wherever the list may grow, it ends here: 16 losses, as many late ones, witnesses' and node questions. */
 const PENDING_MAX = 64;
@@ -69,6 +72,8 @@ export interface Station {
   readonly mac: string;
   /** The last answer to one of this node's own questions; undefined: never heard, and so never judged (E3). */
   readonly heardMs: number | undefined;
+  /** Questions of any kind that were lost in a row, and since when. */
+  readonly unheard: { readonly count: number; readonly sinceMs: number };
   /** Place in the rotation. */
   readonly next: number;
   readonly dueAt: number;
@@ -127,6 +132,10 @@ export function expire(s: Draft, now: number): readonly Pending[] {
   const lost = s.pending.filter((one) => !one.isLost && now >= one.sentMs + limit);
   const kept = s.pending.filter((one) => now < one.sentMs + Math.max(LATE_MS, limit));
   s.pending = kept.map((one) => (!one.isLost && now >= one.sentMs + limit ? { ...one, isLost: true } : one));
+  if (lost.length > 0) {
+    const { count, sinceMs } = s.unheard;
+    s.unheard = { count: count + lost.length, sinceMs: count === 0 ? now : sinceMs };
+  }
   return lost;
 }
 

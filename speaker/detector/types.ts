@@ -97,5 +97,5 @@ export interface Verdict {
 export type DetectorEffect =
   | { readonly type: "ask"; readonly probe: LivenessProbe }
   | { readonly type: "verdict"; readonly verdict: Verdict }
-  /** A station answers again after a verdict. */
+  /** A station answers again, after a verdict or after it was not heard for a while: it may have missed announcements. */
   | { readonly type: "back"; readonly node: string; readonly interface: string };

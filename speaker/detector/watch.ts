@@ -5,6 +5,8 @@
 import { assertNever } from "../../lib/runtime/errors.ts";
 import {
   ALARM_AT,
+  AWAY_LOSSES,
+  AWAY_MS,
   ask,
   BROADCAST_LAST,
   BURST_STEP_MS,
@@ -44,6 +46,14 @@ function send(w: Watch, about: "target" | "node", address: string, toAll: boolea
   w.effects.push({ type: "ask", probe: ask(w.s, about, address, toAll, w.now) });
 }
 
+/** Own addresses asked for, whatever the number of stations: ten a second at most. */
+const ACQUAINT_GAP_MS = 100;
+
+/** How long until a station is asked for its own address again. */
+export function acquaintMs(everyMs: number, stations: number): number {
+  return Math.max(everyMs, stations * ACQUAINT_GAP_MS);
+}
+
 /** What has come due: losses first, then questions. */
 export function tick(w: Watch): void {
   const { s, now } = w;
@@ -64,6 +74,7 @@ function tickRest(w: Watch): void {
 function onLoss(w: Watch, about: "target" | "node", address: string): void {
   const { s } = w;
   const { burst, judged } = s;
+  if (about === "node") s.acquaintAt = Math.min(s.acquaintAt, w.now + acquaintMs(REPEAT_MS, w.stations.size));
   if (judged !== undefined) {
     if (about === "node") s.judged = { ...judged, nodeLost: judged.nodeLost + 1 };
     if (judged.kind !== "addresses" || about === "node" || judged.addresses.includes(address)) return;
@@ -230,6 +241,9 @@ export function onAnswer(w: Watch, address: string): void {
   const { s, now } = w;
   const question = settle(s, address, now);
   if (question === undefined) return;
+  const { count, sinceMs } = s.unheard;
+  s.unheard = { count: 0, sinceMs: now };
+  if (s.judged === undefined && count >= AWAY_LOSSES && now - sinceMs >= AWAY_MS && s.plan.node !== "") back(w);
   if (s.judged !== undefined) {
     answerJudged(w, s.judged, question.about, address);
     return;
@@ -274,7 +288,7 @@ function answerJudged(w: Watch, judged: Judged, about: "target" | "node", addres
 
 function back(w: Watch): void {
   const { s, now } = w;
-  forget(s, now);
+  if (s.judged !== undefined) forget(s, now);
   w.effects.push({ type: "back", node: s.plan.node, interface: s.segment.interface });
 }
 

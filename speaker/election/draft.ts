@@ -79,7 +79,6 @@ export function fallSilent(d: Draft, reason: YieldReason): void {
   s.serving = undefined;
   s.handing = undefined;
   s.taken = undefined;
-  s.pursuit = undefined;
   s.silentGeneration = d.w.nextGeneration;
   d.effects.push({ type: "yielded", name: s.name, reason, epoch: s.record?.epoch ?? 0 });
 }

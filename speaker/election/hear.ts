@@ -33,14 +33,18 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
   if (s.reading?.why !== "peer-heard") needRead(d, "peer-heard");
 }
 
-/** The node that the address was taken from answers again: it must hear at once that it has lost it (F2). */
+/**
+ * Whoever was away may have been on another side of a split segment, or stopped without a trace in any clock, and answer on for what
+ * it has lost: it must hear at once who answers now (F2).
+ */
 export function onBack(d: Draft, node: string): void {
   const { s } = d;
-  if (s.serving === undefined || s.pursuit?.node !== node) return;
-  tellFormer(d);
-  s.pursuit = undefined;
+  if (s.serving === undefined || s.handing !== undefined) return;
+  if (s.pursuit?.node === node) s.pursuit = undefined;
+  d.effects.push({ type: "announce", address: s.address, interface: s.serving.interface, reason: "taken-back" });
 }
 
+/** An answer for this node's address by the node that it was taken from. */
 function tellFormer(d: Draft): void {
   const { s } = d;
   if (s.serving === undefined || s.pursuit === undefined || d.now < s.pursuit.toldMs + TIMES.handOverMs) return;

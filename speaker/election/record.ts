@@ -89,11 +89,25 @@ function accept(d: Draft, vip: VirtualIP, by: AddressState["recordBy"]): void {
   s.failures = 0;
   s.handing = undefined;
   s.taken = undefined;
+  pursue(d, before);
   // The record has come to the epoch of the write under way, by us or by another: its answer would tell nothing new.
   if (s.task.kind === "write" && epochOf(vip) >= s.task.epoch) s.task = { kind: "none" };
   if (s.serving === undefined || isMine(d) || vip.holder?.from !== d.w.node || vip.holder.node === "") return;
   s.handing = { to: vip.holder.node, epoch: vip.holder.epoch, untilMs: d.now + TIMES.handOverMs };
   if (s.heardEarly === vip.holder.node) fallSilent(d, "successor-heard");
+}
+
+/** Taken from a node that did not hand it over: nobody knows whether that one is silent for good (F2). */
+function pursue(d: Draft, before: AddressState["record"]): void {
+  const { s } = d;
+  const { record } = s;
+  if (!isMine(d) || record === undefined) {
+    s.pursuit = undefined;
+    return;
+  }
+  if (before === undefined || before.node === "" || before.node === d.w.node || before.mac === "") return;
+  if (s.pursuit?.node === before.node || before.from === d.w.node || record.from !== "") return;
+  s.pursuit = { node: before.node, instance: before.instance, mac: before.mac, sinceMs: d.now, toldMs: d.now };
 }
 
 /** The same address for somebody else: nothing known of the former object holds, and nothing is answered (A1). */

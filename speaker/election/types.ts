@@ -176,7 +176,7 @@ export type Input =
   | { readonly type: "heard"; readonly mac: string; readonly how: "announcement" | "answer" | "probe" }
   /** After a gap the worker dropped the address because this MAC announced it meanwhile. */
   | { readonly type: "lost"; readonly mac: string }
-  /** The node that the address was taken from answers on the wire again. */
+  /** A node answers on the wire again that was not heard for a while. */
   | { readonly type: "back"; readonly node: string }
   /** The worker answers nothing until it is told to resume. */
   | { readonly type: "fenced" }

@@ -85,7 +85,7 @@ export type FromWorker =
   | { readonly type: "announced"; readonly entries: readonly Announcement[] }
   /** What the detector concludes; again every second while it lasts. */
   | ({ readonly type: "verdict" } & Verdict)
-  /** A station answers again after a verdict. */
+  /** A station answers again, after a verdict or after it was not heard for a while. */
   | { readonly type: "back"; readonly node: string; readonly interface: string }
   /** The loop did not run for too long or the main thread did not sign: nothing is answered until `resume`. */
   | {

@@ -101,7 +101,7 @@ export class SimProcess {
   }
 
   thaw(): void {
-    if (!this.frozen || this.dead) return;
+    if (!this.frozen || this.dead || this.#pausedMs !== undefined) return;
     this.frozen = false;
     this.worker.thaw();
     for (const run of this.#waiting.splice(0)) run();
@@ -111,8 +111,10 @@ export class SimProcess {
 
   /** The machine stops, speaker and kernel. */
   pause(): void {
-    this.#pausedMs = this.#time.now;
+    // A process that is stopped by a signal goes on with it: the two are not mixed.
+    if (this.frozen) return;
     this.freeze();
+    this.#pausedMs = this.#time.now;
     this.#options.wire.off.add(this.node);
   }
 

@@ -11,7 +11,16 @@ export const COLLECTION = "/apis/coordination.k8s.io/v1/namespaces/berth-system/
 export const PATH = `${COLLECTION}/berth-speaker-n1`;
 
 export const facts = (carrier = true): SpeakerFacts => ({
-  interfaces: [{ name: "eth0", mac: "02:00:00:00:00:01", subnets: ["10.0.0.0/24"], carrier, linkLocal: "fe80::1", address4: "10.0.0.1" }],
+  interfaces: [
+    {
+      name: "eth0",
+      mac: "02:00:00:00:00:01",
+      subnets: ["10.0.0.0/24"],
+      carrier,
+      linkLocal: "fe80::1",
+      address4: "10.0.0.1",
+    },
+  ],
   proxyReady: true,
   kernelAnswers: [],
 });

@@ -32,10 +32,10 @@ describe("at rest", () => {
     expect(probe).toMatchObject({ source: "fe80::9", destination: "fe80::97", mac: macOf("a") });
   });
 
-  test("stations that it does not watch are asked for their own address only, every ten seconds", () => {
+  test("stations that it does not watch are asked for their own address only, every three seconds", () => {
     const { segment } = world({ stations: [station("a", { targets: TARGETS }), station("b")] });
     segment.run(60_000);
-    expect(segment.asked.length).toBeLessThanOrEqual(16);
+    expect(segment.asked.length).toBeLessThanOrEqual(44);
     expect(segment.asked.every(({ probe }) => !TARGETS.includes(probe.address))).toBe(true);
   });
 
@@ -189,6 +189,17 @@ describe("what does not count", () => {
     expect(segment.told).toEqual([]);
   });
 
+  test("a station that was away for a while is told of, judged or not (F2)", () => {
+    const { segment, silent } = world();
+    segment.run(10_000);
+    silent.add("b");
+    segment.run(20_000);
+    expect(segment.told).toEqual([]);
+    silent.delete("b");
+    segment.run(1_500);
+    expect(segment.told.map(({ effect }) => effect)).toEqual([{ type: "back", node: "b", interface: "eth0" }]);
+  });
+
   test("a slow station stretches its own window, and is not taken for gone", () => {
     const { segment } = world();
     segment.run(2_000);
@@ -203,7 +214,7 @@ describe("what does not count", () => {
   test("20 % of the frames lost each way: no verdict in an hour of one stream; at 45 % there are some", () => {
     const bad = world({ seed: 7, loss: 0.2 });
     bad.segment.run(3_600_000);
-    expect(bad.segment.told).toEqual([]);
+    expect(bad.segment.verdicts).toEqual([]);
     const worse = world({ seed: 7, loss: 0.45 });
     worse.segment.run(3_600_000);
     expect(worse.segment.verdicts.length).toBeGreaterThan(0);
