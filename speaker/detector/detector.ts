@@ -4,6 +4,8 @@
  */
 import { assertNever } from "../../lib/runtime/errors.ts";
 import { rendezvousWeight } from "../rendezvous.ts";
+import { startBurst, type Watch } from "./burst.ts";
+import { isFollowed } from "./judged.ts";
 import {
   ACQUAINT_MS,
   ask,
@@ -25,7 +27,7 @@ import type {
   StationPlan,
   WatchPlan,
 } from "./types.ts";
-import { acquaintMs, isFollowed, onAnswer, startBurst, tick, type Watch, wakeAt } from "./watch.ts";
+import { acquaintMs, onAnswer, tick, wakeAt } from "./watch.ts";
 
 export interface DetectorState {
   /** By interface, node and MAC. BOUNDED by the plan. */

@@ -4,7 +4,7 @@ import { type SharedLab, withLab } from "../lab/shared.ts";
 import { Berth, berthNamespace, target } from "./berth.ts";
 import { backend, namespace, pool, service } from "./manifests.ts";
 
-/** The holder goes, in three ways. The bounds are those of a dead node found by its Lease alone. */
+/** The holder goes, in three ways. The bounds are generous; how fast it is stands in docs/failover.md. */
 
 const ns = "failover";
 const annotations = { "berth.dev/pool": "failover" };
@@ -59,7 +59,7 @@ describe("when the holder goes", () => {
     await berth.rollout("web", ns);
   }
 
-  test("its cable pulled: the address is answered elsewhere within 20 s, and stays there when the node returns", async () => {
+  test("its cable pulled: the address is answered elsewhere on the evidence of the wire, and stays there when the node returns", async () => {
     const address = addresses[0] ?? "";
     const before = await berth.holder(address);
     await backendsBeside(before);
@@ -70,9 +70,9 @@ describe("when the holder goes", () => {
     const after = await berth.holder(address, (node) => node !== before);
     await client.untilOk(100);
     const summary = await client.finish();
-    expect(summary.longestGapMs).toBeLessThan(20_000);
+    expect(summary.longestGapMs).toBeLessThan(5_000);
     const { status } = await berth.vip(address);
-    expect(status?.holder?.reason).toBe("holder-lease-expired");
+    expect(status?.holder?.reason).toBe("holder-unreachable");
     expect(await berth.answerers(address)).toEqual([lab.node(after).mac]);
 
     // At the node itself: nothing may even leave it.

@@ -51,102 +51,106 @@ function durationMs(cluster: Cluster): number {
   return kind < 0.85 ? cluster.random() * 20_000 : 50_000 + cluster.random() * 20_000;
 }
 
+/** What a fault does, and the mending of it. */
+type Breaking = (cluster: Cluster, node: string) => () => void;
+
+const BREAKINGS: Readonly<Record<Fault, Breaking>> = {
+  pause: (cluster, node) => {
+    const paused = [...(cluster.processes.get(node) ?? [])];
+    for (const process of paused) process.pause();
+    return () => {
+      for (const process of paused) process.resume();
+    };
+  },
+  "dead-port": (cluster, node) => {
+    cluster.wire.mute.add(node);
+    cluster.wire.deaf.add(node);
+    return () => {
+      cluster.wire.mute.delete(node);
+      cluster.wire.deaf.delete(node);
+    };
+  },
+  mute: (cluster, node) => {
+    cluster.wire.mute.add(node);
+    return () => cluster.wire.mute.delete(node);
+  },
+  lossy: (cluster) => {
+    cluster.wire.loss = 0.2;
+    return () => {
+      cluster.wire.loss = 0;
+    };
+  },
+  "slow-api": (cluster) => {
+    cluster.api.slowMs = 2_000;
+    return () => {
+      cluster.api.slowMs = 0;
+    };
+  },
+  crash: (cluster, node) => {
+    cluster.kill(node);
+    return () => restart(cluster, node);
+  },
+  power: (cluster, node) => {
+    cluster.kill(node);
+    cluster.wire.off.add(node);
+    cluster.unplug(node);
+    return () => {
+      cluster.wire.off.delete(node);
+      cluster.plug(node);
+      restart(cluster, node);
+    };
+  },
+  "crash-and-restart": (cluster, node) => {
+    const pod = cluster.processes.get(node)?.[0]?.instance.split("/")[0];
+    cluster.kill(node);
+    cluster.timeline.after(300, () => {
+      if (!cluster.isUp(node)) cluster.start(node, pod);
+    });
+    return () => {};
+  },
+  freeze: (cluster, node) => {
+    for (const process of cluster.processes.get(node) ?? []) process.freeze();
+    return () => {
+      for (const process of cluster.processes.get(node) ?? []) process.thaw();
+    };
+  },
+  "cut-off": (cluster, node) => {
+    cluster.setReach(node, false);
+    return () => cluster.setReach(node, true);
+  },
+  "api-down": (cluster) => {
+    cluster.setApi(false);
+    return () => cluster.setApi(true);
+  },
+  unplug: (cluster, node) => {
+    cluster.unplug(node);
+    return () => cluster.plug(node);
+  },
+  partition: (cluster, node) => {
+    cluster.wire.sides.set(node, 1);
+    return () => cluster.wire.sides.delete(node);
+  },
+  sigterm: (cluster, node) => {
+    for (const process of cluster.processes.get(node) ?? []) process.shutDown();
+    return () => restart(cluster, node);
+  },
+  "rolling-update": (cluster, node) => {
+    const old = cluster.processes.get(node) ?? [];
+    cluster.start(node);
+    cluster.timeline.after(6_000, () => {
+      for (const process of old) process.shutDown();
+    });
+    return () => {};
+  },
+};
+
 export function begin(cluster: Cluster, fault: Fault, node: string, lastMs: number): void {
-  const mend = (run: () => void): void => cluster.timeline.after(lastMs, run);
-  const restart = (): void => {
-    if (!cluster.isUp(node)) cluster.start(node);
-  };
-  switch (fault) {
-    case "pause": {
-      const paused = [...(cluster.processes.get(node) ?? [])];
-      for (const process of paused) process.pause();
-      mend(() => {
-        for (const process of paused) process.resume();
-      });
-      break;
-    }
-    case "dead-port":
-      cluster.wire.mute.add(node);
-      cluster.wire.deaf.add(node);
-      mend(() => {
-        cluster.wire.mute.delete(node);
-        cluster.wire.deaf.delete(node);
-      });
-      break;
-    case "mute":
-      cluster.wire.mute.add(node);
-      mend(() => cluster.wire.mute.delete(node));
-      break;
-    case "lossy":
-      cluster.wire.loss = 0.2;
-      mend(() => {
-        cluster.wire.loss = 0;
-      });
-      break;
-    case "slow-api":
-      cluster.api.slowMs = 2_000;
-      mend(() => {
-        cluster.api.slowMs = 0;
-      });
-      break;
-    case "crash":
-      cluster.kill(node);
-      mend(restart);
-      break;
-    case "power":
-      cluster.kill(node);
-      cluster.wire.off.add(node);
-      cluster.unplug(node);
-      mend(() => {
-        cluster.wire.off.delete(node);
-        cluster.plug(node);
-        restart();
-      });
-      break;
-    case "crash-and-restart": {
-      const pod = cluster.processes.get(node)?.[0]?.instance.split("/")[0];
-      cluster.kill(node);
-      cluster.timeline.after(300, () => {
-        if (!cluster.isUp(node)) cluster.start(node, pod);
-      });
-      break;
-    }
-    case "freeze":
-      for (const process of cluster.processes.get(node) ?? []) process.freeze();
-      mend(() => {
-        for (const process of cluster.processes.get(node) ?? []) process.thaw();
-      });
-      break;
-    case "cut-off":
-      cluster.setReach(node, false);
-      mend(() => cluster.setReach(node, true));
-      break;
-    case "api-down":
-      cluster.setApi(false);
-      mend(() => cluster.setApi(true));
-      break;
-    case "unplug":
-      cluster.unplug(node);
-      mend(() => cluster.plug(node));
-      break;
-    case "partition":
-      cluster.wire.sides.set(node, 1);
-      mend(() => cluster.wire.sides.delete(node));
-      break;
-    case "sigterm":
-      for (const process of cluster.processes.get(node) ?? []) process.shutDown();
-      mend(restart);
-      break;
-    case "rolling-update": {
-      const old = cluster.processes.get(node) ?? [];
-      cluster.start(node);
-      cluster.timeline.after(6_000, () => {
-        for (const process of old) process.shutDown();
-      });
-      break;
-    }
-    default:
-  }
+  const mend = BREAKINGS[fault](cluster, node);
+  cluster.timeline.after(lastMs, mend);
+}
+
+function restart(cluster: Cluster, node: string): void {
+  if (!cluster.isUp(node)) cluster.start(node);
 }
 
 function pick<T>(cluster: Cluster, from: readonly T[]): T {

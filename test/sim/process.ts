@@ -185,21 +185,9 @@ export class SimProcess {
             ),
         );
         break;
-      case "condition": {
-        const { claim } = effect;
-        api.call(
-          node,
-          () => {
-            const vip = api.vips.get(effect.name);
-            if (vip === undefined || vip.meta.uid !== effect.uid) return;
-            const others = vip.conditions.filter((one) => one.type !== claim.type);
-            const condition = { ...claim, lastTransitionTime: "", observedGeneration: undefined };
-            api.putVip({ ...vip, conditions: [...others, condition] });
-          },
-          () => {},
-        );
+      case "condition":
+        this.#condition(effect);
         break;
-      }
       case "worker":
         this.worker.receive(
           effect.message.type === "table" ? { ...effect.message, lossSeen: this.worker.loss } : effect.message,
@@ -211,18 +199,9 @@ export class SimProcess {
       case "heartbeat":
         this.#heartbeat.input({ type: effect.input });
         break;
-      case "fence": {
-        const { by } = effect;
-        api.call(
-          node,
-          () => {
-            const lease = api.leases.get(effect.node);
-            if (lease?.instance === effect.instance) api.putLease({ ...lease, fencedBy: by });
-          },
-          () => {},
-        );
+      case "fence":
+        this.#fence(effect);
         break;
-      }
       case "moved":
         this.#options.onMove(node, effect.name, effect.reason, effect.epoch);
         break;
@@ -236,6 +215,27 @@ export class SimProcess {
       default:
         throw new Error(`unknown effect of ${instance}`);
     }
+  }
+
+  #condition({ claim, name, uid }: Extract<SpeakerEffect, { type: "condition" }>): void {
+    const { api } = this.#options;
+    const act = (): void => {
+      const vip = api.vips.get(name);
+      if (vip === undefined || vip.meta.uid !== uid) return;
+      const others = vip.conditions.filter((one) => one.type !== claim.type);
+      const condition = { ...claim, lastTransitionTime: "", observedGeneration: undefined };
+      api.putVip({ ...vip, conditions: [...others, condition] });
+    };
+    api.call(this.node, act, () => {});
+  }
+
+  #fence({ node, instance, by }: Extract<SpeakerEffect, { type: "fence" }>): void {
+    const { api } = this.#options;
+    const act = (): void => {
+      const lease = api.leases.get(node);
+      if (lease?.instance === instance) api.putLease({ ...lease, fencedBy: by });
+    };
+    api.call(this.node, act, () => {});
   }
 
   /** S5: whoever writes that it holds no more has fallen silent before, unless the record says that it hands over. */
