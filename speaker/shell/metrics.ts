@@ -24,6 +24,14 @@ export const acting = gauge(
   "berth_speaker_acting",
   "1 while this process acts for its node, 0 while it waits or has lost its Lease",
 );
+export const isolated = gauge(
+  "berth_speaker_isolated_interfaces",
+  "Interfaces on which another node is silent and this one hears nobody at all: it takes nothing there",
+);
+export const verdicts = gauge(
+  "berth_speaker_silent_peers",
+  "Nodes that the wire finds gone or silent, as this node sees it",
+);
 export const eventsDropped = counter(
   "berth_speaker_events_dropped_total",
   "Events that were not sent, beyond the rate",

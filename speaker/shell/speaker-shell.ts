@@ -9,19 +9,10 @@ import type { Effect } from "../election/types.ts";
 import { interfaceFacts } from "../interfaces.ts";
 import type { FromWorker, ToWorker } from "../net/messages.ts";
 import { type SpeakerEffect, type SpeakerInput, type SpeakerState, servedNames } from "../state.ts";
+import { Gauges } from "./gauges.ts";
 import { KernelReader } from "./kernel-reader.ts";
 import { Limiter } from "./limiter.ts";
-import {
-  acting,
-  eventsDropped,
-  FrameCounters,
-  fences,
-  held,
-  highestEpoch,
-  moves,
-  recordCalls,
-  yields,
-} from "./metrics.ts";
+import { eventsDropped, FrameCounters, fences, moves, recordCalls, yields } from "./metrics.ts";
 import { initialBudget, moveEvents, spend } from "./move-events.ts";
 import { readRecord, writeCondition, writeFence, writeRecord } from "./records.ts";
 import { Runner } from "./runner.ts";
@@ -67,6 +58,7 @@ export class SpeakerShell {
   #budget = initialBudget;
   readonly #kernel = new KernelReader((input) => this.post(input));
   #eventSerial = 0;
+  readonly #gauges: Gauges;
   #ready = false;
   #workerFailure: string | undefined;
   /** An interface that has no sockets for now; the worker goes on without it. */
@@ -78,6 +70,7 @@ export class SpeakerShell {
 
   constructor(options: SpeakerShellOptions) {
     this.#options = options;
+    this.#gauges = new Gauges(options.log);
     this.#runner = new Runner({
       node: options.node,
       instance: options.instance,
@@ -276,13 +269,7 @@ export class SpeakerShell {
   }
 
   #afterStep(state: SpeakerState): void {
-    acting.set({}, state.world.acting ? 1 : 0);
-    const served = [...state.addresses.values()].filter((one) => one.serving !== undefined);
-    held.set({}, served.length);
-    highestEpoch.set(
-      {},
-      served.reduce((highest, one) => Math.max(highest, one.record?.epoch ?? 0), 0),
-    );
+    this.#gauges.show(state);
     if (this.#ready || !state.synced || !state.linked) return;
     this.#ready = true;
     this.#options.onReady();

@@ -27,9 +27,9 @@ export function world(changes: Partial<World> = {}): World {
     stalledMs: Number.NEGATIVE_INFINITY,
     stopping: false,
     peers: new Map([
-      ["a", FRESH],
-      ["b", FRESH],
-      ["c", FRESH],
+      ["a", { ...FRESH, instance: "ia" }],
+      ["b", { ...FRESH, instance: "ib" }],
+      ["c", { ...FRESH, instance: "ic" }],
     ]),
     wire: new Map(),
     macOwners: new Map(Object.entries(MACS).map(([node, mac]) => [mac, node])),
@@ -40,7 +40,7 @@ export function world(changes: Partial<World> = {}): World {
 }
 
 export function peer(node: string, changes: Partial<Peer>): Pick<World, "peers"> {
-  return { peers: new Map([...world().peers, [node, { ...FRESH, ...changes }]]) };
+  return { peers: new Map([...world().peers, [node, { ...FRESH, instance: `i${node}`, ...changes }]]) };
 }
 
 export function candidate(node: string): Candidate {
@@ -145,6 +145,8 @@ function effectText(effect: Effect): string {
     case "moved":
     case "yielded":
       return `${effect.type} ${effect.reason}`;
+    case "fence":
+      return `fence ${effect.node}`;
     default:
       return effect.type;
   }

@@ -1,0 +1,171 @@
+/** What a verdict of the detector lets a node do (election.md sections 4 and 5). Node `a` is this one, `b` holds with epoch 3. */
+import { describe, expect, test } from "@jest/globals";
+import type { Holder } from "../../../lib/model/virtual-ip.ts";
+import type { Input, WireView, World } from "../../../speaker/election/types.ts";
+import { wireKey } from "../../../speaker/election/types.ts";
+import { ADDRESS, answered, type Beat, holder, MACS, NOW, next, place, play, probed, sketch, vip } from "./fixtures.ts";
+
+const [MAC_B = "", MAC_C = ""] = [MACS["b"], MACS["c"]];
+const OLD_MS = 5_000;
+
+function verdict(changes: Partial<WireView> = {}, node = "b"): Pick<World, "wire"> {
+  const view: WireView = { kind: "gone", sinceMs: NOW + OLD_MS, addresses: new Set(), proven: true, ...changes };
+  return { wire: new Map([[wireKey(node, "eth0"), view]]) };
+}
+
+const written = (record: Holder): Input => ({
+  type: "written",
+  epoch: record.epoch,
+  result: { kind: "ok", vip: vip(record) },
+});
+const heard = (mac: string, how: "announcement" | "answer" = "announcement"): Input => ({ type: "heard", mac, how });
+/** The record is old enough to be judged, and then the wire speaks. */
+const lost = (order: string, world: Partial<World> = {}, view: Partial<WireView> = {}): readonly Beat[] => [
+  { place: place(order) },
+  { afterMs: OLD_MS, place: place(order), world: { ...verdict(view), ...world } },
+];
+const start = (...beats: readonly Beat[]) => play(vip(holder("b", 3)), ...beats);
+const TAKEN = "answers, claim 4 | announce, moved holder-unreachable, fence b, write a@4 holder-unreachable";
+
+describe("a holder that the wire finds gone", () => {
+  test("the first in line answers at once; the victim's Lease is marked and the record follows", () => {
+    expect(sketch(start(...lost("abc")))).toBe(TAKEN);
+  });
+
+  test.each([
+    ["bac", 0],
+    ["cab", 100],
+  ])("in the order %s after %i ms", (order, delayMs) => {
+    const before = start(...lost(order));
+    if (delayMs > 0) expect(sketch(before)).toBe("silent | ");
+    const after = delayMs === 0 ? before : next(before, { afterMs: delayMs, place: place(order), world: verdict() });
+    expect(sketch(after)).toBe(TAKEN);
+  });
+
+  test("whoever is found gone as well is not waited for (E7)", () => {
+    const both = { wire: new Map([...verdict().wire, ...verdict({}, "c").wire]) };
+    expect(sketch(start(...lost("cab", both)))).toBe(TAKEN);
+  });
+
+  test.each([
+    ["that this node may not conclude (E1)", "abc", {}, { proven: false }],
+    ["when this node is on its way out", "abc", { stopping: true }, {}],
+    ["of an address that this node is no candidate for", "cb", {}, {}],
+  ])("nothing comes of a verdict %s", (_, order, world, view) => {
+    expect(sketch(start(...lost(order, world, view)))).toBe("silent | ");
+  });
+
+  test("a record younger than a second is not judged unless its holder was heard (E2)", () => {
+    const early = start({ afterMs: 400, world: verdict({ sinceMs: NOW }) });
+    expect(sketch(early)).toBe("silent | ");
+    expect(early.wakeAt).toBe(NOW + 1_000);
+    const known = start({ input: heard(MAC_B), afterMs: 100 }, { afterMs: 300, world: verdict({ sinceMs: NOW }) });
+    expect(known.state.serving).toBeDefined();
+  });
+
+  test("somebody else was heard announcing it: believed for five seconds, and then asked for first (E2)", () => {
+    const other = start({}, { input: heard(MAC_C), afterMs: 2_000 }, { afterMs: 3_000, world: verdict() });
+    expect(sketch(other)).toBe("silent | ");
+    const later = next(other, { afterMs: 2_000, world: verdict() });
+    expect(sketch(later)).toBe("silent, probe (holder-unreachable) | probe");
+    expect(sketch(next(later, { input: probed(later, []), world: verdict() }))).toContain("claim 4");
+    expect(next(later, { input: probed(later, [MAC_C]), world: verdict() }).state.serving).toBeUndefined();
+  });
+
+  test("an address that nobody answers is not delayed by refusals of the past (E13)", () => {
+    const refused = start({}, { afterMs: OLD_MS });
+    const state = { ...refused.state, failures: 5, retryAtMs: NOW + 60_000 };
+    expect(next({ ...refused, state }, { world: verdict() }).state.serving).toBeDefined();
+  });
+
+  test("a probe of the slow way does not hold it up", () => {
+    const slow = start(...lost("abc", { ...verdict({ proven: false }) }));
+    const state = {
+      ...slow.state,
+      task: { kind: "probe", why: "holder-lease-expired", id: 9, sinceMs: slow.now } as const,
+    };
+    expect(next({ ...slow, state }, { world: verdict() }).state.serving).toBeDefined();
+  });
+});
+
+describe("other verdicts", () => {
+  test("a silent speaker has two seconds to come back", () => {
+    const silent = start(...lost("abc", {}, { kind: "silent" }));
+    expect(sketch(silent)).toBe("silent | ");
+    expect(silent.wakeAt).toBe(NOW + OLD_MS + 2_000);
+    const over = next(silent, { afterMs: 2_000, world: verdict({ kind: "silent" }) });
+    expect(sketch(over)).toContain("moved holder-speaker-silent");
+    expect(sketch(next(silent, { afterMs: 2_000 }))).toBe("silent | ");
+  });
+
+  test("one silent address is recorded first, and only that one (E2)", () => {
+    const view = { kind: "addresses", addresses: new Set([ADDRESS]) } as const;
+    const one = next(start(...lost("abc", {}, view)), { afterMs: 2_000, world: verdict(view) });
+    expect(sketch(one)).toBe("silent, claim 4 | write a@4 holder-address-silent");
+    const other = { kind: "addresses", addresses: new Set(["10.0.0.7"]) } as const;
+    expect(sketch(next(start(...lost("abc", {}, other)), { afterMs: 2_000, world: verdict(other) }))).toBe("silent | ");
+  });
+});
+
+describe("answered before any record", () => {
+  const taken = start(...lost("abc"));
+
+  test("recorded: nothing more is said, and the lost node is pursued (F2)", () => {
+    const done = next(taken, { input: written(holder("a", 4)), world: verdict() });
+    expect(sketch(done)).toBe("answers | ");
+    expect(done.state.pursuit).toMatchObject({ node: "b", mac: MAC_B });
+    const back = next(done, { input: { type: "back", node: "b" }, afterMs: 60_000 });
+    expect(sketch(back)).toBe("answers | announce");
+    expect(back.state.pursuit).toBeUndefined();
+  });
+
+  test("it answers for it again although the verdict stands: told, once a second, and not yielded to", () => {
+    const done = next(taken, { input: written(holder("a", 4)), world: verdict() });
+    const told = next(done, { input: heard(MAC_B, "answer"), afterMs: 1_000, world: verdict() });
+    expect(sketch(told)).toBe("answers | announce");
+    expect(sketch(next(told, { input: heard(MAC_B, "answer"), afterMs: 500, world: verdict() }))).toBe("answers | ");
+  });
+
+  test("any record wins: another has taken it", () => {
+    const other = next(taken, { input: { type: "seen", vip: vip(holder("c", 4)) }, world: verdict() });
+    expect(sketch(other)).toContain("silent");
+  });
+
+  test("refused, the record is read, and what it says holds", () => {
+    const refused = next(taken, {
+      input: { type: "written", epoch: 4, result: { kind: "refused" } },
+      world: verdict(),
+    });
+    expect(sketch(refused)).toContain("answers, reads (write-outcome)");
+    const same = next(refused, { input: answered(refused, vip(holder("b", 3))), world: verdict() });
+    expect(sketch(same)).toContain("answers, claim 4");
+    const other = next(refused, { input: answered(refused, vip(holder("c", 9))), world: verdict() });
+    expect(sketch(other)).toContain("silent");
+  });
+
+  test("without the API it is answered, and written when the API is there again", () => {
+    const down = start(...lost("abc", { apiUp: false }));
+    expect(sketch(down)).toBe("answers | announce, moved holder-unreachable, fence b");
+    expect(sketch(next(down, { afterMs: 60_000 }))).toContain("claim 4");
+  });
+
+  test("without the API it yields at once to another that announces, and comes back by rank, asking first (rule Y)", () => {
+    const down = { apiUp: false };
+    const yielded = next(start(...lost("abc", down)), { input: heard(MAC_C), world: { ...verdict(), ...down } });
+    expect(sketch(yielded)).toContain("silent");
+    const later = next(yielded, { afterMs: 6_000, world: { ...verdict(), ...down } });
+    expect(sketch(later)).toContain("probe (holder-unreachable)");
+    const again = next(later, { input: probed(later, []), afterMs: 300, world: { ...verdict(), ...down } });
+    expect(again.state.serving).toBeDefined();
+  });
+
+  test("the holder of the record is heard announcing: it lives, and an unrecorded holder loses", () => {
+    const refused = next(taken, {
+      input: { type: "written", epoch: 4, result: { kind: "refused" } },
+      world: verdict(),
+    });
+    const alive = next(refused, { input: heard(MAC_B), afterMs: 1, world: verdict() });
+    const read = next(alive, { input: answered(alive, vip(holder("b", 3))), world: {} });
+    expect(sketch(read)).toContain("silent");
+  });
+});
