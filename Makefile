@@ -5,7 +5,7 @@ NODE := $(BIN)/node
 INSTALLED := node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help deps check test bench format image manifest lab-up lab-down demo
+.PHONY: help deps check test sim bench format image manifest lab-up lab-down demo
 # Targets such as image and test would fight over build/; the recipes use both cores themselves.
 .NOTPARALLEL:
 
@@ -23,6 +23,9 @@ check: deps ## Types, lint, house rules, unit and simulation tests: no root, und
 
 test: deps ## Everything: check, then the tests on real interfaces and in the lab cluster (root)
 	@$(NODE) scripts/test.ts all
+
+sim: deps ## Random faults for the speakers in a simulation: SEED=1 RUNS=1000 NODES=3 FAULTS=8
+	@SEED="$(SEED)" RUNS="$(RUNS)" NODES="$(NODES)" FAULTS="$(FAULTS)" $(NODE) test/sim/cli.ts
 
 bench: deps ## The figures as JSON lines, all or those whose names start with ONLY=... (root)
 	@$(NODE) scripts/image.ts >&2

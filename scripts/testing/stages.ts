@@ -18,12 +18,13 @@ export interface Stage {
   readonly limitMinutes: number;
 }
 
-/** What `make check` runs; it needs no root and leaves nothing behind. */
-export function checkStages(): readonly Stage[] {
+/** What `make check` runs; it needs no root and leaves nothing behind. The simulation is a part of the whole one. */
+export function checkStages(simulation: "part" | "full" = "part"): readonly Stage[] {
+  const unit = jest("unit", "test/**/*.test.ts", ["--maxWorkers=2"], 15);
   return [
     { name: "types", command: [join(bin, "tsc"), "-p", root], limitMinutes: 5 },
     { name: "lint", command: [join(bin, "biome"), "check", "--error-on-warnings", root], limitMinutes: 5 },
-    jest("unit", "test/**/*.test.ts", ["--maxWorkers=2"], 10),
+    { ...unit, command: ["env", `BERTH_SIM=${simulation}`, ...unit.command] },
   ];
 }
 
@@ -39,7 +40,7 @@ export function allStages(): readonly Stage[] {
   const oneLab = ["--globalSetup", "./test/lab/jest-setup.ts", "--globalTeardown", "./test/lab/jest-teardown.ts"];
   const image = [process.execPath, join(root, "scripts/image.ts")];
   return [
-    ...checkStages(),
+    ...checkStages("full"),
     { ...jest("wire", "test/!(e2e)/**/*.e2e.ts", oneByOne, 15), rootFiles: wire },
     { name: "image", command: image, limitMinutes: 10 },
     { ...jest("lab", "test/e2e/**/*.e2e.ts", [...oneByOne, ...oneLab], 60), rootFiles: lab, needs: "image" },

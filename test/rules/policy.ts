@@ -105,6 +105,7 @@ export const entryPoints: readonly string[] = [
   "scripts/*.{ts,mjs}",
   "*.config.mjs",
   "test/lab/cli.ts",
+  "test/sim/cli.ts",
   "test/lab/jest-{setup,teardown}.ts",
   "test/demo/demo.ts",
   "test/bench/bench.ts",

@@ -67,7 +67,7 @@ export class Cluster {
     for (const name of this.names) this.api.putNode(name, nodeObject());
     this.api.putEndpoints(SERVICE, endpointsOn(this.names));
     for (let index = 0; index < options.addresses; index++) {
-      this.api.putVip(virtualIP(`10.0.0.${100 + index}`, 0));
+      this.api.putVip(virtualIP(`10.0.${index >> 7}.${100 + (index & 127)}`, 0));
     }
     for (const name of this.names) this.start(name);
     this.#nodeController();

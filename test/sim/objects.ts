@@ -65,7 +65,7 @@ export function link(node: string, carrier: boolean): Link {
     master: "",
     kind: "",
     broadcast: true,
-    addresses: [{ address: addressOf(node), prefixLength: 24, metric: 0 }],
+    addresses: [{ address: addressOf(node), prefixLength: 16, metric: 0 }],
   };
 }
 

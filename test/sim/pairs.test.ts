@@ -1,0 +1,30 @@
+import { describe, expect, test } from "@jest/globals";
+import { Cluster } from "./cluster.ts";
+import { begin, FAULTS } from "./faults.ts";
+import { converge } from "./random-run.ts";
+
+/** Each fault on the holder and beside it, short and long, alone and followed by another one. */
+describe("every fault, and every pair of faults", () => {
+  test.each(FAULTS)("%s first", (fault) => {
+    const wrong: string[] = [];
+    for (const second of [undefined, ...FAULTS]) {
+      for (const lastMs of [400, 14_000]) {
+        for (const where of ["holder", "other"] as const) {
+          const cluster = new Cluster({ seed: 99, nodes: 3, addresses: 1 });
+          cluster.run(5_000);
+          const holder = cluster.holder("10.0.0.100") ?? "";
+          const other = cluster.names.find((name) => name !== holder) ?? "";
+          begin(cluster, fault, where === "holder" ? holder : other, lastMs);
+          cluster.run(1_500);
+          if (second !== undefined) begin(cluster, second, where === "holder" ? other : holder, lastMs);
+          cluster.run(lastMs + 2_000);
+          cluster.heal();
+          converge(cluster);
+          const found = [...cluster.invariants.violations, ...cluster.invariants.converged()];
+          wrong.push(...found.map((what) => `${fault}, ${second ?? "nothing"}, ${lastMs} ms, ${where}: ${what}`));
+        }
+      }
+    }
+    expect(wrong.slice(0, 10).join("\n")).toBe("");
+  });
+});
