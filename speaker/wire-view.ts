@@ -31,9 +31,9 @@ function isCurrent(state: SpeakerState, told: ToldVerdict, now: number): boolean
   return now - told.toldMs <= VERDICT_MS && instance === told.instance;
 }
 
-function viewOf(state: SpeakerState, { verdict, sinceMs }: ToldVerdict, now: number): WireView {
+function viewOf(state: SpeakerState, { verdict, sinceMs, toldMs }: ToldVerdict, now: number): WireView {
   const { kind, addresses } = verdict;
-  return { kind, sinceMs, addresses: new Set(addresses), proven: isProven(state, verdict, now) };
+  return { kind, sinceMs, toldMs, addresses: new Set(addresses), proven: isProven(state, verdict, now) };
 }
 
 /**
@@ -55,6 +55,7 @@ function sameView(left: WireView, right: WireView | undefined): boolean {
     right !== undefined &&
     left.kind === right.kind &&
     left.sinceMs === right.sinceMs &&
+    left.toldMs === right.toldMs &&
     left.proven === right.proven &&
     left.addresses.size === right.addresses.size &&
     left.addresses.isSubsetOf(right.addresses)

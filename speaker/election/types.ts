@@ -37,6 +37,8 @@ export interface World {
 export interface WireView {
   readonly kind: VerdictKind;
   readonly sinceMs: number;
+  /** When the detector last said so. What was written or heard after that it may not know. */
+  readonly toldMs: number;
   /** For `addresses`: those that it does not answer for. */
   readonly addresses: ReadonlySet<string>;
   /** This node hears others, and enough of them (E1): only then does the verdict count. */

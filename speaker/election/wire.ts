@@ -22,6 +22,9 @@ export function lostOnWire(d: Draft, on: On): LostOnWire | undefined {
   const view = w.wire.get(wireKey(record.node, on.interface));
   if (view === undefined || !view.proven || rankOf(d, record.node) < 0) return undefined;
   if (view.kind === "addresses" && !view.addresses.has(s.address)) return undefined;
+  // The holder was named, or was heard, after the detector last spoke: it may be another process that came back.
+  const heardMs = announcer?.node === record.node ? announcer.atMs : Number.NEGATIVE_INFINITY;
+  if (view.toldMs <= Math.max(s.recordSeenMs, heardMs)) return undefined;
   const judgedMs = view.sinceMs + (view.kind === "gone" ? 0 : TIMES.silentMs);
   const turnMs = judgedMs + rankOf(d, record.node) * TIMES.wireRankMs;
   const heard = announcer !== undefined && announcer.atMs >= s.recordSeenMs ? announcer : undefined;

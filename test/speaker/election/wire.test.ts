@@ -9,7 +9,14 @@ const [MAC_B = "", MAC_C = ""] = [MACS["b"], MACS["c"]];
 const OLD_MS = 5_000;
 
 function verdict(changes: Partial<WireView> = {}, node = "b"): Pick<World, "wire"> {
-  const view: WireView = { kind: "gone", sinceMs: NOW + OLD_MS, addresses: new Set(), proven: true, ...changes };
+  const view: WireView = {
+    kind: "gone",
+    sinceMs: NOW + OLD_MS,
+    toldMs: NOW + OLD_MS,
+    addresses: new Set(),
+    proven: true,
+    ...changes,
+  };
   return { wire: new Map([[wireKey(node, "eth0"), view]]) };
 }
 
@@ -61,6 +68,15 @@ describe("a holder that the wire finds gone", () => {
     expect(early.wakeAt).toBe(NOW + 1_000);
     const known = start({ input: heard(MAC_B), afterMs: 100 }, { afterMs: 300, world: verdict({ sinceMs: NOW }) });
     expect(known.state.serving).toBeDefined();
+  });
+
+  test("a verdict that was last told before the record, or before its holder was heard, says nothing of it", () => {
+    const old = verdict({ kind: "silent", sinceMs: NOW - 1_000, toldMs: NOW });
+    expect(sketch(start({}, { afterMs: 2_000, world: old }))).toBe("silent | ");
+    const again = verdict({ kind: "silent", sinceMs: NOW - 1_000, toldMs: NOW + 1_500 });
+    expect(start({}, { afterMs: 2_000, world: again }).state.serving).toBeDefined();
+    const heardLater = start({ afterMs: 1_600, input: heard(MAC_B) }, { afterMs: 400, world: again });
+    expect(sketch(heardLater)).toBe("silent | ");
   });
 
   test("somebody else was heard announcing it: believed for five seconds, and then asked for first (E2)", () => {
