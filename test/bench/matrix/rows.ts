@@ -37,12 +37,10 @@ const PROGRAMS = ["kubelet", "kube-proxy", "containerd"].map((name) => `${name}-
 
 async function dieWhole(stage: Stage): Promise<() => Promise<void>> {
   const { lab } = stage.berth;
-  const pod = await speaker(stage);
-  await Promise.all([
-    lab.pullCable(VICTIM),
-    lab.kill(pod),
-    ...PROGRAMS.map((name) => lab.stopProgram(name, "SIGKILL")),
-  ]);
+  // Found before, killed together: whoever would be asked for them dies as well.
+  const own = await lab.processesOf(await speaker(stage));
+  for (const { pid } of own) process.kill(pid, "SIGKILL");
+  await Promise.all([lab.pullCable(VICTIM), ...PROGRAMS.map((name) => lab.stopProgram(name, "SIGKILL"))]);
   return async () => {
     await lab.plugCable(VICTIM);
     for (const name of [...PROGRAMS].reverse()) lab.startProgram(name);

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { measureMass } from "../bench/mass.ts";
+import { type Expectation, type Row, rows } from "../bench/matrix/rows.ts";
+import { type RunResult, runRow, worstOf } from "../bench/matrix/run.ts";
+import { SERVICES, Stage } from "../bench/matrix/stage.ts";
+import { type SharedLab, withLab } from "../lab/shared.ts";
+import { Berth } from "./berth.ts";
+
+/** Every row of the fault matrix once. How fast it is stands in docs/failover.md; here only what must hold on a loaded machine. */
+
+const GENEROUS_MS = 6_000;
+
+const checks: Readonly<Record<Expectation, (result: RunResult) => void>> = {
+  planned: (result) => {
+    expect(result.moved).toEqual(SERVICES);
+    expect(worstOf(result).lost).toBe(0);
+  },
+  moved: (result) => {
+    expect(result.moved).toEqual(SERVICES);
+    expect(worstOf(result).outageMs).toBeLessThan(GENEROUS_MS);
+  },
+  stays: (result) => expect(result.moved).toEqual([]),
+  either: (result) => expect(worstOf(result).outageMs).toBeLessThan(GENEROUS_MS),
+};
+
+describe("the fault matrix", () => {
+  let shared: SharedLab;
+  let berth: Berth;
+  let stage: Stage;
+
+  beforeAll(async () => {
+    shared = await withLab();
+    berth = new Berth(shared.lab);
+    await berth.install();
+    stage = new Stage(berth);
+    await stage.build();
+  }, 600_000);
+
+  afterAll(async () => {
+    await shared.lab.heal();
+    await stage.clear();
+    await shared.release();
+  }, 240_000);
+
+  test.each(rows.map((row): [string, Row] => [row.name, row]))(
+    "%s",
+    async (_, row) => {
+      const result = await runRow(stage, row);
+      const { outageMs, lost, cut } = worstOf(result);
+      console.log(`${row.name}: ${Math.round(outageMs)} ms, ${lost} lost, ${cut} cut, ${result.moved.length} moved`);
+      checks[row.expects](result);
+    },
+    300_000,
+  );
+
+  test("mass-500: every address of a node that dies is announced again", async () => {
+    const { samples } = await measureMass(berth, 1);
+    console.log(`mass-500: ${Math.round(samples[0] ?? Number.NaN)} ms`);
+    expect(samples[0]).toBeLessThan(GENEROUS_MS);
+  }, 400_000);
+});
