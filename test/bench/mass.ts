@@ -52,7 +52,7 @@ async function announcedAfter(berth: Berth, addresses: readonly string[]): Promi
 }
 
 /** The time until the last of the addresses is announced again, for each run. */
-export async function measureMass(berth: Berth, times: number): Promise<Measured> {
+async function measureMass(berth: Berth, times: number): Promise<Measured> {
   const addresses = await build(berth);
   const samples: number[] = [];
   try {

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { measureMass } from "../bench/mass.ts";
 import { type Expectation, type Row, rows } from "../bench/matrix/rows.ts";
 import { type RunResult, runRow, worstOf } from "../bench/matrix/run.ts";
 import { SERVICES, Stage } from "../bench/matrix/stage.ts";
 import { type SharedLab, withLab } from "../lab/shared.ts";
 import { Berth } from "./berth.ts";
 
-/** Every row of the fault matrix once. How fast it is stands in docs/failover.md; here only what must hold on a loaded machine. */
+/** Rows of the fault matrix, once each. How fast it is stands in docs/failover.md; here only what must hold on a loaded machine. */
 
 const GENEROUS_MS = 6_000;
 
@@ -42,7 +41,7 @@ describe("the fault matrix", () => {
     await shared.release();
   }, 240_000);
 
-  test.each(rows.map((row): [string, Row] => [row.name, row]))(
+  test.each(rows.filter(({ inTest }) => inTest === true).map((row): [string, Row] => [row.name, row]))(
     "%s",
     async (_, row) => {
       const result = await runRow(stage, row);
@@ -52,10 +51,4 @@ describe("the fault matrix", () => {
     },
     300_000,
   );
-
-  test("mass-500: every address of a node that dies is announced again", async () => {
-    const { samples } = await measureMass(berth, 1);
-    console.log(`mass-500: ${Math.round(samples[0] ?? Number.NaN)} ms`);
-    expect(samples[0]).toBeLessThan(GENEROUS_MS);
-  }, 400_000);
 });

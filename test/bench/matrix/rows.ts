@@ -11,6 +11,8 @@ export interface Row {
   readonly name: string;
   readonly runs: number;
   readonly expects: Expectation;
+  /** `make test` runs it once. The others are for the benchmark, and were not all seen to pass yet (docs/failover.md). */
+  readonly inTest?: true;
   /** Breaks it; what it returns mends it, after the clients have ended. */
   readonly break: (stage: Stage) => Promise<() => Promise<void>>;
 }
@@ -103,6 +105,7 @@ export const rows: readonly Row[] = [
     name: "cable",
     runs: 100,
     expects: "moved",
+    inTest: true,
     break: async ({ berth }) => {
       await berth.lab.pullCable(VICTIM);
       return nothing;
@@ -113,19 +116,21 @@ export const rows: readonly Row[] = [
     name: "kill",
     runs: 20,
     expects: "either",
+    inTest: true,
     break: async (stage) => {
       await stage.berth.lab.kill(await speaker(stage));
       await sleep(5_000);
       return nothing;
     },
   },
-  { name: "freeze-1", runs: 20, expects: "stays", break: (stage) => frozen(stage, 1_000) },
-  { name: "freeze-5", runs: 20, expects: "moved", break: (stage) => frozen(stage, 5_000) },
+  { name: "freeze-1", runs: 20, expects: "stays", inTest: true, break: (stage) => frozen(stage, 1_000) },
+  { name: "freeze-5", runs: 20, expects: "moved", inTest: true, break: (stage) => frozen(stage, 5_000) },
   { name: "freeze-60", runs: 5, expects: "moved", break: (stage) => frozen(stage, 60_000) },
   {
     name: "sigterm",
     runs: 20,
     expects: "planned",
+    inTest: true,
     break: async (stage) => {
       const { berth } = stage;
       await berth.kubectl("-n", berthNamespace, "delete", "pod", await berth.speakerOn(VICTIM), "--wait=false");
@@ -136,6 +141,7 @@ export const rows: readonly Row[] = [
     name: "rollout",
     runs: 20,
     expects: "stays",
+    inTest: true,
     break: async ({ berth }) => {
       await berth.kubectl("-n", berthNamespace, "rollout", "restart", "daemonset/berth-speaker");
       await berth.ready();
@@ -157,6 +163,7 @@ export const rows: readonly Row[] = [
     name: "exclude",
     runs: 20,
     expects: "planned",
+    inTest: true,
     break: async ({ berth }) => {
       const label = "node.kubernetes.io/exclude-from-external-load-balancers";
       await berth.kubectl("label", "node", VICTIM, `${label}=`);
