@@ -13,6 +13,7 @@ import {
   isAskable,
   nodeAddress,
   REPEAT_MS,
+  rotate,
   STEADY_MS,
   type Station,
   stationKey,
@@ -105,6 +106,7 @@ function fresh(key: string, segment: SegmentPlan, plan: StationPlan, now: number
     targets,
     mac: plan.mac,
     heardMs: undefined,
+    isSpeakerKnown: false,
     unheard: { count: 0, sinceMs: now },
     next: 0,
     dueAt: Number.POSITIVE_INFINITY,
@@ -184,7 +186,7 @@ function onAlarm(stations: Map<string, Station>, alarm: Alarm, effects: Detector
   for (const station of here) {
     if (station.mac === alarm.mac || !station.targets.includes(alarm.address)) continue;
     const isBusy = station.burst !== undefined || station.judged !== undefined;
-    if (isBusy || station.heardMs === undefined || now < station.burstMs + REPEAT_MS) continue;
+    if (isBusy || !station.isSpeakerKnown || now < station.burstMs + REPEAT_MS) continue;
     edit(stations, station, effects, now, (watch) => startBurst(watch, alarm.address, true));
   }
 }
@@ -213,9 +215,12 @@ function tickAll(stations: Map<string, Station>, effects: DetectorEffect[], now:
 /** Asks for its own address now and then, so that it has been heard before it is to be judged, or to bear witness. */
 function acquaint(watch: Watch, stations: number): void {
   const { s, now, toAsk } = watch;
-  const isKnown = s.heardMs !== undefined && s.unheard.count === 0;
+  const wantsSpeaker = s.heardMs !== undefined && !s.isSpeakerKnown && s.targets.length > 0;
+  const isKnown = s.heardMs !== undefined && s.unheard.count === 0 && !wantsSpeaker;
   s.acquaintAt = now + acquaintMs(isKnown ? ACQUAINT_MS : REPEAT_MS, stations);
   // A gateway that moved to another MAC is looked for anew.
   if (s.plan.node === "" && s.heardMs !== undefined && now - s.heardMs > 3 * ACQUAINT_MS) s.mac = "";
-  toAsk.push(s.key);
+  const address = wantsSpeaker ? rotate(s, () => false) : undefined;
+  if (address === undefined) toAsk.push(s.key);
+  else watch.effects.push({ type: "ask", probe: ask(s, "target", address, false, now) });
 }

@@ -70,8 +70,13 @@ export interface Station {
   readonly targets: readonly string[];
   /** Of the plan, or for the gateway as its answer told. */
   readonly mac: string;
-  /** The last answer to one of this node's own questions; undefined: never heard, and so never judged (E3). */
+  /** The last answer to one of this node's own questions; undefined: never heard. */
   readonly heardMs: number | undefined;
+  /**
+   * It has answered for an address of a Service here at least once. Else the network may let nobody hear such answers, and everybody
+   * would take from everybody: the Lease decides (E3).
+   */
+  readonly isSpeakerKnown: boolean;
   /** Questions of any kind that were lost in a row, and since when. */
   readonly unheard: { readonly count: number; readonly sinceMs: number };
   /** Place in the rotation. */

@@ -58,8 +58,7 @@ function onLoss(w: Watch, about: "target" | "node", address: string): void {
     else if (!burst.isAlone || address === burst.suspect) s.burst = { ...burst, lost: burst.lost + 1 };
     return;
   }
-  // Whoever never answered here is not judged by the wire (E3); a missed acquaintance says nothing.
-  if (about === "target" && s.heardMs !== undefined && s.targets.includes(address)) startBurst(w, address, false);
+  if (about === "target" && s.isSpeakerKnown && s.targets.includes(address)) startBurst(w, address, false);
 }
 
 function tickBurst(w: Watch, burst: Burst): void {
@@ -106,6 +105,7 @@ export function onAnswer(w: Watch, address: string): void {
   const { s, now } = w;
   const question = settle(s, address, now);
   if (question === undefined) return;
+  if (question.about === "target") s.isSpeakerKnown = true;
   const { count, sinceMs } = s.unheard;
   s.unheard = { count: 0, sinceMs: now };
   if (s.judged === undefined && count >= AWAY_LOSSES && now - sinceMs >= AWAY_MS && s.plan.node !== "") back(w);

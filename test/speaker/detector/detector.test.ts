@@ -32,11 +32,12 @@ describe("at rest", () => {
     expect(probe).toMatchObject({ source: "fe80::9", destination: "fe80::97", mac: macOf("a") });
   });
 
-  test("stations that it does not watch are asked for their own address only, every three seconds", () => {
+  test("stations that it does not watch are asked for a target once, then for their own address, every three seconds", () => {
     const { segment } = world({ stations: [station("a", { targets: TARGETS }), station("b")] });
     segment.run(60_000);
     expect(segment.asked.length).toBeLessThanOrEqual(44);
-    expect(segment.asked.every(({ probe }) => !TARGETS.includes(probe.address))).toBe(true);
+    // The one answer proves that the network lets such answers through (E3).
+    expect(segment.asked.filter(({ probe }) => TARGETS.includes(probe.address))).toHaveLength(1);
   });
 
   test("300 stations cost no more than ten such questions a second", () => {
@@ -120,6 +121,15 @@ describe("verdicts", () => {
     silent.add("a");
     segment.run(20_000);
     expect(segment.told).toEqual([]);
+  });
+
+  test("nor is one whose addresses were never heard: the network may let no such answer through (E3)", () => {
+    const { segment, silent } = world();
+    for (const address of TARGETS) silent.add(address);
+    segment.run(20_000);
+    silent.add("a");
+    segment.run(20_000);
+    expect(segment.verdicts).toEqual([]);
   });
 
   test("an answer with another MAC does not count (E12)", () => {
