@@ -27,7 +27,7 @@ const NLM_F_DUMP_INTR = 0x10;
 const HEADER_BYTES = 16;
 const IFINFO_BYTES = 16;
 const IFADDR_BYTES = 8;
-const IFLA = { ADDRESS: 1, IFNAME: 3, MASTER: 10, LINKINFO: 18, EXT_MASK: 29 };
+const IFLA = { ADDRESS: 1, IFNAME: 3, MASTER: 10, WIRELESS: 11, LINKINFO: 18, EXT_MASK: 29 };
 const IFLA_INFO_KIND = 1;
 const RTEXT_FILTER_SKIP_STATS = 8;
 const IFA = { ADDRESS: 1, LOCAL: 2, RT_PRIORITY: 9 };
@@ -130,6 +130,8 @@ function parseLink(bytes: Uint8Array, view: DataView, gone: boolean): Result<Net
   if (gone) return ok({ type: "link-gone", index });
   const attributes = parseAttributes(bytes, HEADER_BYTES + IFINFO_BYTES);
   if (!attributes.ok) return attributes;
+  // News of a wireless device (a scan, an association) come as a link message that holds nothing else about the link.
+  if (attributes.value.has(IFLA.WIRELESS)) return ok({ type: "other" });
   const info = attributes.value.get(IFLA.LINKINFO);
   const inner = info === undefined ? undefined : parseAttributes(info, 0);
   if (inner !== undefined && !inner.ok) return inner;

@@ -89,7 +89,8 @@ export class Wire {
    */
   reconcile(links: readonly Link[], wanted: ReadonlySet<string>): readonly { name: string; message: string }[] {
     const usable = links.filter((link) => link.mac !== "" && link.broadcast);
-    const used = usable.filter((link) => wanted.has(link.name));
+    // A port of a bridge or bond is given up at once; the main thread may learn of it later.
+    const used = usable.filter((link) => wanted.has(link.name) && link.master === "");
     // Those in use first, because a filter has room for a limited number.
     const macs = [...new Set([...used, ...usable].map((link) => link.mac))];
     this.#ownMacs = new Set(macs);
@@ -118,14 +119,14 @@ export class Wire {
     const old = this.#stations.get(link.name);
     if (old?.index === link.index) {
       if (!sameMacs) {
-        old.arp.setFilter(arpFilter(macs));
-        old.nd.setFilter(ndFilter(macs));
+        old.arp.setFilter(arpFilter(link.index, macs));
+        old.nd.setFilter(ndFilter(link.index, macs));
       }
       return old.macText === link.mac ? old : { ...old, mac: mac.value, macText: link.mac };
     }
-    const arp = new PacketSocket(ETHER_TYPE_ARP, link.index, arpFilter(macs));
+    const arp = new PacketSocket(ETHER_TYPE_ARP, link.index, arpFilter(link.index, macs));
     try {
-      const nd = new PacketSocket(ETHER_TYPE_IPV6, link.index, ndFilter(macs));
+      const nd = new PacketSocket(ETHER_TYPE_IPV6, link.index, ndFilter(link.index, macs));
       return { name: link.name, index: link.index, mac: mac.value, macText: link.mac, arp, nd };
     } catch (thrown) {
       arp.close();

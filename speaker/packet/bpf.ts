@@ -2,7 +2,8 @@
  * The two in-kernel filters of an interface as classic BPF programs (Linux Documentation/networking/filter.rst), and
  * the small assembler that resolves their labels. They drop what must never reach the responder:
  * frames for other stations, which is also what a frame tagged for another VLAN is on an untagged interface, frames
- * that leave, and frames that carry a MAC of this node as their sender.
+ * that leave, frames that only pass through the interface to a device on top of it (a VLAN, a macvlan, a bond: the kernel shows
+ * them to the sockets of both), and frames that carry a MAC of this node as their sender.
  *
  *     struct sock_filter: | u16 code | u8 jt | u8 jf | u32 k |   in the byte order of the host
  */
@@ -29,6 +30,8 @@ export const OWN_MACS_MAX = 64;
 
 /** SKF_AD_OFF + SKF_AD_PKTTYPE: the packet type of packet(7) instead of a byte of the frame. */
 const PACKET_TYPE_AT = 0xffff_f004;
+/** SKF_AD_OFF + SKF_AD_IFINDEX: the device that the kernel has given the frame to by now. */
+const INTERFACE_INDEX_AT = 0xffff_f008;
 /** PACKET_HOST 0, PACKET_BROADCAST 1 and PACKET_MULTICAST 2 pass; PACKET_OTHERHOST 3 and PACKET_OUTGOING 4 do not. */
 const PACKET_MULTICAST = 2;
 /** No frame of these two protocols is longer than this. */
@@ -86,10 +89,10 @@ function distance(labels: ReadonlyMap<string, number>, label: string | undefined
 }
 
 /** For the ETH_P_ARP socket: IPv4 over Ethernet, requests and replies by other stations to this one or to all. */
-export function arpFilter(ownMacs: readonly string[]): Uint8Array<ArrayBuffer> {
+export function arpFilter(interfaceIndex: number, ownMacs: readonly string[]): Uint8Array<ArrayBuffer> {
   const arp = ETHERNET_HEADER_BYTES;
   return assemble([
-    ...forThisStation(),
+    ...forThisStation(interfaceIndex),
     ...must(ETHER_TYPE_AT, 2, [ETHER_TYPE_ARP], "type"),
     ...must(arp, 4, [0x0001_0800], "protocol"),
     ...must(arp + 4, 2, [0x0604], "lengths"),
@@ -101,10 +104,10 @@ export function arpFilter(ownMacs: readonly string[]): Uint8Array<ArrayBuffer> {
 }
 
 /** For the ETH_P_IPV6 socket: neighbour solicitations and advertisements by other stations. */
-export function ndFilter(ownMacs: readonly string[]): Uint8Array<ArrayBuffer> {
+export function ndFilter(interfaceIndex: number, ownMacs: readonly string[]): Uint8Array<ArrayBuffer> {
   const ip = ETHERNET_HEADER_BYTES;
   return assemble([
-    ...forThisStation(),
+    ...forThisStation(interfaceIndex),
     ...must(ETHER_TYPE_AT, 2, [ETHER_TYPE_IPV6], "type"),
     ...must(ip + IPV6_NEXT_HEADER_AT, 1, [NEXT_HEADER_ICMPV6], "next"),
     ...must(ip + IPV6_HEADER_BYTES, 1, [NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT], "nd"),
@@ -113,8 +116,9 @@ export function ndFilter(ownMacs: readonly string[]): Uint8Array<ArrayBuffer> {
   ]);
 }
 
-function forThisStation(): Line[] {
+function forThisStation(interfaceIndex: number): Line[] {
   return [
+    ...must(INTERFACE_INDEX_AT, 4, [interfaceIndex], "interface"),
     { op: "load", bytes: 1, at: PACKET_TYPE_AT },
     { op: "greater", value: PACKET_MULTICAST, no: "station" },
     { op: "return", bytes: 0 },

@@ -28,6 +28,10 @@ export const isolated = gauge(
   "berth_speaker_isolated_interfaces",
   "Interfaces on which another node is silent and this one hears nobody at all: it takes nothing there",
 );
+export const wireless = gauge(
+  "berth_speaker_wireless_interfaces",
+  "Wireless interfaces on which this node answers for addresses, or would: announcements may not reach everybody there",
+);
 export const verdicts = gauge(
   "berth_speaker_silent_peers",
   "Nodes that the wire finds gone or silent, as this node sees it",

@@ -16,6 +16,7 @@ import { eventsDropped, FrameCounters, fences, moves, recordCalls, yields } from
 import { initialBudget, moveEvents, spend } from "./move-events.ts";
 import { readRecord, writeCondition, writeFence, writeRecord } from "./records.ts";
 import { Runner } from "./runner.ts";
+import { WirelessWarning } from "./wireless.ts";
 
 /** The frame worker's end here: speaker/net/frame-port.ts, or a test's. */
 export interface FramePortLike {
@@ -59,6 +60,7 @@ export class SpeakerShell {
   readonly #kernel = new KernelReader((input) => this.post(input));
   #eventSerial = 0;
   readonly #gauges: Gauges;
+  readonly #wireless: WirelessWarning;
   #ready = false;
   #workerFailure: string | undefined;
   /** An interface that has no sockets for now; the worker goes on without it. */
@@ -71,6 +73,7 @@ export class SpeakerShell {
   constructor(options: SpeakerShellOptions) {
     this.#options = options;
     this.#gauges = new Gauges(options.log);
+    this.#wireless = new WirelessWarning(options.log);
     this.#runner = new Runner({
       node: options.node,
       instance: options.instance,
@@ -270,6 +273,7 @@ export class SpeakerShell {
 
   #afterStep(state: SpeakerState): void {
     this.#gauges.show(state);
+    this.#wireless.look(state.listening.interfaces);
     if (this.#ready || !state.synced || !state.linked) return;
     this.#ready = true;
     this.#options.onReady();

@@ -1,36 +1,8 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
-import { createLinks, type LinksInput, type LinksState, linksOf, stepLinks } from "../../../speaker/net/links.ts";
+import { createLinks, type LinksInput, type LinksState, linksOf } from "../../../speaker/net/links.ts";
 import type { Link } from "../../../speaker/net/messages.ts";
 import { dumpRequest, parseNetlink, RTM_GETADDR, RTM_GETLINK } from "../../../speaker/net/netlink.ts";
-
-/** The recorded datagrams of the kernel, one a line. */
-function datagrams(name: string): Uint8Array[] {
-  const text = readFileSync(new URL(`./fixtures/${name}.hex`, import.meta.url), "utf8");
-  return text
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => Uint8Array.from(Buffer.from(line, "hex")));
-}
-
-function messages(name: string): LinksInput[] {
-  return datagrams(name).flatMap((bytes) => {
-    const parsed = parseNetlink(bytes);
-    if (!parsed.ok) throw new Error(parsed.reason);
-    return [...parsed.value];
-  });
-}
-
-function play(state: LinksState, inputs: readonly LinksInput[]) {
-  const effects: object[] = [];
-  let now = state;
-  for (const input of inputs) {
-    const step = stepLinks(now, input);
-    now = step.state;
-    effects.push(...step.effects);
-  }
-  return { state: now, effects };
-}
+import { datagrams, messages, play } from "./recorded.ts";
 
 const resync: LinksInput = { type: "resync" };
 /** The sequence numbers of the recording are those of the first dump of a fresh state. */

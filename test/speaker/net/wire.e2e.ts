@@ -60,6 +60,15 @@ describe("who is answered", () => {
     const plain = arpRequest(VIP4);
     expect(await askArp(VIP4, `${plain.slice(0, 24)}81000007${plain.slice(24)}`)).toHaveLength(0);
   });
+  test("a unicast request to the macvlan on top of the interface is not, though the interface's sockets are shown it", async () => {
+    const macvlan = "02:00:00:00:00:55";
+    run(`ip -n ${NODE_NS} link add mv0 link eth0 address ${macvlan} type macvlan mode bridge`);
+    run(`ip -n ${NODE_NS} link set mv0 up`);
+    await rest(200);
+    expect(await askArp(VIP4, arpRequest(VIP4, macvlan))).toHaveLength(0);
+    expect(await askArp(VIP4)).toHaveLength(1);
+    run(`ip -n ${NODE_NS} link del mv0`);
+  });
   test("one broadcast has one answer, though two interfaces hear it", async () => {
     const replies = await askArp(VIP4);
     expect(replies.map((f) => f.hex.slice(0, 24))).toEqual([`${CLIENT_MAC}${NODE_MAC}`.replaceAll(":", "")]);

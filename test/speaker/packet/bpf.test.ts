@@ -4,6 +4,7 @@ import { runBpf } from "./bpf-interpreter.ts";
 import { frame, hex, toHex } from "./fixtures.ts";
 
 const OWN = ["02:00:00:00:00:0c", "02:11:00:00:00:0a"];
+const ETH0 = 7;
 const SENDER = "02:00:00:00:00:0a";
 const [HOST, BROADCAST, MULTICAST, OTHERHOST, OUTGOING, LOOPBACK] = [0, 1, 2, 3, 4, 5];
 
@@ -34,10 +35,22 @@ const ND: readonly Case[] = [
 ];
 
 test.each(ARP)("ARP filter: %s (%s)", (_what, name, type, own, passes) => {
-  expect(runBpf(arpFilter(own), frame(name), type) > 0).toBe(passes);
+  expect(runBpf(arpFilter(ETH0, own), frame(name), type, ETH0) > 0).toBe(passes);
 });
 test.each(ND)("ND filter: %s (%s)", (_what, name, type, own, passes) => {
-  expect(runBpf(ndFilter(own), frame(name), type) > 0).toBe(passes);
+  expect(runBpf(ndFilter(ETH0, own), frame(name), type, ETH0) > 0).toBe(passes);
+});
+
+test("what the kernel has handed on to a device on top of this interface (VLAN, macvlan, bond) is dropped", () => {
+  for (const [filter, name, type] of [
+    [arpFilter(ETH0, OWN), "arp-request", BROADCAST],
+    [ndFilter(ETH0, OWN), "ns-multicast", MULTICAST],
+  ] as const) {
+    expect([runBpf(filter, frame(name), type, ETH0) > 0, runBpf(filter, frame(name), type, ETH0 + 1)]).toEqual([
+      true,
+      0,
+    ]);
+  }
 });
 
 describe("fields", () => {
@@ -57,19 +70,19 @@ describe("fields", () => {
   ];
   test.each(FIELDS)("%s is checked (%s)", (_what, kind, at, value) => {
     const bytes = frame(kind === "arp" ? "arp-request" : "ns-multicast");
-    const filter = kind === "arp" ? arpFilter(OWN) : ndFilter(OWN);
-    expect(runBpf(filter, bytes, MULTICAST) > 0).toBe(true);
+    const filter = kind === "arp" ? arpFilter(ETH0, OWN) : ndFilter(ETH0, OWN);
+    expect(runBpf(filter, bytes, MULTICAST, ETH0) > 0).toBe(true);
     bytes[at] = value;
-    expect(runBpf(filter, bytes, MULTICAST)).toBe(0);
+    expect(runBpf(filter, bytes, MULTICAST, ETH0)).toBe(0);
   });
   test("an own MAC only inside the ARP packet is dropped too", () => {
     const bytes = frame("arp-request");
     bytes.set(hex(OWN[0] ?? ""), 22);
-    expect(runBpf(arpFilter(OWN), bytes, BROADCAST)).toBe(0);
+    expect(runBpf(arpFilter(ETH0, OWN), bytes, BROADCAST, ETH0)).toBe(0);
   });
   test("a truncated frame is dropped", () => {
     for (let length = 0; length < 22; length++) {
-      expect(runBpf(arpFilter([]), frame("arp-request").subarray(0, length), BROADCAST)).toBe(0);
+      expect(runBpf(arpFilter(ETH0, []), frame("arp-request").subarray(0, length), BROADCAST, ETH0)).toBe(0);
     }
   });
   test("each of as many own MACs as there may be is dropped, their neighbours are not", () => {
@@ -77,7 +90,7 @@ describe("fields", () => {
     const bytes = frame("arp-request");
     const passes = Array.from({ length: OWN_MACS_MAX + 1 }, (_, i) => {
       bytes.set([0x02, 0, 0, 0, 1, i], 6);
-      return runBpf(arpFilter(macs), bytes, BROADCAST) > 0;
+      return runBpf(arpFilter(ETH0, macs), bytes, BROADCAST, ETH0) > 0;
     });
     expect(passes).toEqual([...Array<boolean>(OWN_MACS_MAX).fill(false), true]);
   });
