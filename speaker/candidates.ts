@@ -1,10 +1,10 @@
 /** Who may hold an address, and in which order (election.md section 3). Pure: the same facts give the same list on every node. */
 import type { Ip } from "../lib/address/ip.ts";
 import type { Labels } from "../lib/model/meta.ts";
-import { matchesSelector } from "../lib/model/selector.ts";
+import { matchesSelector, preferenceOf } from "../lib/model/selector.ts";
 import type { L2Rules } from "../lib/model/virtual-ip.ts";
 import { interfacesFor, type NodeInterface } from "./interfaces.ts";
-import type { ExclusionReason } from "./reasons.ts";
+import type { ExclusionReason, FaultReason } from "./reasons.ts";
 import { rendezvousWeight } from "./rendezvous.ts";
 
 /** One node: its Node object and its speaker's Lease, as this observer judges them. */
@@ -54,6 +54,10 @@ export interface Candidate {
   readonly mac: string;
   /** Passed the hard rules but not the soft ones: comes after all others, is never silenced. */
   readonly demoted: boolean;
+  /** What the pool says about who should: the larger one comes first (`l2.preferred`). */
+  readonly preference: number;
+  /** Why a holder there should hand over to one that has no such fault; of what demotes only that which breaks its traffic. */
+  readonly fault: FaultReason | undefined;
 }
 
 export interface Excluded {
@@ -75,7 +79,7 @@ export interface AddressFacts {
   readonly endpoints: EndpointFacts;
 }
 
-/** Orders the nodes that may hold the address: soft rules, then rendezvous hashing of (address, node name). */
+/** Orders the nodes that may hold the address: soft rules, then the pool's preference, then rendezvous hashing of (address, node name). */
 export function candidatesOf(address: AddressFacts, nodes: readonly NodeFacts[]): Candidates {
   const ordered: (Candidate & { readonly weight: number })[] = [];
   const excluded: Excluded[] = [];
@@ -86,7 +90,10 @@ export function candidatesOf(address: AddressFacts, nodes: readonly NodeFacts[])
   }
   ordered.sort(
     (left, right) =>
-      Number(left.demoted) - Number(right.demoted) || right.weight - left.weight || compare(left.node, right.node),
+      Number(left.demoted) - Number(right.demoted) ||
+      right.preference - left.preference ||
+      right.weight - left.weight ||
+      compare(left.node, right.node),
   );
   excluded.sort((left, right) => compare(left.node, right.node));
   return { ordered: ordered.map(({ weight: _, ...candidate }) => candidate), excluded };
@@ -104,9 +111,23 @@ function judge(address: AddressFacts, facts: NodeFacts): Candidate | ExclusionRe
   if (ownKernel !== undefined) return ownKernel;
   const usable = interfacesFor(speaker.interfaces, address.l2.interfaces, address.ip);
   const chosen = usable.find((one) => one.carrier);
-  if (chosen === undefined) return usable.length === 0 ? "no-interface" : "no-carrier";
+  if (chosen === undefined) return interfaceRule(address.l2, usable);
   const demoted = facts.node?.ready !== true || facts.node.networkUnavailable || !speaker.proxyReady;
-  return { node: facts.name, instance: speaker.instance, interface: chosen.name, mac: chosen.mac, demoted };
+  return {
+    node: facts.name,
+    instance: speaker.instance,
+    interface: chosen.name,
+    mac: chosen.mac,
+    demoted,
+    preference: preferenceOf(address.l2.preferred, facts.node?.labels ?? {}),
+    fault: facts.node?.networkUnavailable === true ? "hand-over-network-unavailable" : undefined,
+  };
+}
+
+/** Why none of the interfaces that may carry the address does. */
+function interfaceRule(l2: L2Rules, usable: readonly NodeInterface[]): ExclusionReason {
+  if (usable.length > 0) return "no-carrier";
+  return l2.interfaces.length > 0 ? "no-such-interface" : "no-interface";
 }
 
 /** What the user or the cluster's operator has decided about the node. */

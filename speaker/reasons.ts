@@ -14,9 +14,22 @@ export type MoveReason =
   | "hand-over-shutdown"
   | "hand-over-not-candidate"
   | "hand-over-no-endpoint"
+  /** Voluntary: a node that the pool prefers has been able to hold it for long enough (election.md section 5). */
+  | "hand-over-preferred"
+  | FaultReason
   | "taken-back"
   | "interface-changed"
   | "same-node-restart";
+
+/** What is wrong with the holder's node although it answers: it hands over to one that is better off, if there is one. */
+export type FaultReason = "hand-over-network-unavailable";
+
+/** Moves by choice: they wait, longer each time (E13). An address that nobody answers is never delayed by these. */
+export function isVoluntary(reason: string): boolean {
+  return VOLUNTARY.has(reason);
+}
+
+const VOLUNTARY: ReadonlySet<string> = new Set<MoveReason>(["hand-over-preferred", "hand-over-network-unavailable"]);
 
 /** Why a node stopped answering for an address. Reaches metric and log. */
 export type YieldReason =
@@ -47,6 +60,7 @@ export type ExclusionReason =
   | "speaker-leaving"
   | "answered-by-kernel"
   | "no-interface"
+  | "no-such-interface"
   | "no-carrier"
   | "local-endpoint-terminating"
   | "no-local-endpoint";
@@ -68,8 +82,53 @@ const EXCLUSION_TEXTS: Readonly<Record<ExclusionReason, string>> = {
   "speaker-leaving": "its speaker is shutting down",
   "answered-by-kernel":
     "its kernel has the address as its own and answers ARP or ND for it by itself (kube-proxy in ipvs mode needs strictARP: true, which sets arp_ignore to 1; an address on an interface must be removed)",
-  "no-interface": "no interface is in the address's subnet or matches the pool's interfaces",
+  "no-interface": "none of its interfaces is in the address's subnet",
+  "no-such-interface": "it has none of the interfaces that the pool names (spec.l2.interfaces)",
   "no-carrier": "the interface has no carrier",
   "local-endpoint-terminating": "its last ready endpoint is terminating (externalTrafficPolicy Local)",
   "no-local-endpoint": "it has no ready endpoint (externalTrafficPolicy Local)",
 };
+
+/** Reason of the condition `Announced` while it is False because no node can hold the address. */
+export type AnnounceFailure =
+  | "NoService"
+  | "NoEndpoint"
+  | "NoNodeSelected"
+  | "NodesExcluded"
+  | "InterfaceNotFound"
+  | "NoInterface"
+  | "NoCarrier"
+  | "NoLocalEndpoint"
+  | "AnsweredByKernel"
+  | "NoSpeaker"
+  /** Different things on different nodes: the message names them. */
+  | "NoCandidate";
+
+const FAILURES: Readonly<Record<ExclusionReason, AnnounceFailure>> = {
+  "no-service": "NoService",
+  "no-endpoint": "NoEndpoint",
+  "node-unknown": "NoCandidate",
+  "out-of-service": "NodesExcluded",
+  "exclude-label": "NodesExcluded",
+  "node-selector": "NoNodeSelected",
+  "no-speaker": "NoSpeaker",
+  "speaker-lease-expired": "NoSpeaker",
+  "speaker-leaving": "NoSpeaker",
+  "answered-by-kernel": "AnsweredByKernel",
+  "no-interface": "NoInterface",
+  "no-such-interface": "InterfaceNotFound",
+  "no-carrier": "NoCarrier",
+  "local-endpoint-terminating": "NoLocalEndpoint",
+  "no-local-endpoint": "NoLocalEndpoint",
+};
+
+const RULED_OUT: ReadonlySet<AnnounceFailure> = new Set(["NoNodeSelected", "NodesExcluded"]);
+
+/** One word for why no node can hold the address. Nodes that somebody ruled out say nothing while there are others. */
+export function announceFailure(excluded: readonly { readonly reason: ExclusionReason }[]): AnnounceFailure {
+  const reasons = new Set(excluded.map((one) => FAILURES[one.reason]));
+  for (const whole of ["NoService", "NoEndpoint"] as const) if (reasons.has(whole)) return whole;
+  const unplanned = reasons.difference(RULED_OUT);
+  const [only, ...others] = unplanned.size > 0 ? unplanned : reasons;
+  return only === undefined || others.length > 0 ? "NoCandidate" : only;
+}

@@ -1,7 +1,7 @@
 import type { Json } from "../kube/api.ts";
-import { asText, fields, parseAll, textMap, texts } from "./decode.ts";
+import { asInteger, asText, fields, parseAll, textMap, texts } from "./decode.ts";
 import type { Labels } from "./meta.ts";
-import type { L2Rules, LabelSelector } from "./virtual-ip.ts";
+import type { L2Rules, LabelSelector, PreferredNodes } from "./virtual-ip.ts";
 
 type Expression = LabelSelector["matchExpressions"][number];
 
@@ -52,18 +52,38 @@ function isOperator(text: string | undefined): text is Expression["operator"] {
 export function parseL2Rules(raw: Json | undefined): L2Rules | undefined {
   const l2 = fields(raw);
   const interfaces = texts(l2["interfaces"]);
+  const preferred = parseAll(l2["preferred"], parsePreferred);
   const rawSelector = l2["nodeSelector"];
-  if (rawSelector === undefined || rawSelector === null) return { interfaces, nodeSelector: undefined };
+  if (preferred === undefined) return undefined;
+  if (rawSelector === undefined || rawSelector === null) return { interfaces, nodeSelector: undefined, preferred };
   const nodeSelector = parseLabelSelector(rawSelector);
-  return nodeSelector && { interfaces, nodeSelector };
+  return nodeSelector && { interfaces, nodeSelector, preferred };
+}
+
+/** An entry without a selector would prefer every node to every other. */
+function parsePreferred(raw: Json): PreferredNodes | undefined {
+  const entry = fields(raw);
+  const weight = asInteger(entry["weight"]);
+  const rawSelector = entry["selector"];
+  if (weight === undefined || rawSelector === undefined || rawSelector === null) return undefined;
+  const selector = parseLabelSelector(rawSelector);
+  return selector && { weight, selector };
+}
+
+/** The weights of all entries whose selectors take the labels, added up; 0 when none does. */
+export function preferenceOf(preferred: readonly PreferredNodes[], labels: Labels): number {
+  return preferred.reduce((sum, { weight, selector }) => sum + (matchesSelector(selector, labels) ? weight : 0), 0);
 }
 
 /** The block as it is written: empty parts are left out, so that equal rules have equal JSON. */
 export function l2RulesJson(l2: L2Rules): Json {
-  const { interfaces, nodeSelector } = l2;
+  const { interfaces, nodeSelector, preferred } = l2;
   return {
     ...(interfaces.length > 0 ? { interfaces } : {}),
     ...(nodeSelector === undefined ? {} : { nodeSelector: labelSelectorJson(nodeSelector) }),
+    ...(preferred.length > 0
+      ? { preferred: preferred.map(({ weight, selector }) => ({ weight, selector: labelSelectorJson(selector) })) }
+      : {}),
   };
 }
 

@@ -17,6 +17,15 @@ export interface L2Rules {
   readonly interfaces: readonly string[];
   /** Equality and set-based selector over Node labels; absent: every node. */
   readonly nodeSelector: LabelSelector | undefined;
+  /** Who should announce: a node's preference is the sum of the weights whose selectors take it. */
+  readonly preferred: readonly PreferredNodes[];
+}
+
+/** As in the affinity of a pod: of two nodes that may announce, the one with the larger sum should. */
+export interface PreferredNodes {
+  /** 1 to 100. */
+  readonly weight: number;
+  readonly selector: LabelSelector;
 }
 
 export interface LabelSelector {

@@ -1,6 +1,6 @@
 /** What the object should tell the user: conditions `Announced` and `Conflict`, posted on change only. */
 import { type ConditionClaim, findCondition, saysAlready } from "../../lib/model/conditions.ts";
-import { exclusionText } from "../reasons.ts";
+import { announceFailure, exclusionText } from "../reasons.ts";
 import { type Draft, due, isMine, rankOf } from "./draft.ts";
 import { TIMES } from "./types.ts";
 
@@ -40,7 +40,12 @@ function announced(d: Draft): ConditionClaim | undefined {
   // A holder that has nothing to carry traffic to keeps its record and says so itself.
   const idle = isMine(d) && place.ordered.length === 0 && place.standing.rule !== undefined;
   if ((unheld && place.reporter) || idle) {
-    return { type: "Announced", status: "False", reason: "NoCandidate", message: noCandidateMessage(d) };
+    return {
+      type: "Announced",
+      status: "False",
+      reason: announceFailure(place.excluded),
+      message: noCandidateMessage(d),
+    };
   }
   if (s.record === undefined && s.foreign !== undefined) {
     const message = `${s.foreign.mac}, no node of this cluster, answers for ${s.address}: it is not announced until that host gives it up`;

@@ -19,6 +19,7 @@ import {
 import { startProbe } from "./probe.ts";
 import { decideOther } from "./take.ts";
 import { TIMES } from "./types.ts";
+import { moveByChoice } from "./voluntary.ts";
 
 export function decide(d: Draft): void {
   const { s } = d;
@@ -150,7 +151,7 @@ function decideHolder(d: Draft): void {
     if (next !== undefined) pass(d, next, "hand-over-shutdown");
   } else if (s.topEpoch > s.record.epoch && s.serving !== undefined) {
     claim(d, s.serving, "taken-back");
-  }
+  } else moveByChoice(d);
 }
 
 /**

@@ -147,8 +147,13 @@ export function release(d: Draft, why: MoveReason): boolean {
 
 /** Who comes next: the best candidate that is another node and was not skipped. */
 export function successor(d: Draft): Candidate | undefined {
+  return successors(d)[0];
+}
+
+/** Every other candidate that is not passed over, best first. */
+export function successors(d: Draft): readonly Candidate[] {
   const skipped = d.s.skipped.filter((one) => one.untilMs > d.now).map((one) => one.node);
-  return livingOthers(d, "").find((one) => one.node !== d.w.node && !skipped.includes(one.node));
+  return livingOthers(d, d.w.node).filter((one) => !skipped.includes(one.node));
 }
 
 /** The candidates without a node, and without those that the wire finds silent (E7). */
@@ -200,6 +205,9 @@ export function initialState(vip: VirtualIP, now: number): AddressState {
     retryAtMs: 0,
     failures: 0,
     skipped: [],
+    better: [],
+    faultSinceMs: undefined,
+    voluntary: { count: 0, atMs: 0 },
     heardEarly: "",
     defendedMs: Number.NEGATIVE_INFINITY,
     foreign: undefined,

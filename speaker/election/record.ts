@@ -4,6 +4,7 @@ import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { assertNever } from "../../lib/runtime/errors.ts";
 import { backOff, type Draft, fallSilent, initialState, isMine, needRead } from "./draft.ts";
 import { type AddressState, type ReadResult, TIMES, type WriteResult } from "./types.ts";
+import { noteMove } from "./voluntary.ts";
 
 /** An event of the watch. One that goes back behind a known epoch is not acted on: a read decides (F6). */
 export function onSeen(d: Draft, vip: VirtualIP, by: AddressState["recordBy"] = "watch"): void {
@@ -89,6 +90,9 @@ function accept(d: Draft, vip: VirtualIP, by: AddressState["recordBy"]): void {
   s.failures = 0;
   s.handing = undefined;
   s.taken = undefined;
+  s.better = [];
+  s.faultSinceMs = undefined;
+  noteMove(d);
   pursue(d, before);
   // The record has come to the epoch of the write under way, by us or by another: its answer would tell nothing new.
   if (s.task.kind === "write" && epochOf(vip) >= s.task.epoch) s.task = { kind: "none" };

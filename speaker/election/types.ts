@@ -94,6 +94,13 @@ export interface HandingOver {
   readonly untilMs: number;
 }
 
+/** A process that could hold the address instead. */
+export interface Better {
+  readonly node: string;
+  readonly instance: string;
+  readonly sinceMs: number;
+}
+
 /** The one thing in progress. */
 export type Task =
   | { readonly kind: "none" }
@@ -158,6 +165,12 @@ export interface AddressState {
   readonly failures: number;
   /** Successors that were not heard, and until when they are passed over. BOUNDED: pruned when over, one a second at most. */
   readonly skipped: readonly { readonly node: string; readonly untilMs: number }[];
+  /** Candidates that come before this holder by choice, and since when without a gap. BOUNDED: the first three, by voluntary.ts. */
+  readonly better: readonly Better[];
+  /** Since when this holder should hand over because of what is wrong with its node. */
+  readonly faultSinceMs: number | undefined;
+  /** Moves by choice of late, whoever made them, and when the last one was seen. */
+  readonly voluntary: { readonly count: number; readonly atMs: number };
   /** Announced while a write of this node was under way: the successor may see the record before the write is answered. */
   readonly heardEarly: string;
   readonly defendedMs: number;
@@ -289,6 +302,12 @@ export const TIMES = {
   repostMs: 30_000,
   /** For so long after a stop what the watch shows counts as a backlog. */
   backlogMs: 1_000,
+  /** A move by choice waits so long, doubled for each one of late up to the maximum; they are forgotten after that time without one (E13). */
+  voluntaryMs: 30_000,
+  voluntaryMaxMs: 3_600_000,
+  voluntaryForgetMs: 7_200_000,
+  /** A fault of the own node may be everybody's, which the others' Leases and Nodes show a moment later. */
+  faultSettleMs: 3_000,
   /** A successor that cannot hold the address leaves its predecessor the time to take it back. */
   declineMs: 1_500,
 } as const;

@@ -1,8 +1,9 @@
-/** Tells users of moves: an event on the VirtualIP and on the first Service that has the address (events.k8s.io/v1). */
+/** Tells users of moves and of what keeps an address from being announced: an event on the VirtualIP and on the first Service that has it (events.k8s.io/v1). */
 import type { Json } from "../../lib/kube/api.ts";
+import type { ConditionClaim } from "../../lib/model/conditions.ts";
 import { API_VERSION } from "../../lib/model/meta.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
-import type { MoveReason } from "../reasons.ts";
+import type { AnnounceFailure, MoveReason } from "../reasons.ts";
 
 export interface MoveEvent {
   readonly vip: VirtualIP;
@@ -49,24 +50,54 @@ function targets(vip: VirtualIP): readonly Target[] {
   return targets;
 }
 
-/** One Event for each object concerned; names are made unique by the caller's serial. */
-export function moveEvents(
-  event: MoveEvent,
-  at: { readonly nowText: string; readonly instance: string; readonly serial: string },
-): readonly { readonly namespace: string; readonly body: Json }[] {
+/** When and by whom; names are made unique by the serial. */
+export interface Stamp {
+  readonly nowText: string;
+  readonly instance: string;
+  readonly serial: string;
+}
+
+export interface EventToWrite {
+  readonly namespace: string;
+  readonly body: Json;
+}
+
+interface Said {
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly action: string;
+  readonly note: string;
+}
+
+export function moveEvents(event: MoveEvent, at: Stamp): readonly EventToWrite[] {
   const note = `${event.vip.address} is announced by node ${event.node} on ${event.interface} (${event.reason}, epoch ${event.epoch})`;
-  return targets(event.vip).map(({ namespace, regarding }, index) => ({
+  return eventsOf(event.vip, { type: "Normal", reason: "Announced", action: "Announce", note }, at);
+}
+
+/** The API server takes notes of up to 1 kB; a message that names every node can be longer. */
+const NOTE_MAX = 1_000;
+/** What every new Service is for a moment, and what scaling to zero means: the condition says it, no event. */
+const EXPECTED: ReadonlySet<string> = new Set<AnnounceFailure>(["NoService", "NoEndpoint"]);
+
+/** Warnings for a condition that says what keeps the address from its clients; none for all others. */
+export function warningEvents(vip: VirtualIP, claim: ConditionClaim, at: Stamp): readonly EventToWrite[] {
+  const isBad = claim.type === "Announced" ? claim.status === "False" : claim.status === "True";
+  if (!isBad || EXPECTED.has(claim.reason)) return [];
+  const note = claim.message.length <= NOTE_MAX ? claim.message : `${claim.message.slice(0, NOTE_MAX - 1)}…`;
+  return eventsOf(vip, { type: "Warning", reason: claim.reason, action: "Announce", note }, at);
+}
+
+/** One Event for each object concerned. */
+function eventsOf(vip: VirtualIP, said: Said, at: Stamp): readonly EventToWrite[] {
+  return targets(vip).map(({ namespace, regarding }, index) => ({
     namespace,
     body: {
       apiVersion: "events.k8s.io/v1",
       kind: "Event",
-      metadata: { name: `${event.vip.meta.name}.${at.serial}${index}`, namespace },
+      metadata: { name: `${vip.meta.name}.${at.serial}${index}`, namespace },
       // MicroTime: six digits.
       eventTime: at.nowText.replace(/\.(\d{3})Z$/, ".$1000Z"),
-      type: "Normal",
-      reason: "Announced",
-      action: "Announce",
-      note,
+      ...said,
       reportingController: "berth.dev/speaker",
       reportingInstance: at.instance,
       regarding,

@@ -1,6 +1,5 @@
 /** Puts the loop, the watches, the heartbeat and the frame worker together. What each effect means in the world is said here. */
 import type { KubeApi } from "../../lib/kube/api.ts";
-import { apiPath } from "../../lib/kube/path.ts";
 import type { SpeakerFacts } from "../../lib/model/speaker-lease.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { BerthError } from "../../lib/runtime/errors.ts";
@@ -9,11 +8,11 @@ import type { Effect } from "../election/types.ts";
 import { interfaceFacts } from "../interfaces.ts";
 import type { FromWorker, ToWorker } from "../net/messages.ts";
 import { type SpeakerEffect, type SpeakerInput, type SpeakerState, servedNames } from "../state.ts";
+import { EventWriter } from "./event-writer.ts";
 import { Gauges } from "./gauges.ts";
 import { KernelReader } from "./kernel-reader.ts";
 import { Limiter } from "./limiter.ts";
-import { eventsDropped, FrameCounters, fences, moves, recordCalls, yields } from "./metrics.ts";
-import { initialBudget, moveEvents, spend } from "./move-events.ts";
+import { FrameCounters, fences, moves, recordCalls, yields } from "./metrics.ts";
 import { readRecord, writeCondition, writeFence, writeRecord } from "./records.ts";
 import { Runner } from "./runner.ts";
 import { WirelessWarning } from "./wireless.ts";
@@ -56,9 +55,8 @@ export class SpeakerShell {
   readonly #records = new Limiter(RECORDS_MAX);
   readonly #others = new Limiter(OTHERS_MAX);
   readonly #counters = new FrameCounters();
-  #budget = initialBudget;
+  readonly #events: EventWriter;
   readonly #kernel = new KernelReader((input) => this.post(input));
-  #eventSerial = 0;
   readonly #gauges: Gauges;
   readonly #wireless: WirelessWarning;
   #ready = false;
@@ -74,6 +72,8 @@ export class SpeakerShell {
     this.#options = options;
     this.#gauges = new Gauges(options.log);
     this.#wireless = new WirelessWarning(options.log);
+    const { api, clock, log, podName, node } = options;
+    this.#events = new EventWriter({ api, clock, log, instance: podName || node, limiter: this.#others });
     this.#runner = new Runner({
       node: options.node,
       instance: options.instance,
@@ -226,6 +226,8 @@ export class SpeakerShell {
       try {
         await writeCondition(api, effect, new Date(clock.wallMs()).toISOString());
         recordCalls.inc({ call: "condition", result: "ok" });
+        const vip = this.state.vips.get(effect.name);
+        if (vip !== undefined) this.#events.said(vip, effect.claim);
       } catch (thrown) {
         // It is posted again when it does not show on the object.
         recordCalls.inc({ call: "condition", result: "failed" });
@@ -238,30 +240,12 @@ export class SpeakerShell {
   }
 
   #moved(effect: Extract<Effect, { type: "moved" }>, state: SpeakerState): void {
-    const { api, clock, log, node, podName } = this.#options;
+    const { log, node } = this.#options;
     const { name, reason, epoch } = effect;
     moves.inc({ reason });
     log.info({ vip: name, reason, epoch, interface: effect.interface }, "answering");
     const vip = state.vips.get(name);
-    const spent = spend(this.#budget, clock.monotonicMs());
-    this.#budget = spent.budget;
-    if (vip === undefined || !spent.admitted) {
-      eventsDropped.inc({});
-      return;
-    }
-    this.#eventSerial += 1;
-    const serial = `${clock.wallMs().toString(16)}${this.#eventSerial.toString(16)}`;
-    const nowText = new Date(clock.wallMs()).toISOString();
-    const event = { vip, node, interface: effect.interface, reason, epoch };
-    for (const { namespace, body } of moveEvents(event, { nowText, instance: podName || node, serial })) {
-      this.#others.run(async () => {
-        try {
-          await api.create(apiPath("events.k8s.io/v1", "events", { namespace }), body);
-        } catch (thrown) {
-          log.debug({ vip: name, error: BerthError.from(thrown).message }, "event not written");
-        }
-      });
-    }
+    if (vip !== undefined) this.#events.moved({ vip, node, interface: effect.interface, reason, epoch });
   }
 
   #exit(effect: Extract<SpeakerEffect, { type: "exit" }>): void {

@@ -14,6 +14,8 @@ export interface PoolOptions {
   readonly autoAssign?: boolean;
   readonly avoidBuggyIPs?: boolean;
   readonly interfaces?: readonly string[];
+  /** Labels of preferred nodes, with the weight 10. */
+  readonly preferred?: Readonly<Record<string, string>>;
   readonly generation?: number;
   readonly uid?: string;
 }
@@ -24,10 +26,13 @@ export function poolOf(name: string, addresses: readonly string[], options: Pool
     autoAssign = true,
     avoidBuggyIPs = false,
     interfaces = [],
+    preferred,
     generation = 1,
     uid = `pool-${name}`,
   } = options;
-  const spec = { addresses, excluded, autoAssign, avoidBuggyIPs, l2: { interfaces } };
+  const weights = preferred === undefined ? {} : { preferred: [{ weight: 10, selector: { matchLabels: preferred } }] };
+  const l2 = { interfaces, ...weights };
+  const spec = { addresses, excluded, autoAssign, avoidBuggyIPs, l2 };
   return must(parseIPPool({ metadata: { name, uid, generation, resourceVersion: "1" }, spec }));
 }
 

@@ -235,6 +235,13 @@ const KEEPING: typeof GIVING = [
     effects: ["update 10.0.0.2 of first"],
   },
   {
+    name: "and whom it prefers",
+    service: published,
+    pools: [poolOf("first", ["10.0.0.0/24"], { preferred: { edge: "yes" } })],
+    vips: [vipOf("10.0.0.2", published)],
+    effects: ["update 10.0.0.2 of first"],
+  },
+  {
     name: "a family that is no longer wanted goes",
     service: serviceOf("web", { ...done, ingress: ["10.0.0.2", "fd99::1"] }),
     vips: [vipOf("10.0.0.2", web), vipOf("fd99::1", web)],

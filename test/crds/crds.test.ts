@@ -62,6 +62,16 @@ describe("CRDs and model", () => {
             { key: "off", operator: "DoesNotExist" as const, values: [] },
           ],
         },
+        preferred: [
+          { weight: 100, selector: { matchLabels: { edge: "yes" }, matchExpressions: [] } },
+          {
+            weight: 1,
+            selector: {
+              matchLabels: {},
+              matchExpressions: [{ key: "rack", operator: "In" as const, values: ["a", "b"] }],
+            },
+          },
+        ],
       },
     };
     const json = virtualIPJson("10.99.0.200", spec);
@@ -89,7 +99,7 @@ describe("CRDs and model", () => {
           address: "10.0.0.1",
           pool: "p",
           services: [],
-          l2: { interfaces: [], nodeSelector: undefined },
+          l2: { interfaces: [], nodeSelector: undefined, preferred: [] },
         }),
       ),
       status: { holder: holderJson(holder) },

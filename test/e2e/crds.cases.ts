@@ -77,6 +77,10 @@ export const poolCases: readonly CrdCase[] = [
       l2: {
         interfaces: ["eth0", "en*"],
         nodeSelector: { matchLabels: { rack: "a" }, matchExpressions: [{ key: "edge", operator: "Exists" }] },
+        preferred: [
+          { weight: 100, selector: { matchLabels: { edge: "yes" } } },
+          { weight: 1, selector: { matchExpressions: [{ key: "rack", operator: "In", values: ["a", "b"] }] } },
+        ],
       },
     }),
     refusal: undefined,
@@ -116,6 +120,24 @@ export const poolCases: readonly CrdCase[] = [
     }),
     refusal: ["spec.l2.nodeSelector.matchExpressions[0]", "In and NotIn need values"],
   },
+  {
+    name: "a preference for every node",
+    object: pool({ addresses: ["10.1.0.0/24"], l2: { preferred: [{ weight: 1, selector: {} }] } }),
+    refusal: ["spec.l2.preferred[0].selector", "prefers every node to every other"],
+  },
+  {
+    name: "a preference for whom",
+    object: pool({ addresses: ["10.1.0.0/24"], l2: { preferred: [{ weight: 1 }] } }),
+    refusal: ["spec.l2.preferred[0].selector", "Required"],
+  },
+  ...[0, 101].map((weight) => ({
+    name: `a preference of weight ${weight}`,
+    object: pool({
+      addresses: ["10.1.0.0/24"],
+      l2: { preferred: [{ weight, selector: { matchLabels: { edge: "yes" } } }] },
+    }),
+    refusal: ["spec.l2.preferred[0].weight", weight === 0 ? "greater than or equal to 1" : "less than or equal to 100"],
+  })),
 ];
 
 export const virtualIpCases: readonly CrdCase[] = [

@@ -31,7 +31,7 @@ export function virtualIP(address: string, revision: number, policy: ExternalTra
     address,
     pool: "pool",
     services: [{ namespace, name, uid: "service", externalTrafficPolicy: policy, ports: [] }],
-    l2: { interfaces: [], nodeSelector: undefined },
+    l2: { interfaces: [], nodeSelector: undefined, preferred: [] },
     holder: undefined,
     conditions: [],
   };

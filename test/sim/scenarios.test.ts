@@ -281,7 +281,7 @@ describe("named sequences", () => {
     const conditions = cluster.api.vips.get(ADDRESS)?.conditions ?? [];
     expect(conditions.find((one) => one.type === "Announced")).toMatchObject({
       status: "False",
-      reason: "NoCandidate",
+      reason: "NodesExcluded",
     });
     const { revision } = cluster.api;
     const renewals = (): number => cluster.names.length * 5;

@@ -19,7 +19,7 @@ function address(changes: Partial<AddressFacts> = {}, text = "10.0.0.100"): Addr
   return {
     address: text,
     ip: ip.value,
-    l2: { interfaces: [], nodeSelector: undefined },
+    l2: { interfaces: [], nodeSelector: undefined, preferred: [] },
     endpoints: CLUSTER,
     ...changes,
   };
@@ -80,19 +80,29 @@ describe("hard rules: each exclusion has its name", () => {
     ["no Node object", { node: null }, {}, "node-unknown"],
     ["out of service", { node: { outOfService: true } }, {}, "out-of-service"],
     ["excluded by label", { node: { excluded: true } }, {}, "exclude-label"],
-    ["not selected", {}, { l2: { interfaces: [], nodeSelector: selector } }, "node-selector"],
-    ["selected", { node: { labels: { zone: "a" } } }, { l2: { interfaces: [], nodeSelector: selector } }, "candidate"],
+    ["not selected", {}, { l2: { interfaces: [], nodeSelector: selector, preferred: [] } }, "node-selector"],
+    [
+      "selected",
+      { node: { labels: { zone: "a" } } },
+      { l2: { interfaces: [], nodeSelector: selector, preferred: [] } },
+      "candidate",
+    ],
     ["no speaker", { speaker: null }, {}, "no-speaker"],
     ["Lease expired", { speaker: { expired: true } }, {}, "speaker-lease-expired"],
     ["leaving", { speaker: { leaving: true } }, {}, "speaker-leaving"],
     ["its kernel has it", { speaker: { kernelAnswers: new Set(["10.0.0.100"]) } }, {}, "answered-by-kernel"],
     ["its kernel has another", { speaker: { kernelAnswers: new Set(["10.0.0.101"]) } }, {}, "candidate"],
     ["no interface in the subnet", { interfaces: [{ ...eth0, subnets: ["10.9.0.0/24"] }] }, {}, "no-interface"],
-    ["no interface of that name", {}, { l2: { interfaces: ["bond*"], nodeSelector: undefined } }, "no-interface"],
+    [
+      "no interface of that name",
+      {},
+      { l2: { interfaces: ["bond*"], nodeSelector: undefined, preferred: [] } },
+      "no-such-interface",
+    ],
     [
       "named, without an address there",
       { interfaces: [{ ...eth0, subnets: [] }] },
-      { l2: { interfaces: ["eth?"], nodeSelector: undefined } },
+      { l2: { interfaces: ["eth?"], nodeSelector: undefined, preferred: [] } },
       "candidate",
     ],
     ["no carrier", { interfaces: [{ ...eth0, carrier: false }] }, {}, "no-carrier"],
@@ -119,6 +129,33 @@ describe("order", () => {
     const none = names.map((name) => node(name, { node: { ready: false } }));
     const order = candidatesOf(address(), none).ordered.map((one) => one.node);
     expect(order).toEqual(rendezvousOrder("10.0.0.100", names));
+  });
+
+  test("the pool's preference comes before the hash, behind the soft rules, and weights add up", () => {
+    const labels: Record<string, Readonly<Record<string, string>>> = {
+      n1: { edge: "yes" },
+      n2: { rack: "a" },
+      n3: { edge: "yes", rack: "a" },
+      n4: {},
+    };
+    const preferred = [
+      { weight: 50, selector: { matchLabels: { edge: "yes" }, matchExpressions: [] } },
+      { weight: 40, selector: { matchLabels: { rack: "a" }, matchExpressions: [] } },
+    ];
+    const facts = address({ l2: { interfaces: [], nodeSelector: undefined, preferred } });
+    const order = (down: string) => {
+      const all = names.map((name) => node(name, { node: { labels: labels[name] ?? {}, ready: name !== down } }));
+      return candidatesOf(facts, all).ordered.map((one) => `${one.node} ${one.preference}`);
+    };
+    expect(order("")).toEqual(["n3 90", "n1 50", "n2 40", "n4 0"]);
+    expect(order("n3")).toEqual(["n1 50", "n2 40", "n4 0", "n3 90"]);
+  });
+
+  test("nobody preferred is present: the order is the plain one", () => {
+    const preferred = [{ weight: 9, selector: { matchLabels: { edge: "no" }, matchExpressions: [] } }];
+    const facts = address({ l2: { interfaces: [], nodeSelector: undefined, preferred } });
+    const all = names.map((name) => node(name));
+    expect(candidatesOf(facts, all).ordered.map((one) => one.node)).toEqual(rendezvousOrder("10.0.0.100", names));
   });
 
   test("the same on every node, whatever the order of the input", () => {

@@ -138,7 +138,7 @@ describe("placeOf", () => {
       externalTrafficPolicy: policy,
       ports: [],
     })),
-    l2: { interfaces: [], nodeSelector: undefined },
+    l2: { interfaces: [], nodeSelector: undefined, preferred: [] },
     holder: undefined,
     conditions: [],
   });

@@ -13,7 +13,13 @@ import { parseEndpointSlice } from "../../../lib/model/endpoint-slice.ts";
 import { parseIPPool } from "../../../lib/model/ip-pool.ts";
 import type { Labels } from "../../../lib/model/meta.ts";
 import { isExcluded, isOutOfService, parseNode } from "../../../lib/model/node.ts";
-import { l2RulesJson, matchesSelector, parseL2Rules, parseLabelSelector } from "../../../lib/model/selector.ts";
+import {
+  l2RulesJson,
+  matchesSelector,
+  parseL2Rules,
+  parseLabelSelector,
+  preferenceOf,
+} from "../../../lib/model/selector.ts";
 import { parseService } from "../../../lib/model/service.ts";
 import { parseVirtualIP } from "../../../lib/model/virtual-ip.ts";
 
@@ -196,13 +202,34 @@ describe("selectors", () => {
   test("no selector takes everything, one that cannot be read takes the whole block", () => {
     expect(matchesSelector(undefined, LABELS)).toBe(true);
     expect(parseL2Rules({ nodeSelector: { matchExpressions: [{ operator: "In" }] } })).toBeUndefined();
-    expect(parseL2Rules(undefined)).toEqual({ interfaces: [], nodeSelector: undefined });
+    expect(parseL2Rules({ preferred: [{ weight: 1, selector: { matchExpressions: [{}] } }] })).toBeUndefined();
+    expect(parseL2Rules({ preferred: [{ weight: 1 }] })).toBeUndefined();
+    expect(parseL2Rules({ preferred: [{ selector: { matchLabels: { a: "b" } } }] })).toBeUndefined();
+    expect(parseL2Rules(undefined)).toEqual({ interfaces: [], nodeSelector: undefined, preferred: [] });
+  });
+
+  test("a node's preference is the sum of the weights that take it", () => {
+    const rules = parseL2Rules({
+      preferred: [
+        { weight: 50, selector: { matchLabels: { rack: "a" } } },
+        { weight: 20, selector: { matchExpressions: [{ key: "edge", operator: "Exists" }] } },
+        { weight: 7, selector: { matchLabels: { rack: "b" } } },
+      ],
+    });
+    const of = (labels: Readonly<Record<string, string>>) => preferenceOf(rules?.preferred ?? [], labels);
+    expect([of({ rack: "a", edge: "" }), of({ rack: "b", edge: "" }), of({ edge: "" }), of({})]).toEqual([
+      70, 27, 20, 0,
+    ]);
   });
 
   test("rules read back as they were written", () => {
     const raw = {
       interfaces: ["eth*"],
       nodeSelector: { matchLabels: { a: "b" }, matchExpressions: [{ key: "c", operator: "Exists" }] },
+      preferred: [
+        { weight: 100, selector: { matchLabels: { a: "b" } } },
+        { weight: 1, selector: { matchExpressions: [{ key: "c", operator: "In", values: ["d"] }] } },
+      ],
     };
     const rules = parseL2Rules(raw);
     expect(rules && l2RulesJson(rules)).toEqual(raw);

@@ -44,16 +44,25 @@ export function peer(node: string, changes: Partial<Peer>): Pick<World, "peers">
 }
 
 export function candidate(node: string): Candidate {
-  return { node, instance: `i${node}`, interface: "eth0", mac: MACS[node] ?? "", demoted: false };
+  return {
+    node,
+    instance: `i${node}`,
+    interface: "eth0",
+    mac: MACS[node] ?? "",
+    demoted: false,
+    preference: 0,
+    fault: undefined,
+  };
 }
 
 /** The candidates in order; node `a` stands as it is in the list. */
 export function place(order = "abc", changes: Partial<Place["standing"]> = {}): Place {
   const rule = order.includes("a") ? undefined : "node-selector";
+  const reason = changes.rule ?? "node-selector";
   const usable = [{ interface: "eth0", mac: MACS["a"] ?? "" }];
   return {
     ordered: [...order].map(candidate),
-    excluded: [..."abc"].filter((node) => !order.includes(node)).map((node) => ({ node, reason: "node-selector" })),
+    excluded: [..."abc"].filter((node) => !order.includes(node)).map((node) => ({ node, reason })),
     standing: { rule, usable, unusable: undefined, ...changes },
     reporter: order === "",
   };
@@ -83,7 +92,7 @@ export function vip(record?: Holder, changes: Partial<VirtualIP["meta"]> = {}): 
     address: ADDRESS,
     pool: "pool",
     services: [],
-    l2: { interfaces: [], nodeSelector: undefined },
+    l2: { interfaces: [], nodeSelector: undefined, preferred: [] },
     holder: record,
     conditions: [],
   };

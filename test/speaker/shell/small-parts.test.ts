@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { Limiter } from "../../../speaker/shell/limiter.ts";
-import { initialBudget, moveEvents, spend } from "../../../speaker/shell/move-events.ts";
+import { initialBudget, moveEvents, spend, warningEvents } from "../../../speaker/shell/move-events.ts";
 import { vip } from "../election/fixtures.ts";
 
 describe("Limiter", () => {
@@ -50,6 +50,22 @@ describe("events of moves", () => {
     );
     const names = made.map(({ body }) => JSON.stringify(body).match(/"name":"([^"]*1f\d)"/)?.[1]);
     expect(new Set(names).size).toBe(2);
+  });
+
+  test.each([
+    ["Announced", "False", "InterfaceNotFound", 2],
+    ["Announced", "False", "NoEndpoint", 0],
+    ["Announced", "True", "Announced", 0],
+    ["Conflict", "True", "ForeignHost", 2],
+    ["Conflict", "False", "NoConflict", 0],
+  ] as const)("%s=%s %s warns %d times", (type, status, reason, count) => {
+    const made = warningEvents(event.vip, { type, status, reason, message: "n".repeat(5_000) }, at);
+    expect(made).toHaveLength(count);
+    for (const { body } of made) {
+      expect(body).toMatchObject({ type: "Warning", reason });
+      // events.k8s.io refuses longer notes.
+      expect(Buffer.byteLength(String((body as { note?: string }).note))).toBeLessThanOrEqual(1_024);
+    }
   });
 
   test("fifty at once, then one a second", () => {

@@ -1,0 +1,66 @@
+/**
+ * Moves by choice (election.md section 5, E13): the pool prefers another node, or something is wrong with the holder's node although
+ * it answers. The holder makes them, by hand-over, and they wait longer each time: what is open breaks with each of them. Nothing
+ * here ever delays the answer for an address that nobody answers.
+ */
+import type { Candidate } from "../candidates.ts";
+import { isVoluntary } from "../reasons.ts";
+import { type Draft, due, ownCandidate, pass, successors } from "./draft.ts";
+import { type Better, TIMES } from "./types.ts";
+
+/** Who comes and goes must not hide the next one, which stays. */
+const BETTER_MAX = 3;
+
+/** For a holder that may hold: hands over where that is better, and the time has come. */
+export function moveByChoice(d: Draft): void {
+  const own = ownCandidate(d);
+  if (own === undefined) return;
+  const sound = successors(d).filter((one) => !one.demoted);
+  leaveFault(d, own, sound[0]);
+  if (d.s.task.kind === "none") preferOther(d, own, sound);
+}
+
+/** Soft rules that break traffic. If nobody else is better off the holder stays: it may be the router that died. */
+function leaveFault(d: Draft, own: Candidate, next: Candidate | undefined): void {
+  const { s } = d;
+  if (own.fault === undefined) {
+    s.faultSinceMs = undefined;
+    return;
+  }
+  s.faultSinceMs ??= d.now;
+  if (next === undefined) return;
+  // The first time at once, but for the moment in which others find the same; after that as any move by choice.
+  const { count, atMs } = recent(d);
+  const notBeforeMs = count === 0 ? 0 : atMs + pauseMs(count - 1);
+  if (due(d, Math.max(s.faultSinceMs + TIMES.faultSettleMs, notBeforeMs))) pass(d, next, own.fault);
+}
+
+/** A preferred node must have been a candidate without a gap for the whole pause, under one process. */
+function preferOther(d: Draft, own: Candidate, sound: readonly Candidate[]): void {
+  const { s } = d;
+  const preferred = sound.filter((one) => one.preference > own.preference).slice(0, BETTER_MAX);
+  s.better = preferred.map((one): Better => {
+    const known = s.better.find((before) => before.node === one.node && before.instance === one.instance);
+    return known ?? { node: one.node, instance: one.instance, sinceMs: d.now };
+  });
+  const waitMs = pauseMs(recent(d).count);
+  const at = s.better.findIndex((one) => due(d, one.sinceMs + waitMs));
+  const to = preferred[at];
+  // A better one that has done half of its time is waited for: two that appear together would make two moves.
+  const isBest = s.better.findIndex((one) => d.now >= one.sinceMs + waitMs / 2) === at;
+  if (to !== undefined && isBest) pass(d, to, "hand-over-preferred");
+}
+
+/** Counts the move that the record now tells of; every speaker sees every record, so whoever holds next knows too. */
+export function noteMove(d: Draft): void {
+  if (isVoluntary(d.s.record?.reason ?? "")) d.s.voluntary = { count: recent(d).count + 1, atMs: d.now };
+}
+
+function recent(d: Draft): { readonly count: number; readonly atMs: number } {
+  const { voluntary } = d.s;
+  return d.now - voluntary.atMs < TIMES.voluntaryForgetMs ? voluntary : { count: 0, atMs: voluntary.atMs };
+}
+
+function pauseMs(moves: number): number {
+  return Math.min(TIMES.voluntaryMs * 2 ** moves, TIMES.voluntaryMaxMs);
+}

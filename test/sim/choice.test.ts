@@ -1,0 +1,211 @@
+/** Moves by choice, end to end: the pool prefers a node, a node's network is down, and what must not come of it (E13). */
+import { describe, expect, test } from "@jest/globals";
+import type { L2Rules } from "../../lib/model/virtual-ip.ts";
+import { Cluster } from "./cluster.ts";
+import { begin } from "./faults.ts";
+import { nodeObject } from "./objects.ts";
+
+const ADDRESS = "10.0.0.100";
+const EDGE = { edge: "yes" };
+const SELECTOR = { matchLabels: EDGE, matchExpressions: [] };
+
+interface Story {
+  readonly cluster: Cluster;
+  readonly holder: string;
+  readonly others: readonly string[];
+}
+
+function settled(addresses = 1): Story {
+  const cluster = new Cluster({ seed: 11, nodes: 3, addresses });
+  cluster.run(5_000);
+  const holder = cluster.holder(ADDRESS) ?? "";
+  cluster.invariants.resetGaps();
+  return { cluster, holder, others: cluster.names.filter((name) => name !== holder) };
+}
+
+/** The user edits the pool; the controller copies its block into each VirtualIP. */
+function editPool(cluster: Cluster, changes: Partial<L2Rules>): void {
+  for (const vip of cluster.api.vips.values()) cluster.api.putVip({ ...vip, l2: { ...vip.l2, ...changes } });
+}
+
+const PREFER_EDGE: Partial<L2Rules> = { preferred: [{ weight: 10, selector: SELECTOR }] };
+
+function expectSound(cluster: Cluster): void {
+  expect(cluster.invariants.violations).toEqual([]);
+  expect(cluster.invariants.converged()).toEqual([]);
+}
+
+function reasons(cluster: Cluster, since: number): readonly string[] {
+  return cluster.moves.slice(since).map((move) => move.reason);
+}
+
+describe("the pool prefers a node", () => {
+  test("first holders are preferred ones", () => {
+    const cluster = new Cluster({ seed: 3, nodes: 3, addresses: 10 });
+    editPool(cluster, PREFER_EDGE);
+    cluster.api.putNode("n2", nodeObject({ labels: EDGE }));
+    cluster.run(5_000);
+    expect([...cluster.api.vips.values()].map((vip) => vip.holder?.node)).toEqual(Array(10).fill("n2"));
+    expectSound(cluster);
+  });
+
+  test("E13: a live edit moves what there is by hand-over, 30 s later, without a gap; unlabelled it stays", () => {
+    const { cluster, others } = settled(20);
+    const [preferred = ""] = others;
+    const before = cluster.moves.length;
+    cluster.api.putNode(preferred, nodeObject({ labels: EDGE }));
+    cluster.run(60_000);
+    expect(reasons(cluster, before)).toEqual([]);
+    editPool(cluster, PREFER_EDGE);
+    cluster.run(29_000);
+    expect(reasons(cluster, before)).toEqual([]);
+    cluster.run(5_000);
+    expect(new Set(reasons(cluster, before))).toEqual(new Set(["hand-over-preferred"]));
+    expect([...cluster.api.vips.values()].every((vip) => vip.holder?.node === preferred)).toBe(true);
+    expect(cluster.invariants.longestGapMs).toBe(0);
+    const moves = cluster.moves.length;
+    cluster.api.putNode(preferred, nodeObject());
+    cluster.run(120_000);
+    expect(cluster.moves).toHaveLength(moves);
+    expectSound(cluster);
+  });
+
+  test("the larger sum of weights wins", () => {
+    const { cluster, others } = settled();
+    const [one = "", two = ""] = others;
+    const rack = { matchLabels: { rack: "a" }, matchExpressions: [] };
+    editPool(cluster, {
+      preferred: [
+        { weight: 10, selector: SELECTOR },
+        { weight: 5, selector: rack },
+      ],
+    });
+    cluster.api.putNode(one, nodeObject({ labels: EDGE }));
+    cluster.api.putNode(two, nodeObject({ labels: { ...EDGE, rack: "a" } }));
+    cluster.run(40_000);
+    expect(cluster.holder(ADDRESS)).toBe(two);
+    expectSound(cluster);
+  });
+
+  test("a preferred node that dies is replaced at once, and gets it back when it has been there for its time", () => {
+    const { cluster, others } = settled();
+    const [preferred = ""] = others;
+    editPool(cluster, PREFER_EDGE);
+    cluster.api.putNode(preferred, nodeObject({ labels: EDGE }));
+    cluster.run(35_000);
+    expect(cluster.holder(ADDRESS)).toBe(preferred);
+    begin(cluster, "unplug", preferred, 10_000);
+    cluster.run(1_000);
+    expect(cluster.holder(ADDRESS)).not.toBe(preferred);
+    expect(cluster.invariants.longestGapMs).toBeLessThan(500);
+    cluster.run(9_000);
+    cluster.invariants.resetGaps();
+    // Twice 30 s, for it is the second move by choice.
+    cluster.run(58_000);
+    expect(cluster.holder(ADDRESS)).not.toBe(preferred);
+    cluster.run(10_000);
+    expect(cluster.holder(ADDRESS)).toBe(preferred);
+    expect(cluster.moves.at(-1)?.reason).toBe("hand-over-preferred");
+    expect(cluster.invariants.longestGapMs).toBe(0);
+    expectSound(cluster);
+  });
+
+  test("a preferred node that comes and goes every minute gets the address back once or twice, then no more", () => {
+    const { cluster, others } = settled();
+    const [preferred = ""] = others;
+    editPool(cluster, PREFER_EDGE);
+    cluster.api.putNode(preferred, nodeObject({ labels: EDGE }));
+    const before = cluster.moves.length;
+    for (let minute = 0; minute < 20; minute++) {
+      cluster.run(45_000);
+      begin(cluster, "unplug", preferred, 15_000);
+      cluster.run(15_000);
+    }
+    const chosen = reasons(cluster, before).filter((reason) => reason === "hand-over-preferred");
+    expect(chosen.length).toBeGreaterThan(0);
+    expect(chosen.length).toBeLessThanOrEqual(2);
+    expect(cluster.invariants.longestGapMs).toBeLessThan(500);
+    expect(cluster.invariants.violations).toEqual([]);
+  });
+
+  test("the API server is away: preference waits, and a death meanwhile does not", () => {
+    const { cluster, holder, others } = settled();
+    const [preferred = ""] = others;
+    cluster.api.putNode(preferred, nodeObject({ labels: EDGE }));
+    editPool(cluster, PREFER_EDGE);
+    cluster.run(20_000);
+    cluster.setApi(false);
+    cluster.run(60_000);
+    expect(cluster.invariants.answering(ADDRESS)).toEqual([holder]);
+    cluster.unplug(holder);
+    cluster.run(1_000);
+    // The order knows the preference: who takes over is the one that should have it.
+    expect(cluster.invariants.answering(ADDRESS)).toEqual([preferred]);
+    expect(cluster.invariants.longestGapMs).toBeLessThan(500);
+    cluster.heal();
+    cluster.run(20_000);
+    expect(cluster.holder(ADDRESS)).toBe(preferred);
+    expectSound(cluster);
+  });
+});
+
+describe("the network of the holder's node is not available", () => {
+  test("it hands over within seconds, and nothing moves back", () => {
+    const { cluster, holder } = settled(5);
+    const before = cluster.moves.length;
+    cluster.api.putNode(holder, nodeObject({ networkUnavailable: true }));
+    cluster.run(6_000);
+    expect(cluster.holder(ADDRESS)).not.toBe(holder);
+    expect(new Set(reasons(cluster, before))).toEqual(new Set(["hand-over-network-unavailable"]));
+    const moves = cluster.moves.length;
+    cluster.api.putNode(holder, nodeObject());
+    cluster.run(120_000);
+    expect(cluster.moves).toHaveLength(moves);
+    expect(cluster.invariants.longestGapMs).toBe(0);
+    expectSound(cluster);
+  });
+
+  test("E9: everybody's, within two seconds: nothing moves", () => {
+    const { cluster } = settled(5);
+    const moves = cluster.moves.length;
+    for (const name of cluster.names) {
+      cluster.api.putNode(name, nodeObject({ networkUnavailable: true }));
+      cluster.run(900);
+    }
+    cluster.run(60_000);
+    expect(cluster.moves).toHaveLength(moves);
+    expect(cluster.invariants.longestGapMs).toBe(0);
+    expectSound(cluster);
+  });
+});
+
+describe("a pool that nobody can serve", () => {
+  test.each([
+    ["interfaces that no node has", { interfaces: ["bond*"] }, "InterfaceNotFound"],
+    ["a selector that takes nobody", { nodeSelector: SELECTOR }, "NoNodeSelected"],
+  ] as const)("33, 39: %s: silence, and the reason; mended it is announced again", (_, change, reason) => {
+    const { cluster } = settled();
+    const { l2 } = cluster.api.vips.get(ADDRESS) ?? { l2: undefined };
+    editPool(cluster, change);
+    cluster.run(5_000);
+    expect(cluster.invariants.answering(ADDRESS)).toEqual([]);
+    expect(cluster.api.vips.get(ADDRESS)?.conditions).toMatchObject([{ type: "Announced", status: "False", reason }]);
+    editPool(cluster, l2 ?? {});
+    cluster.run(5_000);
+    expectSound(cluster);
+    expect(cluster.api.vips.get(ADDRESS)?.conditions).toMatchObject([{ type: "Announced", status: "True" }]);
+  });
+
+  test("38 to 40: a selector that takes one node after another moves the address there", () => {
+    const { cluster } = settled();
+    for (const name of cluster.names) {
+      for (const one of cluster.names) {
+        cluster.api.putNode(one, nodeObject(one === name ? { labels: EDGE } : {}));
+      }
+      editPool(cluster, { nodeSelector: SELECTOR });
+      cluster.run(5_000);
+      expect(cluster.holder(ADDRESS)).toBe(name);
+      expectSound(cluster);
+    }
+  });
+});
