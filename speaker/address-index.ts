@@ -71,7 +71,8 @@ function interfacesByAddress(input: IndexInput): ReadonlyMap<string, readonly st
   return interfaces;
 }
 
-function bytesOf(address: string): Uint8Array | undefined {
+/** undefined for a text that is no address. */
+export function bytesOf(address: string): Uint8Array | undefined {
   const ip = parseIp(address);
   return ip.ok ? ipToBytes(ip.value) : undefined;
 }

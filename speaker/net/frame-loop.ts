@@ -9,10 +9,12 @@
 import type { MessagePort } from "node:worker_threads";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { assertNever } from "../../lib/runtime/errors.ts";
+import type { Announced } from "../announcer.ts";
 import type { ProbeAnswer } from "../prober.ts";
 import type { Asked, Heard } from "../responder.ts";
 import { Announcements } from "./announcements.ts";
 import { Counters } from "./counters.ts";
+import { Failures } from "./failures.ts";
 import {
   createFence,
   type FenceEffect,
@@ -22,9 +24,8 @@ import {
   type LostAddress,
   stepFence,
 } from "./fence.ts";
-import { groupKey } from "./group-plan.ts";
 import { GroupMembership } from "./groups.ts";
-import { admit, createHearing } from "./hearing-limit.ts";
+import { HELD_LIMITS, HearingLimit } from "./hearing-limit.ts";
 import { Inbox } from "./inbox.ts";
 import { bootMs } from "./libc.ts";
 import type { FromWorker, Link, ToWorker } from "./messages.ts";
@@ -46,19 +47,19 @@ export class FrameLoop {
   readonly #wire = new Wire(this.#counters);
   readonly #sender = new Sender(this.#wire, (probed) => this.#probed(probed));
   readonly #watching = new Watching(this.#wire, this.#counters, (message) => this.#post(message));
-  readonly #announcements = new Announcements();
+  readonly #announcements = new Announcements(this.#counters);
   readonly #groups = new GroupMembership();
   readonly #links = new Rtnetlink();
   readonly #poller = new Poller();
   readonly #table = new HeldTable();
   #knownLinks: readonly Link[] = [];
   #fence = createFence(bootMs());
-  #hearing = createHearing(bootMs());
+  readonly #hearing = new HearingLimit(HELD_LIMITS);
   /** Gathered while frames are read, given to the prober in one step. BOUNDED by the frames of one turn. */
   #answers: ProbeAnswer[] = [];
   /** Announcements of held addresses found in the frames of a gap; undefined when no gap is being read. */
   #evidence: Map<string, LostAddress> | undefined;
-  #failures = new Map<string, string>();
+  readonly #failures = new Failures();
   #now = bootMs();
   #wakeAt = 0;
   #tidyAt = 0;
@@ -167,51 +168,44 @@ export class FrameLoop {
     }
     if (inbox.listen !== undefined || inbox.table !== undefined) this.#reconcile();
     for (const generation of inbox.generations) this.#post({ type: "applied", generation });
-    this.#announce(inbox);
+    this.#announce(inbox.announced);
     if (inbox.probes.length > 0) {
       this.#table.probe(inbox.probes);
+      this.#groups.want(this.#table.groupKeys(this.#wire), this.#now);
+      this.#groups.step(this.#now);
       this.#sender.probe(inbox.probes, this.#now);
     }
   }
 
-  #announce(inbox: Inbox): void {
-    if (inbox.announced.length === 0) return;
+  #announce(announced: readonly Announced[]): void {
+    if (announced.length === 0) return;
     if (!isAnswering(this.#fence)) {
-      this.#counters.add("announce-fenced", inbox.announced.length);
+      this.#counters.add("announce-fenced", announced.length);
       return;
     }
-    const entries = inbox.announced.filter((entry) => this.#table.isHeld(entry.address, entry.interface));
-    const refused = inbox.announced.length - entries.length;
+    const entries = announced.filter((entry) => this.#table.isHeld(entry.address, entry.interface));
+    const refused = announced.length - entries.length;
     if (refused > 0) this.#counters.add("announce-not-held", refused);
     this.#sender.announce(entries, this.#now);
   }
 
   /** After a change of links or table: sockets, groups, pending rounds. */
   #reconcile(): void {
-    const failures = this.#wire.reconcile(this.#knownLinks, this.#table.interfaces());
-    const before = this.#failures;
-    this.#failures = new Map(failures.map(({ name, message }) => [name, message]));
-    for (const [name, message] of this.#failures) {
-      if (before.get(name) !== message) this.#post({ type: "failed", message: `${name}: ${message}`, fatal: false });
-    }
-    if (before.size > 0 && this.#failures.size === 0) this.#post({ type: "mended" });
+    const { failures, renewed } = this.#wire.reconcile(this.#knownLinks, this.#table.interfaces());
+    for (const message of this.#failures.change(failures)) this.#post(message);
     for (const text of this.#table.takeInvalid()) {
       this.#post({ type: "failed", message: `no address: ${text}`, fatal: false });
     }
-    this.#groups.want(this.#groupKeys(), this.#now);
+    this.#groups.want(this.#table.groupKeys(this.#wire), this.#now);
+    for (const station of renewed) this.#greet(station);
     this.#sender.keep((entry) => this.#table.isHeld(entry.address, entry.interface), this.#now);
     this.#watchSockets();
   }
 
-  /** A lost address keeps its group: most come back. */
-  #groupKeys(): ReadonlySet<number> {
-    const keys = new Set<number>();
-    for (const { address, interface: name } of this.#table.entries) {
-      const bytes = this.#table.index.bytes.get(address);
-      const index = this.#wire.station(name)?.index;
-      if (bytes?.length === 16 && index !== undefined) keys.add(groupKey(index, bytes));
-    }
-    return keys;
+  /** The interface was made anew, so quickly that nothing else tells of it: switches and clients may have forgotten. */
+  #greet({ name, index }: Station): void {
+    this.#groups.renew(index, this.#now);
+    this.#announce(this.#table.heldOn(name));
   }
 
   #watchSockets(): void {
@@ -258,9 +252,8 @@ export class FrameLoop {
     // A probe for a held address is answered like any request; it tells nothing.
     if (!isHeld || how === "probe") return;
     this.#counters.add("heard");
-    const { state, tell } = admit(this.#hearing, address, this.#now);
-    this.#hearing = state;
-    if (tell) this.#post({ type: "heard", address, interface: station.name, mac, how });
+    if (this.#hearing.admits(address, this.#now))
+      this.#post({ type: "heard", address, interface: station.name, mac, how });
     else this.#counters.add("heard-not-told");
   }
 
@@ -284,13 +277,14 @@ export class FrameLoop {
   #tidy(): void {
     this.#tidyAt = this.#now + HOUSEKEEPING_MS;
     if (this.#wire.takeDrops() > 0) this.#watching.gap(this.#now);
-    if (this.#failures.size > 0) this.#reconcile();
+    if (this.#failures.any) this.#reconcile();
+    if (this.#table.tidy(this.#now)) this.#groups.want(this.#table.groupKeys(this.#wire), this.#now);
     const counters = this.#counters.take(this.#now);
     if (counters !== undefined) this.#post({ type: "counters", counters });
   }
 
   #probed(probed: Probed): void {
-    this.#table.forgetProbe(probed.id);
+    this.#table.forgetProbe(probed.id, this.#now);
     this.#post(probed);
   }
 

@@ -24,10 +24,14 @@ export function groupKey(interfaceIndex: number, address: Uint8Array): number {
   return interfaceIndex * 0x100_0000 + low;
 }
 
+export function interfaceOf(key: number): number {
+  return Math.floor(key / 0x100_0000);
+}
+
 /** Writes the struct ipv6_mreq of the group: its address ff02::1:ffXX:XXXX and the index of the interface. */
 export function writeMembership(key: number, out: Uint8Array): void {
   out.set([0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, (key >>> 16) & 0xff, (key >>> 8) & 0xff, key & 0xff]);
-  new DataView(out.buffer, out.byteOffset).setInt32(16, Math.floor(key / 0x100_0000), true);
+  new DataView(out.buffer, out.byteOffset).setInt32(16, interfaceOf(key), true);
 }
 
 /** At most `limit` changes, leaves first; a join goes to the first socket with room. */

@@ -1,9 +1,9 @@
 /**
  * Membership in the solicited-node groups of the held IPv6 addresses, so that the kernel sends multicast listener
  * reports (RFC 3810, RFC 2710) and snooping switches let the solicitations through. Ordinary sockets join; no
- * capability is needed. The kernel reports again by itself when a link comes back.
+ * capability is needed. The kernel reports again by itself when a link comes back; when one is made anew, it forgets.
  */
-import { planGroups, writeMembership } from "./group-plan.ts";
+import { interfaceOf, planGroups, writeMembership } from "./group-plan.ts";
 import {
   AF_INET6,
   check,
@@ -31,6 +31,16 @@ export class GroupMembership {
   /** The keys are those of `groupKey`. */
   want(keys: ReadonlySet<number>, now: number): void {
     this.#wanted = keys;
+    this.#dueAt = now;
+  }
+
+  /** The interface was made anew under its old index: the socket remembers groups that the kernel has forgotten. */
+  renew(interfaceIndex: number, now: number): void {
+    for (const [key, socket] of this.#joined) {
+      if (interfaceOf(key) !== interfaceIndex) continue;
+      this.#change(IPV6_LEAVE_GROUP, key, socket);
+      this.#joined.delete(key);
+    }
     this.#dueAt = now;
   }
 

@@ -1,24 +1,37 @@
-/** What was heard is told to the main thread at most ten times a second for each address, and 1,000 times in all. */
-export const TOLD_PER_ADDRESS = 10;
-export const TOLD_IN_ALL = 1000;
+/** What was heard is told to the main thread at most so often in a second, so that no flood of frames becomes one of messages. */
+export interface HearingLimits {
+  readonly perAddress: number;
+  readonly inAll: number;
+}
+
+/** Of addresses that this node answers for. */
+export const HELD_LIMITS: HearingLimits = { perAddress: 10, inAll: 1000 };
+/** Announcements of others: two speakers that take everything from dead ones may announce at full pace. */
+export const ANNOUNCED_LIMITS: HearingLimits = { perAddress: 10, inAll: 2000 };
 const WINDOW_MS = 1000;
 
-export interface HearingState {
-  readonly since: number;
-  readonly total: number;
-  /** How often each address was told in this window. BOUNDED by TOLD_IN_ALL. */
-  readonly told: ReadonlyMap<string, number>;
-}
+export class HearingLimit {
+  readonly #limits: HearingLimits;
+  #since = Number.NEGATIVE_INFINITY;
+  #total = 0;
+  /** How often each address was told in this window. BOUNDED by the limit in all. */
+  readonly #told = new Map<string, number>();
 
-export function createHearing(now: number): HearingState {
-  return { since: now, total: 0, told: new Map() };
-}
+  constructor(limits: HearingLimits) {
+    this.#limits = limits;
+  }
 
-/** Whether this one may be told, and the state after it. */
-export function admit(state: HearingState, key: string, now: number): { state: HearingState; tell: boolean } {
-  const window = now - state.since >= WINDOW_MS ? createHearing(now) : state;
-  const times = window.told.get(key) ?? 0;
-  if (times >= TOLD_PER_ADDRESS || window.total >= TOLD_IN_ALL) return { state: window, tell: false };
-  const told = new Map(window.told).set(key, times + 1);
-  return { state: { ...window, total: window.total + 1, told }, tell: true };
+  /** Whether one more of this address may be told now; if so, it counts. */
+  admits(address: string, now: number): boolean {
+    if (now - this.#since >= WINDOW_MS) {
+      this.#since = now;
+      this.#total = 0;
+      this.#told.clear();
+    }
+    const times = this.#told.get(address) ?? 0;
+    if (times >= this.#limits.perAddress || this.#total >= this.#limits.inAll) return false;
+    this.#told.set(address, times + 1);
+    this.#total++;
+    return true;
+  }
 }

@@ -44,6 +44,7 @@ type Memory = Uint8Array | null;
 interface Calls {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Memory, length: number): number;
+  getsockname(fd: number, address: Memory, length: Memory): number;
   setsockopt(fd: number, level: number, option: number, value: Memory, length: number): number;
   getsockopt(fd: number, level: number, option: number, value: Memory, length: Memory): number;
   recv(fd: number, buffer: Memory, length: number, flags: number): number;
@@ -69,6 +70,7 @@ function loadCalls(): Calls {
   return {
     socket: libc.func("int socket(int, int, int)"),
     bind: libc.func("int bind(int, void *, uint32_t)"),
+    getsockname: libc.func("int getsockname(int, void *, void *)"),
     setsockopt: libc.func("int setsockopt(int, int, int, void *, uint32_t)"),
     getsockopt: libc.func("int getsockopt(int, int, int, void *, void *)"),
     recv: libc.func("long recv(int, void *, size_t, int)"),

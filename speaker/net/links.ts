@@ -21,6 +21,8 @@ export interface LinksState {
   /** Number of the dump under way or last finished. */
   readonly dump: number;
   readonly phase: "links" | "addresses" | "settled";
+  /** How often a link went: one that is made anew can have everything in common with the one before, its index too. */
+  readonly removals: number;
   /** BOUNDED by what the kernel has: by index, and by index and address. */
   readonly links: ReadonlyMap<number, Entry<LinkMessage>>;
   readonly addresses: ReadonlyMap<string, Entry<LinkAddress & { readonly index: number }>>;
@@ -39,7 +41,7 @@ export type LinksInput =
   | { readonly type: "resync" };
 
 export function createLinks(): LinksState {
-  return { dump: 0, phase: "settled", links: new Map(), addresses: new Map() };
+  return { dump: 0, phase: "settled", removals: 0, links: new Map(), addresses: new Map() };
 }
 
 export function stepLinks(state: LinksState, input: LinksInput): LinksStep {
@@ -101,7 +103,7 @@ function withoutLink(state: LinksState, index: number): LinksState {
   const links = new Map(state.links);
   links.delete(index);
   const addresses = new Map([...state.addresses].filter(([, entry]) => entry.value.index !== index));
-  return { ...state, links, addresses };
+  return { ...state, removals: state.removals + 1, links, addresses };
 }
 
 function keyOf(message: { readonly index: number; readonly address: string; readonly prefixLength: number }): string {

@@ -44,6 +44,14 @@ export class PacketSocket {
     }
   }
 
+  /** Whether it is bound to the interface still: one that is removed and made anew leaves its sockets behind, deaf. */
+  isBoundTo(interfaceIndex: number): boolean {
+    const address = new Uint8Array(SOCKADDR_LL_BYTES);
+    const length = new Uint8Array([SOCKADDR_LL_BYTES, 0, 0, 0]);
+    if (libc.getsockname(this.fd, address, length) < 0) return false;
+    return new DataView(address.buffer).getInt32(4, true) === interfaceIndex;
+  }
+
   /** Replaces the filter at once. */
   setFilter(program: Uint8Array): void {
     // struct sock_fprog { u16 len; struct sock_filter *filter; }; `program` is referenced until the call is over.

@@ -48,7 +48,7 @@ export class Rtnetlink {
     this.#step({ type: "resync" });
   }
 
-  /** Reads what waits; the links when they are known and have changed since the last time. */
+  /** Reads what waits; the links when they are known and have changed, or may have been made anew, since the last time. */
   drain(): readonly Link[] | undefined {
     for (let count = 0; count < DATAGRAMS_MAX; count++) {
       const length = libc.recv(this.fd, this.#buffer, BUFFER_BYTES, MSG_DONTWAIT | MSG_TRUNC);
@@ -64,7 +64,8 @@ export class Rtnetlink {
     }
     const links = linksOf(this.#state);
     if (links === undefined) return undefined;
-    const text = JSON.stringify(links);
+    // After a removal, and after lost events, the same links may be others: whoever has sockets on them must look.
+    const text = `${this.#state.dump} ${this.#state.removals} ${JSON.stringify(links)}`;
     if (text === this.#told) return undefined;
     this.#told = text;
     return links;

@@ -1,8 +1,13 @@
 /** What this node answers for and listens to, and the index that frames are looked up in. */
-import { type AddressIndex, buildIndex, EMPTY_INDEX } from "../address-index.ts";
+import { type AddressIndex, buildIndex, bytesOf, EMPTY_INDEX } from "../address-index.ts";
+import type { Announced } from "../announcer.ts";
 import type { ProbeRequest } from "../prober.ts";
 import type { LostAddress } from "./fence.ts";
+import { groupKey } from "./group-plan.ts";
 import type { TableEntry, ToWorker } from "./messages.ts";
+
+/** A probe that ends well is followed by the table with its address: so long its group is kept, not to be left and joined again. */
+const PROBED_GROUP_MS = 3_000;
 
 export class HeldTable {
   #entries: readonly TableEntry[] = [];
@@ -10,7 +15,9 @@ export class HeldTable {
   #listened: readonly string[] = [];
   #recognised: readonly string[] = [];
   /** Addresses under probe, by the id of the probe. BOUNDED by the prober. */
-  readonly #probed = new Map<number, string>();
+  readonly #probed = new Map<number, TableEntry>();
+  /** Probes that have ended, and until when their groups are kept. BOUNDED by the probes of PROBED_GROUP_MS. */
+  readonly #lingering = new Map<number, { readonly entry: TableEntry; readonly untilMs: number }>();
   /** Number of the loss of each address that is lost. BOUNDED: the next table that knows of the loss ends it. */
   readonly #lost = new Map<string, number>();
   #losses = 0;
@@ -40,7 +47,7 @@ export class HeldTable {
   }
 
   probe(requests: readonly ProbeRequest[]): void {
-    for (const { id, address } of requests) this.#probed.set(id, address);
+    for (const { id, address, interface: name } of requests) this.#probed.set(id, { address, interface: name });
     this.#stale = true;
   }
 
@@ -50,9 +57,34 @@ export class HeldTable {
     this.#stale = true;
   }
 
-  forgetProbe(id: number): void {
+  forgetProbe(id: number, now: number): void {
+    const entry = this.#probed.get(id);
+    if (entry !== undefined) this.#lingering.set(id, { entry, untilMs: now + PROBED_GROUP_MS });
     this.#probed.delete(id);
     this.#stale = true;
+  }
+
+  /** True when the group of a probe is not needed any more. */
+  tidy(now: number): boolean {
+    const before = this.#lingering.size;
+    for (const [id, { untilMs }] of this.#lingering) if (untilMs <= now) this.#lingering.delete(id);
+    return this.#lingering.size < before;
+  }
+
+  /**
+   * The keys of the solicited-node groups to be in: of what is held, lost addresses too, for most come back, and of what is probed
+   * (RFC 4862 section 5.4.2: joined before the first question).
+   */
+  groupKeys(wire: { station(name: string): { readonly index: number } | undefined }): ReadonlySet<number> {
+    const keys = new Set<number>();
+    const ended = [...this.#lingering.values()].map((one) => one.entry);
+    for (const { address, interface: name } of [...this.#entries, ...this.#probed.values(), ...ended]) {
+      if (!address.includes(":")) continue;
+      const bytes = this.index.bytes.get(address) ?? bytesOf(address);
+      const index = wire.station(name)?.index;
+      if (bytes?.length === 16 && index !== undefined) keys.add(groupKey(index, bytes));
+    }
+    return keys;
   }
 
   /** Stops to answer for these and returns the number of this loss. */
@@ -68,8 +100,10 @@ export class HeldTable {
     return this.#held.has(`${name} ${address}`);
   }
 
-  get entries(): readonly TableEntry[] {
-    return this.#entries;
+  /** What is answered on this interface. */
+  heldOn(name: string): readonly Announced[] {
+    const entries = this.#entries.filter((entry) => entry.interface === name && this.isHeld(entry.address, name));
+    return entries.map((entry) => ({ ...entry, family: entry.address.includes(":") ? 6 : 4 }));
   }
 
   /** The interfaces that need sockets. */
@@ -87,7 +121,7 @@ export class HeldTable {
 
   #build(): void {
     const lost = new Set(this.#lost.keys());
-    const probed = [...this.#probed.values(), ...this.#recognised];
+    const probed = [...[...this.#probed.values()].map((entry) => entry.address), ...this.#recognised];
     const input = { entries: this.#entries, listened: this.#listened, probed, lost };
     const { index, invalid } = buildIndex(input, this.#index);
     this.#index = index;

@@ -48,6 +48,13 @@ export interface Reading {
   alarmed(station: Station, asked: Asked): void;
 }
 
+export interface Reconciled {
+  /** What has no sockets, and why; the caller tries again. */
+  readonly failures: readonly { readonly name: string; readonly message: string }[];
+  /** Stations whose interface was made anew under its old name and index. */
+  readonly renewed: readonly Station[];
+}
+
 /** What a frame that leaves unasked is counted as. */
 export type SentCounter = "announcements-sent" | "probes-sent" | "liveness-sent";
 
@@ -84,10 +91,10 @@ export class Wire {
   }
 
   /**
-   * Opens, re-opens and closes sockets so that each wanted link that exists has its two. Returns what failed, by
-   * interface; the caller tries again. A link that is down keeps its sockets: the kernel revives them.
+   * Opens, re-opens and closes sockets so that each wanted link that exists has its two. A link that is down keeps its sockets:
+   * the kernel revives them.
    */
-  reconcile(links: readonly Link[], wanted: ReadonlySet<string>): readonly { name: string; message: string }[] {
+  reconcile(links: readonly Link[], wanted: ReadonlySet<string>): Reconciled {
     const usable = links.filter((link) => link.mac !== "" && link.broadcast);
     // A port of a bridge or bond is given up at once; the main thread may learn of it later.
     const used = usable.filter((link) => wanted.has(link.name) && link.master === "");
@@ -105,19 +112,22 @@ export class Wire {
         failures.push({ name: link.name, message: BerthError.from(thrown, "os").message });
       }
     }
+    const renewed: Station[] = [];
     for (const old of this.#stations.values()) {
       const next = stations.get(old.name);
-      if (next?.arp !== old.arp) closeStation(old);
+      if (next?.arp === old.arp) continue;
+      closeStation(old);
+      if (next?.index === old.index) renewed.push(next);
     }
     this.#stations = stations;
-    return failures;
+    return { failures, renewed };
   }
 
   #stationOf(link: Link, macs: readonly string[], sameMacs: boolean): Station {
     const mac = parseMac(link.mac);
     if (!mac.ok) throw new BerthError("internal", mac.reason);
     const old = this.#stations.get(link.name);
-    if (old?.index === link.index) {
+    if (old?.index === link.index && old.arp.isBoundTo(link.index)) {
       if (!sameMacs) {
         old.arp.setFilter(arpFilter(link.index, macs));
         old.nd.setFilter(ndFilter(link.index, macs));

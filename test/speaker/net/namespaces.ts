@@ -48,9 +48,11 @@ export function addAddresses(ns: string, host: number): void {
   run(`ip -n ${ns} addr add 2001:db8::${host}/64 dev eth0 nodad`);
 }
 
-/** Makes an interface of the namespace whose other end is a port of the bridge. */
-export function plug(ns: string, name: string, mac: string, port: string): void {
-  run(`ip -n ${ns} link add ${name} address ${mac} type veth peer name ${port} netns ${SWITCH_NS}`);
+/** Makes an interface of the namespace, of this index if one is given, whose other end is a port of the bridge. */
+export function plug(ns: string, name: string, mac: string, port: string, index?: number): void {
+  run(
+    `ip -n ${ns} link add ${name}${index === undefined ? "" : ` index ${index}`} address ${mac} type veth peer name ${port} netns ${SWITCH_NS}`,
+  );
   run(`ip -n ${SWITCH_NS} link set ${port} master br0 up`);
   run(`ip -n ${ns} link set ${name} up`);
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
+import { Announcements } from "../../../speaker/net/announcements.ts";
+import { Counters } from "../../../speaker/net/counters.ts";
 import { GROUPS_PER_SOCKET, groupKey, planGroups, writeMembership } from "../../../speaker/net/group-plan.ts";
-import { admit, createHearing, TOLD_IN_ALL, TOLD_PER_ADDRESS } from "../../../speaker/net/hearing-limit.ts";
+import { HELD_LIMITS, HearingLimit } from "../../../speaker/net/hearing-limit.ts";
 import { Inbox } from "../../../speaker/net/inbox.ts";
 import { HeldTable } from "../../../speaker/net/table.ts";
 import { hex, toHex } from "../packet/fixtures.ts";
@@ -56,7 +58,7 @@ describe("the table", () => {
     const held = new HeldTable();
     held.probe([{ id: 1, ...entry(A) }]);
     expect([...held.index.v4.values()]).toMatchObject([{ address: A, told: false, interfaces: [] }]);
-    held.forgetProbe(1);
+    held.forgetProbe(1, 0);
     expect(held.index.v4.size).toBe(0);
   });
 });
@@ -112,18 +114,43 @@ describe("solicited-node groups", () => {
   });
 });
 
+test("the group of a probed address is wanted with the first question, and for 3 s after the probe", () => {
+  const held = new HeldTable();
+  const keys = () => [...held.groupKeys({ station: (name) => (name === "eth0" ? { index: 2 } : undefined) })];
+  const key = groupKey(2, hex("20010db8000000000000000000000001"));
+  held.probe([
+    { id: 1, address: "2001:db8::1", interface: "eth0" },
+    { id: 2, address: "2001:db8::2", interface: "gone" },
+    { id: 3, ...entry(A) },
+  ]);
+  expect(keys()).toEqual([key]);
+  held.forgetProbe(1, 1000);
+  expect([held.tidy(3999), keys()]).toEqual([false, [key]]);
+  expect([held.tidy(4000), keys()]).toEqual([true, []]);
+});
+
+test("announcements that are told: one of a MAC in a second, and a forger's within the limits", () => {
+  const counters = new Counters();
+  const announcements = new Announcements(counters);
+  const add = (address: string, mac: string, now: number) =>
+    announcements.add({ address, interface: "eth0", mac }, now);
+  for (const now of [0, 500, 999, 1000]) add(A, "02:00:00:00:00:0a", now);
+  expect(announcements.take()).toHaveLength(2);
+  for (let i = 0; i < 100_000; i++) add(`10.1.0.${i % 250}`, `02:01:00:00:00:${i}`, 5000);
+  expect(announcements.take()).toHaveLength(2000);
+  expect(announcements.take()).toEqual([]);
+  expect(counters.take(10_000)).toEqual({ "heard-not-told": 98_000 });
+});
+
 describe("what is told of what was heard", () => {
   test("ten times a second for each address, a thousand in all", () => {
-    let state = createHearing(0);
-    const tell = (key: string, now: number) => {
-      const step = admit(state, key, now);
-      state = step.state;
-      return step.tell;
-    };
-    expect(Array.from({ length: 15 }, () => tell(A, 1)).filter(Boolean)).toHaveLength(TOLD_PER_ADDRESS);
+    const limit = new HearingLimit(HELD_LIMITS);
+    const tell = (key: string, now: number) => limit.admits(key, now);
+    expect(tell(A, 0)).toBe(true);
+    expect(Array.from({ length: 15 }, () => tell(A, 1)).filter(Boolean)).toHaveLength(9);
     expect(tell(B, 1)).toBe(true);
     const flood = Array.from({ length: 5000 }, (_, i) => tell(`10.1.${i >> 8}.${i & 255}`, 2)).filter(Boolean);
-    expect(flood).toHaveLength(TOLD_IN_ALL - TOLD_PER_ADDRESS - 1);
+    expect(flood).toHaveLength(1000 - 10 - 1);
     expect(tell(A, 999)).toBe(false);
     expect(tell(A, 1000)).toBe(true);
   });
