@@ -34,6 +34,8 @@ export interface SpeakerFacts {
   readonly proxyReady: boolean;
   /** What its own kernel answers for, speaker or not (kernel.ts). */
   readonly kernelAnswers: ReadonlySet<string>;
+  /** Its interfaces whose gateway does not answer it any more (uplink.ts). */
+  readonly uplinkLost: ReadonlySet<string>;
 }
 
 /** Where the endpoints of the address's Services are; a shared address needs every one of its Local Services on the node. */
@@ -112,7 +114,8 @@ function judge(address: AddressFacts, facts: NodeFacts): Candidate | ExclusionRe
   const usable = interfacesFor(speaker.interfaces, address.l2.interfaces, address.ip);
   const chosen = usable.find((one) => one.carrier);
   if (chosen === undefined) return interfaceRule(address.l2, usable);
-  const demoted = facts.node?.ready !== true || facts.node.networkUnavailable || !speaker.proxyReady;
+  const fault = faultOf(facts.node, speaker, chosen.name);
+  const demoted = facts.node?.ready !== true || fault !== undefined || !speaker.proxyReady;
   return {
     node: facts.name,
     instance: speaker.instance,
@@ -120,8 +123,13 @@ function judge(address: AddressFacts, facts: NodeFacts): Candidate | ExclusionRe
     mac: chosen.mac,
     demoted,
     preference: preferenceOf(address.l2.preferred, facts.node?.labels ?? {}),
-    fault: facts.node?.networkUnavailable === true ? "hand-over-network-unavailable" : undefined,
+    fault,
   };
+}
+
+function faultOf(node: NodeObjectFacts | undefined, speaker: SpeakerFacts, name: string): FaultReason | undefined {
+  if (node?.networkUnavailable === true) return "hand-over-network-unavailable";
+  return speaker.uplinkLost.has(name) ? "hand-over-uplink-lost" : undefined;
 }
 
 /** Why none of the interfaces that may carry the address does. */

@@ -36,6 +36,8 @@ export interface Cluster {
   readonly proxyReady: boolean;
   /** Addresses that the kernel of this node answers for by itself. */
   readonly kernelAnswers: ReadonlySet<string>;
+  /** Interfaces of this node whose gateway does not answer any more. */
+  readonly uplinkLost: ReadonlySet<string>;
   /** Endpoints by `namespace/name` of the Service. */
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
 }
@@ -77,6 +79,7 @@ export function nodeFacts(cluster: Cluster): readonly NodeFacts[] {
     interfaces: cluster.interfaces,
     proxyReady: cluster.proxyReady,
     kernelAnswers: cluster.kernelAnswers,
+    uplinkLost: cluster.uplinkLost,
   };
   const names = new Set([...cluster.nodes.keys(), ...cluster.speakers.keys(), cluster.node]);
   return [...names].sort().map((name) => ({

@@ -1,9 +1,10 @@
 /** What the speaker is told at its start: flags, each also an environment variable. */
 import { Command, Option } from "commander";
-import { addCommonFlags, type CommonFlags, nonEmpty } from "../lib/runtime/flags.ts";
+import { addCommonFlags, type CommonFlags, nonEmpty, trueOrFalse } from "../lib/runtime/flags.ts";
 
 export interface SpeakerFlags extends CommonFlags {
   readonly nodeName: string;
+  readonly uplinkCheck: boolean;
 }
 
 /** The program's command line. Commander reads `process.env` itself. */
@@ -17,6 +18,15 @@ export function speakerCommand(): Command {
         .env("NODE_NAME")
         .makeOptionMandatory()
         .argParser(nonEmpty),
+    )
+    .addOption(
+      new Option(
+        "--uplink-check <true|false>",
+        "ask the default gateway of each interface every second by ICMP echo; a node whose gateway stops answering hands its addresses to one whose gateway answers",
+      )
+        .env("BERTH_UPLINK_CHECK")
+        .default(false)
+        .argParser(trueOrFalse),
     );
   const podUid = "so that a restarted container knows its own predecessor";
   return addCommonFlags(command, { podUid, healthPort: 7473 });

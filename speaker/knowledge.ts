@@ -81,6 +81,10 @@ function know(batch: Batch, input: SpeakerInput, maps: Maps, now: number): void 
       batch.state = { ...batch.state, proxyReady: input.ready };
       batch.clusterChanged = true;
       break;
+    case "uplink":
+      batch.state = { ...batch.state, uplinkLost: new Set(input.lost) };
+      batch.clusterChanged = true;
+      break;
     case "gateways":
       batch.state = { ...batch.state, gateways: input.byInterface };
       batch.clusterChanged = true;
@@ -218,12 +222,14 @@ function publish(batch: Batch, before: SpeakerState): void {
   const same =
     state.interfaces === before.interfaces &&
     state.proxyReady === before.proxyReady &&
-    state.kernelAnswers === before.kernelAnswers;
+    state.kernelAnswers === before.kernelAnswers &&
+    state.uplinkLost === before.uplinkLost;
   if (!state.linked || (before.linked && same)) return;
   const facts = {
     interfaces: interfaceFactsOf(state),
     proxyReady: state.proxyReady,
     kernelAnswers: [...state.kernelAnswers],
+    uplinkLost: [...state.uplinkLost],
   };
   batch.effects.push({ type: "facts", facts });
 }

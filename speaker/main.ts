@@ -15,7 +15,9 @@ import { FramePort } from "./net/frame-port.ts";
 import { newsInputs } from "./shell/news.ts";
 import { startProxyMonitor } from "./shell/proxy-monitor.ts";
 import { SpeakerShell } from "./shell/speaker-shell.ts";
+import { startUplinkMonitor } from "./shell/uplink-monitor.ts";
 import { createWatches, type Watches } from "./shell/watches.ts";
+import { uplinkTargets } from "./uplink.ts";
 
 const ARP_IGNORE_POLL_MS = 5_000;
 const flags = readSpeakerFlags(process.argv);
@@ -87,6 +89,7 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
     log,
   });
   watchKernel(shell, log);
+  if (options.uplinkCheck) watchUplink(shell, log);
   onShutdown(async () => {
     await shell.leave();
     await frames.close();
@@ -100,6 +103,15 @@ function watchKernel(shell: SpeakerShell, log: Logger): void {
   const onReady = (ready: boolean): void => shell.post({ type: "proxy", ready });
   startProxyMonitor({ clock: systemClock, log, addresses: ownAddresses, onReady });
   setInterval(() => shell.readKernel(), ARP_IGNORE_POLL_MS);
+}
+
+/** Ends with the process, too. */
+function watchUplink(shell: SpeakerShell, log: Logger): void {
+  startUplinkMonitor({
+    log,
+    targets: () => uplinkTargets(shell.state.listening.interfaces, shell.state.gateways),
+    onLost: (interfaces) => shell.post({ type: "uplink", lost: interfaces }),
+  });
 }
 
 /** The node's own addresses, without loopback and link-local ones; asked for again each time, for they change. */

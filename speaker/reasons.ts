@@ -22,14 +22,21 @@ export type MoveReason =
   | "same-node-restart";
 
 /** What is wrong with the holder's node although it answers: it hands over to one that is better off, if there is one. */
-export type FaultReason = "hand-over-network-unavailable";
+export type FaultReason =
+  | "hand-over-network-unavailable"
+  /** The opt-in uplink check: its gateway does not answer it any more. */
+  | "hand-over-uplink-lost";
 
 /** Moves by choice: they wait, longer each time (E13). An address that nobody answers is never delayed by these. */
 export function isVoluntary(reason: string): boolean {
   return VOLUNTARY.has(reason);
 }
 
-const VOLUNTARY: ReadonlySet<string> = new Set<MoveReason>(["hand-over-preferred", "hand-over-network-unavailable"]);
+const VOLUNTARY: ReadonlySet<string> = new Set<MoveReason>([
+  "hand-over-preferred",
+  "hand-over-network-unavailable",
+  "hand-over-uplink-lost",
+]);
 
 /** Why a node stopped answering for an address. Reaches metric and log. */
 export type YieldReason =

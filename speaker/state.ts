@@ -65,6 +65,8 @@ export interface SpeakerState {
   readonly arpIgnore: ReadonlyMap<string, number>;
   /** Addresses of VirtualIPs that the kernel answers for by itself (kernel.ts). */
   readonly kernelAnswers: ReadonlySet<string>;
+  /** Own interfaces whose gateway does not answer any more; none without the check. */
+  readonly uplinkLost: ReadonlySet<string>;
   readonly peers: PeersState;
   readonly peersWakeAt: number;
   /** This node's own renewals come through the watch, so the age of others' Leases says something. */
@@ -126,6 +128,8 @@ export type SpeakerInput =
   | { readonly type: "worker"; readonly message: FromWorker }
   | { readonly type: "arp-ignore"; readonly byInterface: ReadonlyMap<string, number> }
   | { readonly type: "proxy"; readonly ready: boolean }
+  /** Interfaces whose gateway does not answer any more, sorted (uplink.ts). */
+  | { readonly type: "uplink"; readonly lost: readonly string[] }
   | { readonly type: "gateways"; readonly byInterface: ReadonlyMap<string, Gateway> }
   | { readonly type: "read"; readonly name: string; readonly id: number; readonly result: ReadResult }
   | { readonly type: "written"; readonly name: string; readonly epoch: number; readonly result: WriteResult }
@@ -200,6 +204,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     local: new Map(),
     arpIgnore: new Map(),
     kernelAnswers: new Set(),
+    uplinkLost: new Set(),
     peers: initialPeers(node, now),
     peersWakeAt: Number.POSITIVE_INFINITY,
     judging: false,

@@ -47,6 +47,7 @@ function factsOf(lease: SpeakerLease, verdict: SpeakerView["lease"], known: Spea
     interfaces: known?.facts.interfaces ?? withNetworks(lease.facts.interfaces),
     proxyReady: lease.facts.proxyReady,
     kernelAnswers: known?.facts.kernelAnswers ?? new Set(lease.facts.kernelAnswers),
+    uplinkLost: known?.facts.uplinkLost ?? new Set(lease.facts.uplinkLost),
   };
 }
 

@@ -20,6 +20,8 @@ export const INTERFACES_ANNOTATION = "berth.dev/interfaces";
 export const PROXY_READY_ANNOTATION = "berth.dev/proxy-ready";
 /** A JSON list; absent means that the kernel answers for none. */
 export const KERNEL_ANSWERS_ANNOTATION = "berth.dev/kernel-answers";
+/** A JSON list; absent means that no uplink is known to be lost. */
+export const UPLINK_LOST_ANNOTATION = "berth.dev/uplink-lost";
 export const LEAVING_ANNOTATION = "berth.dev/leaving";
 export const NEXT_INSTANCE_ANNOTATION = "berth.dev/next-instance";
 export const PREVIOUS_INSTANCE_ANNOTATION = "berth.dev/previous-instance";
@@ -53,6 +55,8 @@ export interface SpeakerFacts {
   readonly proxyReady: boolean;
   /** Addresses of VirtualIPs that the node's own kernel answers for, whoever holds them; sorted (E12). */
   readonly kernelAnswers: readonly string[];
+  /** Interfaces whose gateway does not answer any more, sorted; only a speaker that checks its uplink knows any. */
+  readonly uplinkLost: readonly string[];
 }
 
 export interface SpeakerLease {
@@ -106,6 +110,7 @@ export function parseSpeakerLease(raw: Json): SpeakerLease | undefined {
       interfaces: parseInterfaces(annotations[INTERFACES_ANNOTATION] ?? "[]"),
       proxyReady: annotations[PROXY_READY_ANNOTATION] !== "false",
       kernelAnswers: parseTexts(annotations[KERNEL_ANSWERS_ANNOTATION] ?? "[]").slice(0, KERNEL_ANSWERS_MAX),
+      uplinkLost: parseTexts(annotations[UPLINK_LOST_ANNOTATION] ?? "[]").slice(0, INTERFACES_MAX),
     },
     leaving: annotations[LEAVING_ANNOTATION] === "true",
     nextInstance: annotations[NEXT_INSTANCE_ANNOTATION] ?? "",
@@ -137,6 +142,7 @@ export function factAnnotations(facts: SpeakerFacts): Readonly<Record<string, st
     [INTERFACES_ANNOTATION]: serializeInterfaces(facts),
     [PROXY_READY_ANNOTATION]: String(facts.proxyReady),
     [KERNEL_ANSWERS_ANNOTATION]: JSON.stringify(facts.kernelAnswers.slice(0, KERNEL_ANSWERS_MAX)),
+    [UPLINK_LOST_ANNOTATION]: JSON.stringify(facts.uplinkLost),
   };
 }
 

@@ -1,5 +1,5 @@
-/** Is a host there? One ICMP or ICMPv6 echo through raw-socket, for the uplink check and for `doctor`. Needs NET_RAW. */
-import { AddressFamily, createSocket, Protocol, type RawSocket } from "raw-socket";
+/** Is a host there? One ICMP or ICMPv6 echo through raw-socket, for the uplink check. Needs NET_RAW. */
+import { AddressFamily, createSocket, Protocol, type RawSocket, SocketLevel, SocketOption } from "raw-socket";
 import { formatIp, type Ip } from "../../lib/address/ip.ts";
 import { fail, ok, type Result } from "../../lib/runtime/result.ts";
 import { type Echo, encodeEchoRequest, isEchoReply } from "../packet/icmp-echo.ts";
@@ -13,12 +13,19 @@ export interface Pong {
 /** Counts requests of this process; with the process id it tells our answers from those to other programs. */
 let requests = 0;
 
-/** Resolves with the round trip, or with why there is none; never rejects. Other ICMP messages are ignored. */
-export function ping(target: Ip, timeoutMs: number): Promise<Result<Pong, PingFailure>> {
+/**
+ * Resolves with the round trip, or with why there is none; never rejects. Other ICMP messages are ignored. With the name of an
+ * interface the echo leaves by it and is heard on it alone, which a link-local target needs, and which no route can bend.
+ */
+export function ping(target: Ip, timeoutMs: number, name = ""): Promise<Result<Pong, PingFailure>> {
   requests++;
   const echo: Echo = { family: target.family, identifier: process.pid & 0xffff, sequence: requests & 0xffff };
   const socket = openSocket(target.family);
   if (socket === undefined) return Promise.resolve(fail("not-permitted"));
+  if (name !== "" && !bindTo(socket, name)) {
+    socket.close();
+    return Promise.resolve(fail("send-failed"));
+  }
   return new Promise((resolve) => {
     const startedAt = performance.now();
     const finish = (result: Result<Pong, PingFailure>) => {
@@ -49,5 +56,16 @@ function openSocket(family: 4 | 6): RawSocket | undefined {
       : createSocket({ addressFamily: AddressFamily.IPv6, protocol: Protocol.ICMPv6 });
   } catch {
     return undefined;
+  }
+}
+
+/** False for an interface that is not there. */
+function bindTo(socket: RawSocket, name: string): boolean {
+  const text = Buffer.from(`${name}\0`);
+  try {
+    socket.setOption(SocketLevel.SOL_SOCKET, SocketOption.SO_BINDTODEVICE, text, text.length);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -11,7 +11,12 @@ declare module "raw-socket" {
       callback: (error: Error | null, bytes: number) => void,
     ): this;
     close(): this;
+    /** Throws what the kernel says. */
+    setOption(level: number, option: number, value: Buffer, length: number): void;
   }
+  export const SocketLevel: { readonly SOL_SOCKET: number };
+  /** Of Linux; undefined elsewhere. */
+  export const SocketOption: { readonly SO_BINDTODEVICE: number };
   export const AddressFamily: { readonly IPv4: number; readonly IPv6: number };
   export const Protocol: { readonly ICMP: number; readonly ICMPv6: number };
   /** Throws without NET_RAW. */

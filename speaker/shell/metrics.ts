@@ -36,6 +36,10 @@ export const verdicts = gauge(
   "berth_speaker_silent_peers",
   "Nodes that the wire finds gone or silent, as this node sees it",
 );
+export const uplinkLost = gauge(
+  "berth_speaker_uplink_lost_interfaces",
+  "Interfaces whose default gateway does not answer any more (--uplink-check): their addresses go to other nodes",
+);
 export const eventsDropped = counter(
   "berth_speaker_events_dropped_total",
   "Events that were not sent, beyond the rate",

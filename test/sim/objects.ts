@@ -76,7 +76,7 @@ export function speakerLease(node: string, instance: string, revision: number): 
     instance,
     transitions: 0,
     renewTime: "",
-    facts: { interfaces: [], proxyReady: true, kernelAnswers: [] },
+    facts: { interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [] },
     leaving: false,
     nextInstance: "",
     previousInstance: "",

@@ -56,6 +56,7 @@ function node(name: string, changes: Changes = {}): NodeFacts {
     interfaces,
     proxyReady: true,
     kernelAnswers: new Set(),
+    uplinkLost: new Set(),
   };
   return {
     name,
@@ -111,6 +112,8 @@ describe("hard rules: each exclusion has its name", () => {
     ["ETP Local, terminating here", {}, { endpoints: local(["n2"], ["n1", "n2"]) }, "local-endpoint-terminating"],
     ["not ready", { node: { ready: false } }, {}, "demoted"],
     ["kube-proxy not ready", { speaker: { proxyReady: false } }, {}, "demoted"],
+    ["its gateway does not answer it", { speaker: { uplinkLost: new Set(["eth0"]) } }, {}, "demoted"],
+    ["the gateway of another interface does not", { speaker: { uplinkLost: new Set(["eth1"]) } }, {}, "candidate"],
     ["network unavailable", { node: { networkUnavailable: true } }, {}, "demoted"],
   ])("%s", (_name, changes, facts, verdict) => {
     const { ordered, excluded } = candidatesOf(address(facts), [node("n1", changes)]);

@@ -152,6 +152,7 @@ describe("placeOf", () => {
     interfaces: withNetworks(interfaceFacts([link("eth0", 1)])),
     proxyReady: true,
     kernelAnswers: new Set(),
+    uplinkLost: new Set(),
     endpoints: new Map([
       ["default/web", endpoints(["n1"])],
       ["default/api", endpoints(["n2"])],
@@ -185,6 +186,7 @@ describe("placeOf", () => {
       leaving: false,
       proxyReady: true,
       kernelAnswers: new Set<string>(),
+      uplinkLost: new Set<string>(),
       interfaces: withNetworks(lease?.facts.interfaces ?? []),
     };
     const chosen = at(vip("Cluster"), { interfaces: withNetworks(own) })?.ordered[0]?.interface;

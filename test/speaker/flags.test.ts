@@ -28,6 +28,7 @@ describe("flags of the speaker", () => {
       healthPort: 7473,
       healthHost: "",
       logLevel: "info",
+      uplinkCheck: false,
     });
   });
 
@@ -40,6 +41,7 @@ describe("flags of the speaker", () => {
     ["BERTH_HEALTH_PORT", "9000", "healthPort", 9000],
     ["BERTH_HEALTH_HOST", "127.0.0.1", "healthHost", "127.0.0.1"],
     ["BERTH_KUBECONFIG", "/k", "kubeconfig", "/k"],
+    ["BERTH_UPLINK_CHECK", "true", "uplinkCheck", true],
   ])("%s=%s is read", (variable, text, flag, value) => {
     expect(read(variable === "NODE_NAME" ? [] : ["--node-name", "n1"], { [variable]: text })).toMatchObject({
       [flag]: value,
@@ -51,6 +53,7 @@ describe("flags of the speaker", () => {
     [["--node-name", "n", "--health-port", "0"], "--health-port"],
     [["--node-name", "n", "--health-port", "7e3"], "--health-port"],
     [["--node-name", "n", "--log-level", "loud"], "--log-level"],
+    [["--node-name", "n", "--uplink-check", "yes"], "--uplink-check"],
     [["--node-name", "n", "--colour"], "--colour"],
     [["--node-name", "n", "more"], "too many arguments"],
   ])("%j is refused by name", (args, named) => {

@@ -24,6 +24,7 @@ const facts = (node: string) => ({
     ],
     proxyReady: true,
     kernelAnswers: [],
+    uplinkLost: [],
   },
 });
 const record = (node: string, epoch: number, from = "") => ({

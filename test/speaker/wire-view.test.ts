@@ -39,6 +39,7 @@ function stateOf({ kind = "gone", seen, stations, lease = "fresh", ...rest }: Ca
     interfaces: [],
     proxyReady: true,
     kernelAnswers: new Set<string>(),
+    uplinkLost: new Set<string>(),
   };
   return {
     ...initialSpeaker("n1", "i-n1", NOW),

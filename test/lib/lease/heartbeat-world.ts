@@ -23,6 +23,7 @@ export const facts = (carrier = true): SpeakerFacts => ({
   ],
   proxyReady: true,
   kernelAnswers: [],
+  uplinkLost: [],
 });
 
 export interface Process {

@@ -65,6 +65,13 @@ export function interfaceIndex(ns: string, name: string): number {
   return Number((JSON.parse(run(`ip -n ${ns} -j link show ${name}`)) as { ifindex: number }[])[0]?.ifindex);
 }
 
+export function linkLocalOf(ns: string, name: string): string {
+  const shown = JSON.parse(run(`ip -n ${ns} -j -6 addr show dev ${name} scope link`)) as {
+    addr_info?: { local?: string }[];
+  }[];
+  return shown.flatMap((link) => link.addr_info ?? []).find((one) => one.local !== undefined)?.local ?? "";
+}
+
 /** A process in a namespace that speaks JSON lines. */
 export class Speaking<Message extends object> {
   readonly child: ChildProcess;

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { writeAnnouncement } from "../../../speaker/packet/frames.ts";
-import { attempt, CLIENT_MAC, CLIENT_NS, NODE_MAC, NODE_NS, rest, run } from "./namespaces.ts";
+import { attempt, CLIENT_MAC, CLIENT_NS, linkLocalOf, NODE_MAC, NODE_NS, rest, run } from "./namespaces.ts";
 import {
   ALL,
   agent,
@@ -231,6 +231,18 @@ test("raw-socket pings the client over both families, and says when nobody answe
   );
   const [v4, v6, free] = JSON.parse(output) as { ok: boolean; reason?: string }[];
   expect([v4?.ok, v6?.ok, free?.ok, free?.reason]).toEqual([true, true, false, "timeout"]);
+});
+
+test("through an interface: a link-local address is found there, and what is not behind it is not", () => {
+  const address = linkLocalOf(CLIENT_NS, "eth0");
+  run(`ip -n ${NODE_NS} link set lo up`);
+  const output = run(
+    `ip netns exec ${NODE_NS} ${process.execPath} test/speaker/net/ping-once.ts 192.0.2.9%eth0 ${address}%eth0 ${address}%lo 192.0.2.9%none`,
+  );
+  const answered = { ok: true, value: { roundTripMs: expect.any(Number) } };
+  const [v4, v6, loopback, none] = JSON.parse(output) as { ok: boolean }[];
+  expect([v4, v6]).toEqual([answered, answered]);
+  expect([loopback?.ok, none]).toEqual([false, { ok: false, reason: "send-failed" }]);
 });
 
 test("nothing went wrong in the worker, and it counted what it did", () => {
