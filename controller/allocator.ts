@@ -1,6 +1,9 @@
-/** Which addresses are free, and which one a Service gets: the lowest of the first pool by name that has one. */
+/**
+ * Which addresses are free, and which one a Service gets: the lowest of the first pool that has one. Finding the pool of
+ * an address is O(log runs), taking and giving back is O(log runs), whatever the sizes of the pools.
+ */
 import type { Family, Ip } from "../lib/address/ip.ts";
-import { add, contains, type IntervalSet, lowest, remove } from "./interval-set.ts";
+import { add, contains, type IntervalSet, lowest, remove, runs } from "./interval-set.ts";
 import type { ActivePool } from "./pools.ts";
 
 export interface PoolSpace {
@@ -8,8 +11,20 @@ export interface PoolSpace {
   readonly free: { readonly 4: IntervalSet; readonly 6: IntervalSet };
 }
 
-/** Sorted by name; no address is in two of them. BOUNDED by the IPPools of the cluster. */
-export type Allocator = readonly PoolSpace[];
+export interface Allocator {
+  /** In the order in which they are drawn from; no address is in two of them. BOUNDED by the IPPools of the cluster. */
+  readonly spaces: readonly PoolSpace[];
+  /** Which pool has an address, given out or not: disjoint runs in ascending order. */
+  readonly homes: Readonly<Record<Family, readonly Home[]>>;
+  /** Index into `spaces`, by name. */
+  readonly places: ReadonlyMap<string, number>;
+}
+
+interface Home {
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly at: number;
+}
 
 export interface Choice {
   readonly ip: Ip;
@@ -18,9 +33,25 @@ export interface Choice {
 
 /** Everything is free but what is in use. O((pools + in use) × log). */
 export function buildAllocator(pools: readonly ActivePool[], inUse: Iterable<Ip>): Allocator {
-  let allocator: Allocator = pools.map((pool) => ({ pool, free: pool.spaces }));
-  for (const ip of inUse) allocator = occupy(allocator, ip);
-  return allocator;
+  const homesOf = (family: Family): readonly Home[] => {
+    const all = pools.flatMap((pool, at) => runs(pool.whole[family]).map((run) => ({ ...run, at })));
+    return all.sort((left, right) => (left.first < right.first ? -1 : 1));
+  };
+  const homes = { 4: homesOf(4), 6: homesOf(6) };
+  const places = new Map(pools.map((pool, at) => [pool.name, at]));
+  const used = new Map<string, Ip[]>();
+  for (const ip of inUse) {
+    const at = find(homes[ip.family], ip.value);
+    if (at === undefined) continue;
+    const key = `${at}/${ip.family}`;
+    const known = used.get(key);
+    if (known === undefined) used.set(key, [ip]);
+    else known.push(ip);
+  }
+  const free = (pool: ActivePool, at: number, family: Family): IntervalSet =>
+    (used.get(`${at}/${family}`) ?? []).reduce(without, pool.spaces[family]);
+  const spaces = pools.map((pool, at) => ({ pool, free: { 4: free(pool, at, 4), 6: free(pool, at, 6) } }));
+  return { spaces, homes, places };
 }
 
 /** The address is in use from now on; no change if no pool has it. */
@@ -28,44 +59,89 @@ export function occupy(allocator: Allocator, ip: Ip): Allocator {
   return change(allocator, ip, remove);
 }
 
-/** The address is free from now on, if a pool has it. */
+/** The address is free from now on, if a pool gives it out. */
 export function vacate(allocator: Allocator, ip: Ip): Allocator {
   return change(allocator, ip, add);
 }
 
-/** The pool that gives out this address, whether or not it is free. */
+/** The pool that has this address, whether or not it is free or ever given out. */
 export function poolOf(allocator: Allocator, ip: Ip): ActivePool | undefined {
-  return allocator.find(({ pool }) => contains(pool.spaces[ip.family], ip.value))?.pool;
+  const at = find(allocator.homes[ip.family], ip.value);
+  return at === undefined ? undefined : allocator.spaces[at]?.pool;
+}
+
+export function spaceOf(allocator: Allocator, name: string): PoolSpace | undefined {
+  return allocator.spaces[allocator.places.get(name) ?? -1];
 }
 
 export function isFree(allocator: Allocator, ip: Ip): boolean {
-  return allocator.some(({ free }) => contains(free[ip.family], ip.value));
+  const at = find(allocator.homes[ip.family], ip.value);
+  return at !== undefined && contains(allocator.spaces[at]?.free[ip.family], ip.value);
 }
 
 /**
- * A free address for each family, as far as there are any. `pool` narrows it to one pool, whatever its autoAssign. One
- * pool with an address of every family comes before two pools with one each, so that both lie in one network plan.
+ * A free address for each family, as far as there are any, from the pools at these places, in this order. `room` says how
+ * many addresses may be taken from one of them. One pool with an address of every family comes before two pools with one
+ * each, so that both lie in one network plan.
  */
 export function choose(
   allocator: Allocator,
+  order: readonly number[],
   families: readonly Family[],
-  pool: string | undefined,
+  room: (space: PoolSpace) => number,
 ): ReadonlyMap<Family, Choice> {
-  const open = allocator.filter((space) => (pool === undefined ? space.pool.autoAssign : space.pool.name === pool));
-  const whole = open.find((space) => families.every((family) => space.free[family] !== undefined));
   const choices = new Map<Family, Choice>();
+  const whole = first(allocator, order, (space) => hasAll(space, families) && room(space) >= families.length);
   for (const family of families) {
-    const space = whole ?? open.find((one) => one.free[family] !== undefined);
+    const chosen = (space: PoolSpace) => [...choices.values()].filter(({ pool }) => pool === space.pool).length;
+    const space = whole ?? first(allocator, order, (one) => one.free[family] !== undefined && room(one) > chosen(one));
     const value = space && lowest(space.free[family]);
     if (space !== undefined && value !== undefined) choices.set(family, { ip: { family, value }, pool: space.pool });
   }
   return choices;
 }
 
+function first(
+  { spaces }: Allocator,
+  order: readonly number[],
+  fits: (space: PoolSpace) => boolean,
+): PoolSpace | undefined {
+  for (const at of order) {
+    const space = spaces[at];
+    if (space !== undefined && fits(space)) return space;
+  }
+  return undefined;
+}
+
+function hasAll({ free }: PoolSpace, families: readonly Family[]): boolean {
+  for (const family of families) if (free[family] === undefined) return false;
+  return true;
+}
+
 function change(allocator: Allocator, ip: Ip, how: typeof add): Allocator {
-  const at = allocator.findIndex(({ pool }) => contains(pool.spaces[ip.family], ip.value));
-  const space = allocator[at];
-  if (space === undefined) return allocator;
+  const at = find(allocator.homes[ip.family], ip.value);
+  const space = at === undefined ? undefined : allocator.spaces[at];
+  if (at === undefined || space === undefined || !contains(space.pool.spaces[ip.family], ip.value)) return allocator;
   const changed = how(space.free[ip.family], { first: ip.value, last: ip.value });
-  return allocator.with(at, { ...space, free: { ...space.free, [ip.family]: changed } });
+  const free = { ...space.free, [ip.family]: changed };
+  return { ...allocator, spaces: allocator.spaces.with(at, { ...space, free }) };
+}
+
+function without(set: IntervalSet, { value }: Ip): IntervalSet {
+  return remove(set, { first: value, last: value });
+}
+
+/** Binary search. */
+function find(homes: readonly Home[], value: bigint): number | undefined {
+  let low = 0;
+  let high = homes.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const home = homes[middle];
+    if (home === undefined) return undefined;
+    if (value < home.first) high = middle - 1;
+    else if (value > home.last) low = middle + 1;
+    else return home.at;
+  }
+  return undefined;
 }

@@ -2,10 +2,11 @@
  * Which addresses are in use, and by whom: by VirtualIPs, by Service.status, and by writes under way. It is changed in
  * place, since it holds the whole cluster, but it is a plain value and knows no clock: same changes, same ledger.
  */
-import { type Family, type Ip, parseIp, virtualIpName } from "../lib/address/ip.ts";
+import { compareIps, type Family, type Ip, parseIp, virtualIpName } from "../lib/address/ip.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
-import { type Allocator, buildAllocator, occupy, vacate } from "./allocator.ts";
+import { type Allocator, buildAllocator, occupy, poolOf, spaceOf, vacate } from "./allocator.ts";
+import { contains } from "./interval-set.ts";
 import type { ActivePool } from "./pools.ts";
 import { claimedIps } from "./published.ts";
 
@@ -21,6 +22,20 @@ export interface Ledger {
   readonly claimsOf: Map<string, readonly string[]>;
   /** Addresses whose VirtualIP is being created, with the Service that they are for. BOUNDED by the workers. */
   readonly reserved: Map<string, string>;
+  /** What the VirtualIPs make of each pool that one of them names, whether or not it exists. */
+  readonly uses: Map<string, PoolUse>;
+  /** By namespace: places of the pools that its Services may draw from without asking. Emptied when a rule changes. */
+  readonly drawn: Map<string, readonly number[]>;
+}
+
+/** The VirtualIPs that name one pool. */
+export interface PoolUse {
+  readonly count: Record<Family, number>;
+  readonly names: Set<string>;
+  /** Names of those whose address the pool does not have (any more). */
+  readonly strays: Set<string>;
+  /** How many have a Service of this namespace. */
+  readonly byNamespace: Map<string, number>;
 }
 
 export interface Claim {
@@ -39,12 +54,14 @@ export type Owner =
 
 export function createLedger(): Ledger {
   return {
-    allocator: [],
+    allocator: buildAllocator([], []),
     vips: new Map(),
     vipsOf: new Map(),
     claims: new Map(),
     claimsOf: new Map(),
     reserved: new Map(),
+    uses: new Map(),
+    drawn: new Map(),
   };
 }
 
@@ -55,14 +72,22 @@ export function setPools(ledger: Ledger, pools: readonly ActivePool[]): void {
     pools,
     [...names].map((name) => ipOfName(name)).filter((ip) => ip !== undefined),
   );
+  ledger.drawn.clear();
+  for (const use of ledger.uses.values()) use.strays.clear();
+  for (const vip of ledger.vips.values()) noteStray(ledger, vip);
 }
 
 /** The VirtualIP of this name as it is now; undefined once the object is gone. True if its address became free. */
 export function setVip(ledger: Ledger, name: string, vip: VirtualIP | undefined): boolean {
   const before = ledger.vips.get(name);
   for (const service of before?.services ?? []) unlink(ledger.vipsOf, serviceKey(service), name);
+  if (before !== undefined) countUse(ledger, before, -1);
   if (vip === undefined) ledger.vips.delete(name);
   else ledger.vips.set(name, vip);
+  if (vip !== undefined) {
+    countUse(ledger, vip, 1);
+    noteStray(ledger, vip);
+  }
   for (const service of vip?.services ?? []) {
     const key = serviceKey(service);
     ledger.vipsOf.set(key, (ledger.vipsOf.get(key) ?? new Set()).add(name));
@@ -108,14 +133,48 @@ export function ownerOf(ledger: Ledger, ip: Ip): Owner {
   if (vip !== undefined) return { type: "vip", vip };
   const reservedFor = ledger.reserved.get(name);
   if (reservedFor !== undefined) return { type: "reserved", key: reservedFor };
-  const claim = [...(ledger.claims.get(name)?.values() ?? [])].sort(compareClaims)[0];
+  const claim = claimantsOf(ledger, ip)[0];
   return claim === undefined ? { type: "nobody" } : { type: "claim", claim };
+}
+
+/** The Services whose status lists the address, the oldest first. */
+export function claimantsOf(ledger: Ledger, ip: Ip): readonly Claim[] {
+  return [...(ledger.claims.get(virtualIpName(ip))?.values() ?? [])].sort(compareClaims);
 }
 
 /** The VirtualIPs that name this Service, sorted by name; their uid may be that of a predecessor. */
 export function vipsOfService(ledger: Ledger, key: string): readonly VirtualIP[] {
   const names = [...(ledger.vipsOf.get(key) ?? [])].sort();
   return names.map((name) => ledger.vips.get(name)).filter((vip) => vip !== undefined);
+}
+
+/** How many addresses of the pool the Services of a namespace hold, those under way included. */
+export function heldBy(ledger: Ledger, pool: string, namespace: string): number {
+  let count = ledger.uses.get(pool)?.byNamespace.get(namespace) ?? 0;
+  for (const [name, key] of ledger.reserved) {
+    if (ledger.vips.has(name) || !key.startsWith(`${namespace}/`)) continue;
+    const ip = ipOfName(name);
+    if (ip !== undefined && poolOf(ledger.allocator, ip)?.name === pool) count++;
+  }
+  return count;
+}
+
+/** VirtualIPs that keep an address which their pool does not have any more, in the order of the addresses. */
+export function straysOf(ledger: Ledger, pool: string): readonly VirtualIP[] {
+  return inOrder(ledger, ledger.uses.get(pool)?.strays ?? []);
+}
+
+/** VirtualIPs that name the pool, in the order of the addresses. */
+export function vipsOfPool(ledger: Ledger, pool: string): readonly VirtualIP[] {
+  return inOrder(ledger, ledger.uses.get(pool)?.names ?? []);
+}
+
+function inOrder(ledger: Ledger, names: Iterable<string>): readonly VirtualIP[] {
+  const all = [...names].flatMap((name) => {
+    const [vip, ip] = [ledger.vips.get(name), ipOfName(name)];
+    return vip === undefined || ip === undefined ? [] : [{ vip, ip }];
+  });
+  return all.sort((left, right) => compareIps(left.ip, right.ip)).map(({ vip }) => vip);
 }
 
 /** How many addresses of a family have a VirtualIP. */
@@ -149,6 +208,32 @@ function settle(ledger: Ledger, name: string): boolean {
   const before = ledger.allocator;
   ledger.allocator = inUse ? occupy(before, ip) : vacate(before, ip);
   return !inUse;
+}
+
+function countUse(ledger: Ledger, vip: VirtualIP, step: 1 | -1): void {
+  const use = ledger.uses.get(vip.pool) ?? emptyUse();
+  ledger.uses.set(vip.pool, use);
+  use.count[familyOfName(vip.meta.name)] += step;
+  if (step > 0) use.names.add(vip.meta.name);
+  else use.names.delete(vip.meta.name);
+  if (step < 0) use.strays.delete(vip.meta.name);
+  for (const namespace of new Set(vip.services.map((one) => one.namespace))) {
+    const count = (use.byNamespace.get(namespace) ?? 0) + step;
+    if (count === 0) use.byNamespace.delete(namespace);
+    else use.byNamespace.set(namespace, count);
+  }
+  if (use.names.size === 0) ledger.uses.delete(vip.pool);
+}
+
+function emptyUse(): PoolUse {
+  return { count: { 4: 0, 6: 0 }, names: new Set(), strays: new Set(), byNamespace: new Map() };
+}
+
+function noteStray(ledger: Ledger, vip: VirtualIP): void {
+  const ip = ipOfName(vip.meta.name);
+  const pool = spaceOf(ledger.allocator, vip.pool)?.pool;
+  if (ip === undefined || pool === undefined) return;
+  if (!contains(pool.whole[ip.family], ip.value)) ledger.uses.get(vip.pool)?.strays.add(vip.meta.name);
 }
 
 function unlink(index: Map<string, Set<string>>, key: string, name: string): void {

@@ -9,24 +9,33 @@ import { type ConditionClaim, findCondition, saysAlready } from "../lib/model/co
 import { LB_CLASS, SERVICE_FINALIZER } from "../lib/model/meta.ts";
 import { type Ingress, type Service, serviceKey } from "../lib/model/service.ts";
 import { type VirtualIP, type VirtualIPSpec, virtualIPSpecJson } from "../lib/model/virtual-ip.ts";
-import { poolOf } from "./allocator.ts";
+import { assertNever } from "../lib/runtime/errors.ts";
 import type { FamilyDecision } from "./families.ts";
-import { decideFamilies, isDeleting, keepOnly, ownVips } from "./families.ts";
-import { ipOfName, ownerOf, vipsOfService } from "./ledger.ts";
+import { decideFamilies, keepOnly } from "./families.ts";
+import { entryIn, isDeleting, ownVips } from "./holding.ts";
+import { ownerOf, vipsOfService } from "./ledger.ts";
 import type { World } from "./problems.ts";
 import { ASSIGNED_CONDITION, assignedMessage, isPublished } from "./published.ts";
 import { parseRequest } from "./requests.ts";
+import { entryOf, sourceOf, specFor, withoutService } from "./vip-spec.ts";
 
 export type Effect =
   /** A name that exists already is the API server's "no": the shell reads that object and plans again. */
   | { readonly type: "create-vip"; readonly name: string; readonly spec: VirtualIPSpec }
-  | { readonly type: "update-vip"; readonly name: string; readonly uid: string; readonly spec: VirtualIPSpec }
+  /** Refused unless the object is still the one that the plan was made from: two Services may write to it at once. */
+  | {
+      readonly type: "update-vip";
+      readonly name: string;
+      readonly uid: string;
+      readonly resourceVersion: string;
+      readonly spec: VirtualIPSpec;
+    }
   /** One patch of the Service's status subresource, refused unless uid and resourceVersion are those of the snapshot (or of the last write of this pass). */
   | ServiceWrite
   /** A consistent read must show the Service as the snapshot has it (gone, if the snapshot has none); else the pass ends. */
   | { readonly type: "confirm-service" }
-  /** With the uid as precondition. Always after a `write-service` or `confirm-service`, so that a stale cache takes nothing away. */
-  | { readonly type: "delete-vip"; readonly name: string; readonly uid: string }
+  /** Refused as an update is. Always after a `write-service` or `confirm-service`, so that a stale cache takes nothing away. */
+  | { readonly type: "delete-vip"; readonly name: string; readonly uid: string; readonly resourceVersion: string }
   | { readonly type: "warn"; readonly reason: string; readonly message: string };
 
 export interface ServiceWrite {
@@ -66,14 +75,9 @@ export function planService(input: PlanInput): Plan {
 
 /** Whether the plan only sets right what somebody else overwrote: nothing new is given, and Berth's condition stands as it should. */
 export function isRepair(service: Service, plan: Plan): boolean {
-  if (!isPublished(service) || isDeleting(service)) return false;
-  return (
-    plan.outcome === "assigned" &&
-    plan.effects.some(
-      (one) => one.type === "write-service" && one.ingress !== undefined && one.condition === undefined,
-    ) &&
-    !plan.effects.some((one) => one.type === "create-vip")
-  );
+  if (!isPublished(service) || isDeleting(service) || plan.outcome !== "assigned") return false;
+  const changes = plan.effects.some((one) => one.type === "write-service" && one.condition !== undefined);
+  return !changes && !plan.effects.some((one) => one.type === "create-vip");
 }
 
 /** Type LoadBalancer, of Berth's class or (if the flag allows) of none, and not being deleted. */
@@ -95,20 +99,17 @@ function planGive(service: Service, stale: readonly VirtualIP[], world: World): 
   const decisions = request.ok
     ? decideFamilies(world, service, request.value)
     : keepOnly(world, service, { reason: "BadRequest", message: request.reason });
-  const created = decisions.filter((one) => one.type === "create");
+  const token = request.ok ? request.value.renumber : "";
   const ingress = decisions.flatMap((one) => (one.type === "none" ? [] : [ingressOf(formatIp(one.ip))]));
-  const kept = new Set(decisions.map((one) => (one.type === "keep" ? one.vip.meta.name : "")));
+  const kept = new Set(decisions.map((one) => (one.type === "keep" || one.type === "join" ? one.vip.meta.name : "")));
   const surplus = ownVips(world, service).filter((vip) => !isDeleting(vip) && !kept.has(vip.meta.name));
-  const claim = claimOf(decisions);
+  const claim = claimOf(decisions, world);
   const write = giveWrite(service, ingress, claim, world);
-  const deletes = dropAll([...surplus, ...stale], serviceKey(service.meta));
+  const leftover = [...surplus, ...stale].filter((vip) => !kept.has(vip.meta.name));
+  const deletes = dropAll(leftover, serviceKey(service.meta));
   const warn = claim.reason !== "Assigned" && !saysAlready(service.conditions, claim);
   const effects: Effect[] = [
-    ...created.map(({ ip, pool }): Effect => {
-      const spec = { address: formatIp(ip), pool: pool.name, services: [entryOf(service)], l2: pool.l2 };
-      return { type: "create-vip", name: virtualIpName(ip), spec };
-    }),
-    ...decisions.flatMap((one) => (one.type === "keep" ? upkeep(one.vip, service, world) : [])),
+    ...decisions.flatMap((one) => giveVip(one, service, token, world)),
     ...(write === undefined ? [] : [write]),
     ...(write === undefined ? confirmed(deletes) : deletes),
     ...(warn ? [{ type: "warn" as const, reason: claim.reason, message: claim.message }] : []),
@@ -181,10 +182,10 @@ function isMarked(service: Service): boolean {
   return findCondition(service.conditions, ASSIGNED_CONDITION) !== undefined;
 }
 
-function claimOf(decisions: readonly FamilyDecision[]): ConditionClaim {
+function claimOf(decisions: readonly FamilyDecision[], world: World): ConditionClaim {
   const given = decisions.flatMap((one) => {
     if (one.type === "none") return [];
-    return [{ ip: one.ip, pool: one.type === "create" ? one.pool.name : one.vip.pool }];
+    return [{ ip: one.ip, pool: one.type === "create" ? one.pool.name : sourceOf(one.vip, world).name }];
   });
   const problems = decisions.flatMap((one) => (one.problem === undefined ? [] : [one.problem]));
   const message = assignedMessage(given, [...new Set(problems.map((problem) => problem.message))]);
@@ -198,42 +199,43 @@ function claimOf(decisions: readonly FamilyDecision[]): ConditionClaim {
   return { type, status: "True", reason: partly ? "PartlyAssigned" : "RequestNotMet", message };
 }
 
-/** Keeps the copy in the VirtualIP equal to Service and pool; a pool that is gone leaves its last rules in force. */
-function upkeep(vip: VirtualIP, service: Service, world: World): readonly Effect[] {
-  const ip = ipOfName(vip.meta.name);
-  const named = world.ledger.allocator.find((space) => space.pool.name === vip.pool)?.pool;
-  // A pool that was renamed: the addresses go with it.
-  const orphaned = ip !== undefined && !world.pools.has(vip.pool);
-  const successor = orphaned ? poolOf(world.ledger.allocator, ip) : undefined;
-  const pool = named ?? successor;
-  const others = vip.services.filter((one) => one.uid !== service.meta.uid);
-  const spec: VirtualIPSpec = {
-    address: vip.address,
-    pool: pool?.name ?? vip.pool,
-    services: [...others, entryOf(service)],
-    l2: pool?.l2 ?? vip.l2,
-  };
-  if (sameJson(virtualIPSpecJson(spec), virtualIPSpecJson(vip))) return [];
-  return [{ type: "update-vip", name: vip.meta.name, uid: vip.meta.uid, spec }];
+/** What brings the VirtualIP of a decision to where it should be: made, or its copy of Service and pool brought up to date. */
+function giveVip(decision: FamilyDecision, service: Service, token: string, world: World): readonly Effect[] {
+  switch (decision.type) {
+    case "create": {
+      const { ip, pool } = decision;
+      const spec = { address: formatIp(ip), pool: pool.name, services: [entryOf(service, token)], l2: pool.l2 };
+      return [{ type: "create-vip", name: virtualIpName(ip), spec }];
+    }
+    case "keep":
+    case "join": {
+      const { vip } = decision;
+      const given = entryIn(vip, service);
+      const spec = specFor(vip, entryOf(service, given === undefined ? token : (given.renumber ?? "")), world);
+      if (sameJson(virtualIPSpecJson(spec), virtualIPSpecJson(vip))) return [];
+      const { name, uid, resourceVersion } = vip.meta;
+      return [{ type: "update-vip", name, uid, resourceVersion, spec }];
+    }
+    case "await":
+    case "none":
+      return [];
+    default:
+      return assertNever(decision);
+  }
 }
 
 /** Deletes them, or takes the Service out of those that others share. */
 function dropAll(vips: readonly VirtualIP[], key: string): readonly Effect[] {
   return vips.map((vip): Effect => {
-    const { name, uid } = vip.meta;
-    const others = vip.services.filter((one) => serviceKey(one) !== key);
-    if (others.length === 0) return { type: "delete-vip", name, uid };
-    return { type: "update-vip", name, uid, spec: { ...vip, services: others } };
+    const { name, uid, resourceVersion } = vip.meta;
+    const spec = withoutService(vip, key);
+    if (spec === undefined) return { type: "delete-vip", name, uid, resourceVersion };
+    return { type: "update-vip", name, uid, resourceVersion, spec };
   });
 }
 
 function confirmed(effects: readonly Effect[]): readonly Effect[] {
   return effects.length === 0 ? [] : [{ type: "confirm-service" }, ...effects];
-}
-
-function entryOf(service: Service): VirtualIP["services"][number] {
-  const { namespace, name, uid } = service.meta;
-  return { namespace, name, uid, externalTrafficPolicy: service.externalTrafficPolicy, ports: service.ports };
 }
 
 function ingressOf(ip: string): Ingress {

@@ -1,7 +1,7 @@
 /** From the text of an IPPool to the addresses it gives out, with every problem of the text named. */
 import type { Family } from "../lib/address/ip.ts";
 import { formatRange, type IpRange, isUsableRange, parseRange, rangesOverlap } from "../lib/address/range.ts";
-import type { IPPool } from "../lib/model/ip-pool.ts";
+import type { Drawers, IPPool } from "../lib/model/ip-pool.ts";
 import type { L2Rules } from "../lib/model/virtual-ip.ts";
 import { addAll, type IntervalSet, type Run, removeAll, size } from "./interval-set.ts";
 
@@ -14,6 +14,11 @@ export interface Spaces {
 export interface PoolConfig {
   readonly name: string;
   readonly autoAssign: boolean;
+  /** The lowest first; undefined comes last. */
+  readonly priority: number | undefined;
+  readonly drawers: Drawers;
+  /** How many addresses one namespace may hold; undefined: any number. */
+  readonly quota: number | undefined;
   readonly l2: L2Rules;
   /** spec.addresses less what is never given out. */
   readonly spaces: Spaces;
@@ -21,7 +26,19 @@ export interface PoolConfig {
   readonly text: string;
 }
 
-export type PoolProblemReason = "InvalidRange" | "UnusableAddresses" | "TooLarge" | "Empty" | "Duplicate" | "Overlap";
+export type PoolProblemReason =
+  | "InvalidRange"
+  | "UnusableAddresses"
+  | "TooLarge"
+  | "Empty"
+  | "Duplicate"
+  | "Overlap"
+  /** The same seen from the pool that gives the addresses out. */
+  | "OverlapWon"
+  /** Addresses of Nodes and the ends of subnets. */
+  | "Skipped"
+  | "ReservedAddressInUse"
+  | "Deleting";
 
 export interface PoolProblem {
   readonly reason: PoolProblemReason;
@@ -40,7 +57,12 @@ const AVOID_BUGGY_MAX = 1n << 24n;
 
 /** Problems that the rest of the pool does not suffer from; any other one makes the spec unusable. */
 export function isFatal(reason: PoolProblemReason): boolean {
-  return reason !== "Duplicate" && reason !== "Overlap" && reason !== "Empty";
+  return reason === "InvalidRange" || reason === "UnusableAddresses" || reason === "TooLarge";
+}
+
+/** What is worth knowing and no fault. */
+export function isNote(reason: PoolProblemReason): boolean {
+  return reason === "Duplicate" || reason === "OverlapWon" || reason === "Skipped";
 }
 
 export function compilePool(pool: IPPool): CompiledPool {
@@ -67,9 +89,9 @@ export function compilePool(pool: IPPool): CompiledPool {
   if (size(spaces[4]) + size(spaces[6]) === 0n) {
     problems.push({ reason: "Empty", message: "spec.excluded: it takes out every address of the pool" });
   }
-  const { autoAssign, l2 } = pool;
+  const { autoAssign, priority, drawers, quota, l2 } = pool;
   const text = ranges.map(formatRange).join(",");
-  return { config: { name: pool.meta.name, autoAssign, l2, spaces, text }, problems };
+  return { config: { name: pool.meta.name, autoAssign, priority, drawers, quota, l2, spaces, text }, problems };
 }
 
 interface ReadRange {

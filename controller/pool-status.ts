@@ -1,16 +1,30 @@
-/** The status of an IPPool: its counts, and the condition Ready with every problem of its spec named. */
-import type { Family } from "../lib/address/ip.ts";
+/** The status of an IPPool: its counts, the condition Ready with every problem of its spec named, and Retained: what it only keeps. */
+import { type Family, formatIp, virtualIpName } from "../lib/address/ip.ts";
 import type { Json } from "../lib/kube/api.ts";
-import { type ConditionClaim, conditionJson, saysAlready, stampCondition } from "../lib/model/conditions.ts";
+import {
+  type ConditionClaim,
+  conditionJson,
+  findCondition,
+  saysAlready,
+  stampCondition,
+} from "../lib/model/conditions.ts";
 import type { IPPoolStatus } from "../lib/model/ip-pool.ts";
-import { API_VERSION } from "../lib/model/meta.ts";
+import { API_VERSION, POOL_FINALIZER } from "../lib/model/meta.ts";
+import { serviceKey } from "../lib/model/service.ts";
+import type { VirtualIP } from "../lib/model/virtual-ip.ts";
+import { spaceOf } from "./allocator.ts";
 import { size } from "./interval-set.ts";
-import { familyOfName, type Ledger } from "./ledger.ts";
-import { isInvalid, type PoolEntry } from "./pools.ts";
+import { type Ledger, straysOf, vipsOfPool } from "./ledger.ts";
+import { isNote, type PoolProblem } from "./pool-config.ts";
+import { type ActivePool, isInvalid, type PoolEntry } from "./pools.ts";
 
 export const READY_CONDITION = "Ready";
+/** Present while the pool keeps addresses that its spec does not have: of a shrunk pool, or of one being deleted. */
+export const RETAINED_CONDITION = "Retained";
 /** The status of one pool is written at most this often. */
 export const STATUS_PERIOD_MS = 1_000;
+/** Addresses that a message names. */
+const NAMED_MAX = 16;
 
 export interface PoolStatusPlan {
   /** Body of a server-side apply on the status; undefined if all of it stands already. */
@@ -22,27 +36,45 @@ export interface PoolStatusPlan {
 export function planPoolStatus(entry: PoolEntry, ledger: Ledger, nowText: string): PoolStatusPlan {
   const { pool } = entry;
   const status = statusOf(entry, ledger);
-  const claim = readyClaim(entry, ledger);
-  const said = saysAlready(pool.conditions, claim);
-  if (said && sameStatus(status, pool.status)) return { apply: undefined, warning: undefined };
+  const ready = readyClaim(entry, ledger);
+  const retained = retainedClaim(entry, ledger);
+  const said = saysAlready(pool.conditions, ready);
+  const goes = retained === undefined && findCondition(pool.conditions, RETAINED_CONDITION) !== undefined;
+  const retainedSaid = retained === undefined ? !goes : saysAlready(pool.conditions, retained);
+  if (said && retainedSaid && sameStatus(status, pool.status)) return { apply: undefined, warning: undefined };
   const at = { nowText, observedGeneration: pool.meta.generation };
+  const claims = retained === undefined ? [ready] : [ready, retained];
+  const conditions = claims.map((claim) => conditionJson(stampCondition(pool.conditions, claim, at)));
   const apply = {
     apiVersion: API_VERSION,
     kind: "IPPool",
     // The uid keeps the apply from bringing back a pool that was deleted meanwhile.
     metadata: { name: pool.meta.name, uid: pool.meta.uid },
-    status: { ...status, conditions: [conditionJson(stampCondition(pool.conditions, claim, at))] },
+    status: { ...status, conditions },
   };
-  return { apply, warning: said || claim.status === "True" ? undefined : claim };
+  return { apply, warning: said || ready.status === "True" ? undefined : ready };
 }
 
-/** True when every part of the spec works as written; a note about harmless repetition does not change that. */
+/**
+ * Whether the finalizer is to be added (true), removed (false) or left: it stands while a VirtualIP names the pool, so that a
+ * pool which is deleted stays until its last address is free, and no longer, so that nothing of Berth's has to run for an
+ * unused pool to go.
+ */
+export function finalizerChange({ pool }: PoolEntry, ledger: Ledger): boolean | undefined {
+  const present = pool.meta.finalizers.includes(POOL_FINALIZER);
+  const inUse = ledger.uses.has(pool.meta.name);
+  // The API server takes no new finalizer on an object that is being deleted.
+  if (inUse && !present) return pool.meta.deletionTimestamp === undefined ? true : undefined;
+  return !inUse && present ? false : undefined;
+}
+
+/** True when every part of the spec works as written; a mere note does not change that. */
 function readyClaim(entry: PoolEntry, ledger: Ledger): ConditionClaim {
-  const active = ledger.allocator.find((space) => space.pool.name === entry.pool.meta.name)?.pool;
+  const active = spaceOf(ledger.allocator, entry.pool.meta.name)?.pool;
   const own = entry.compiled.problems;
-  const all = [...own, ...(isInvalid(entry) ? [] : (active?.problems ?? []))];
+  const all = [...own, ...(isInvalid(entry) ? [] : worldProblems(active, ledger))];
   const type = READY_CONDITION;
-  const serious = all.find((problem) => problem.reason !== "Duplicate");
+  const serious = all.find((problem) => !isNote(problem.reason));
   const text = all.map((problem) => problem.message).join("; ");
   if (serious === undefined) {
     const message = text === "" ? "every address of the spec can be given out" : text;
@@ -55,20 +87,56 @@ function readyClaim(entry: PoolEntry, ledger: Ledger): ConditionClaim {
   return { type, status: "False", reason: serious.reason, message };
 }
 
+/** What is wrong with the pool in this cluster, whatever its own spec says. */
+function worldProblems(active: ActivePool | undefined, ledger: Ledger): readonly PoolProblem[] {
+  if (active === undefined) return [];
+  const clashes = active.skipped.flatMap(({ ip, what }) => {
+    const vip = ledger.vips.get(virtualIpName(ip));
+    return vip === undefined ? [] : [`${formatIp(ip)} of ${usersOf(vip)} is ${what}`];
+  });
+  const problems: PoolProblem[] = [...active.problems];
+  if (active.leaving)
+    problems.unshift({ reason: "Deleting", message: "the pool is being deleted: it gives nothing out" });
+  if (clashes.length > 0) {
+    const message = `${some(clashes)}: give the Service another address (annotation berth.dev/renumber)`;
+    problems.unshift({ reason: "ReservedAddressInUse", message });
+  }
+  return problems;
+}
+
+/** What stays in use although the spec does not have it any more. */
+function retainedClaim({ pool }: PoolEntry, ledger: Ledger): ConditionClaim | undefined {
+  const { name, deletionTimestamp } = pool.meta;
+  const leaving = deletionTimestamp !== undefined;
+  const vips = leaving ? vipsOfPool(ledger, name) : straysOf(ledger, name);
+  if (vips.length === 0) return undefined;
+  const named = some(vips.map((vip) => `${vip.address} (${usersOf(vip)})`));
+  const message = `${named}: kept until the Services that have them go or ask for others`;
+  return { type: RETAINED_CONDITION, status: "True", reason: leaving ? "Deleting" : "OutsideSpec", message };
+}
+
+function usersOf(vip: VirtualIP): string {
+  const leaving = vip.meta.deletionTimestamp !== undefined ? "being released by " : "";
+  return `${leaving}${vip.services.map(serviceKey).join(", ") || "nobody"}`;
+}
+
+function some(texts: readonly string[]): string {
+  const more = texts.length > NAMED_MAX ? ` and ${texts.length - NAMED_MAX} more` : "";
+  return `${texts.slice(0, NAMED_MAX).join(", ")}${more}`;
+}
+
 function statusOf(entry: PoolEntry, ledger: Ledger): IPPoolStatus {
-  const name = entry.pool.meta.name;
-  const space = ledger.allocator.find((one) => one.pool.name === name);
+  const space = spaceOf(ledger.allocator, entry.pool.meta.name);
   const total = (family: Family) => toCount(size(space?.pool.spaces[family]));
-  const free = (family: Family) => toCount(size(space?.free[family]));
-  const assigned = { 4: 0, 6: 0 };
-  for (const [vipName, vip] of ledger.vips) if (vip.pool === name) assigned[familyOfName(vipName)]++;
+  const free = (family: Family) => (space?.pool.leaving === true ? 0 : toCount(size(space?.free[family])));
+  const count = ledger.uses.get(entry.pool.meta.name)?.count ?? { 4: 0, 6: 0 };
   return {
     observedGeneration: entry.pool.meta.generation,
     addresses: entry.pool.addresses.join(","),
     totalIPv4: total(4),
     totalIPv6: total(6),
-    assignedIPv4: assigned[4],
-    assignedIPv6: assigned[6],
+    assignedIPv4: count[4],
+    assignedIPv6: count[6],
     availableIPv4: free(4),
     availableIPv6: free(6),
   };

@@ -1,9 +1,21 @@
 /** All pools together: the order, who wins an overlap, and the last configuration that could be followed. */
-import type { Family } from "../lib/address/ip.ts";
+import { type Family, formatIp } from "../lib/address/ip.ts";
 import { formatRange } from "../lib/address/range.ts";
 import type { IPPool } from "../lib/model/ip-pool.ts";
-import { addAll, type IntervalSet, overlap, type Run, remove, runs } from "./interval-set.ts";
-import { type CompiledPool, compilePool, isFatal, type PoolConfig, type PoolProblem } from "./pool-config.ts";
+import { addAll, contains, type IntervalSet, overlap, type Run, remove, runs } from "./interval-set.ts";
+import type { OffLimit } from "./off-limits.ts";
+import {
+  type CompiledPool,
+  compilePool,
+  isFatal,
+  type PoolConfig,
+  type PoolProblem,
+  type Spaces,
+} from "./pool-config.ts";
+
+/** How many ranges a message names. */
+const NAMED_MAX = 3;
+const SKIPPED_NAMED_MAX = 16;
 
 export interface PoolEntry {
   readonly pool: IPPool;
@@ -15,8 +27,13 @@ export interface PoolEntry {
 /** By name. BOUNDED by the IPPools of the cluster. */
 export type Pools = ReadonlyMap<string, PoolEntry>;
 
-/** A pool as the allocator sees it: what an earlier pool (by name) has is taken out. */
+/** A pool as the allocator sees it: without what an earlier pool has. */
 export interface ActivePool extends PoolConfig {
+  /** What is its own, whether or not it is given out; `spaces` is this less `skipped`. */
+  readonly whole: Spaces;
+  readonly skipped: readonly OffLimit[];
+  /** Being deleted: it keeps what is in use and gives nothing out. */
+  readonly leaving: boolean;
   readonly problems: readonly PoolProblem[];
 }
 
@@ -34,16 +51,35 @@ export function setPool(pools: Pools, name: string, pool: IPPool | undefined): P
   return next.set(name, { pool, compiled, inForce: compiled.config ?? kept });
 }
 
-/** Every pool that can give out addresses, sorted by name. Where two overlap, the first by name has the addresses. */
-export function activePools(pools: Pools): readonly ActivePool[] {
-  const earlier: { readonly name: string; readonly config: PoolConfig }[] = [];
-  const active: ActivePool[] = [];
-  for (const [name, entry] of sorted(pools)) {
-    if (entry.inForce === undefined) continue;
-    active.push(withoutEarlier(entry.inForce, earlier));
-    earlier.push({ name, config: entry.inForce });
+/**
+ * Every pool that has addresses, in the order in which they are drawn from: by priority, then pools that only some may
+ * draw from before those for everybody, then by name; pools being deleted last. Where two overlap, the first has the
+ * addresses.
+ */
+export function activePools(pools: Pools, offLimits: readonly OffLimit[] = []): readonly ActivePool[] {
+  const earlier: { readonly entry: Ordered; readonly won: PoolProblem[] }[] = [];
+  let taken: Spaces = { 4: undefined, 6: undefined };
+  const active: { readonly pool: ActivePool; readonly won: readonly PoolProblem[] }[] = [];
+  for (const entry of inOrder(pools)) {
+    const { config, leaving } = entry;
+    const collides = ([4, 6] as const).some((family) =>
+      runs(config.spaces[family]).some((run) => overlap(taken[family], run).length > 0),
+    );
+    const { whole, problems } = collides ? cutOut(entry, earlier) : { whole: config.spaces, problems: [] };
+    const skipped = offLimits.filter(({ ip }) => contains(whole[ip.family], ip.value));
+    const spaces = { 4: less(whole[4], 4, skipped), 6: less(whole[6], 6, skipped) };
+    const won: PoolProblem[] = [];
+    active.push({ pool: { ...config, spaces, whole, skipped, leaving, problems }, won });
+    earlier.push({ entry, won });
+    taken = { 4: addAll(taken[4], runs(config.spaces[4])), 6: addAll(taken[6], runs(config.spaces[6])) };
   }
-  return active;
+  return active.map(({ pool, won }) => ({ ...pool, problems: [...pool.problems, ...won, ...skipNote(pool.skipped)] }));
+}
+
+/** Whether only some Services may draw from the pool. */
+export function isRestricted({ drawers }: Pick<PoolConfig, "drawers">): boolean {
+  const { namespaces, namespaceSelector, serviceSelector } = drawers;
+  return namespaces.length > 0 || namespaceSelector !== undefined || serviceSelector !== undefined;
 }
 
 /** Whether the spec itself cannot be followed (an older one may still be in force). */
@@ -51,37 +87,74 @@ export function isInvalid(entry: PoolEntry): boolean {
   return entry.compiled.problems.some((problem) => isFatal(problem.reason));
 }
 
-function withoutEarlier(config: PoolConfig, earlier: readonly { name: string; config: PoolConfig }[]): ActivePool {
+interface Ordered {
+  readonly config: PoolConfig;
+  readonly leaving: boolean;
+}
+
+function inOrder(pools: Pools): readonly Ordered[] {
+  const all = [...pools.values()].flatMap(({ pool, inForce }) =>
+    inForce === undefined ? [] : [{ config: inForce, leaving: pool.meta.deletionTimestamp !== undefined }],
+  );
+  return all.sort(comparePools);
+}
+
+function comparePools(left: Ordered, right: Ordered): number {
+  const keys = [left, right].map(({ config, leaving }) => [
+    Number(leaving),
+    config.priority ?? Number.POSITIVE_INFINITY,
+    Number(!isRestricted(config)),
+  ]);
+  const at = [0, 1, 2].find((index) => keys[0]?.[index] !== keys[1]?.[index]);
+  if (at !== undefined) return (keys[0]?.[at] ?? 0) < (keys[1]?.[at] ?? 0) ? -1 : 1;
+  return left.config.name < right.config.name ? -1 : 1;
+}
+
+/** Takes out what earlier pools have, and tells both sides. */
+function cutOut(
+  { config }: Ordered,
+  earlier: readonly { readonly entry: Ordered; readonly won: PoolProblem[] }[],
+): { readonly whole: Spaces; readonly problems: readonly PoolProblem[] } {
   const problems: PoolProblem[] = [];
   const cut = (family: Family): IntervalSet => {
     let space = config.spaces[family];
-    for (const other of earlier) {
-      const shared = sharedRuns(space, other.config.spaces[family]);
+    for (const { entry, won } of earlier) {
+      const shared = sharedRuns(space, entry.config.spaces[family]);
       if (shared.length === 0) continue;
       space = shared.reduce(remove, space);
-      const text = shared.slice(0, 3).map((run) => formatRange({ family, ...run }));
-      const more = shared.length > 3 ? ` and ${shared.length - 3} more` : "";
-      const message = `${text.join(", ")}${more} also belongs to the pool ${other.name}, which gives it out (first by name); take it out of one of the two`;
+      const text = rangesText(shared, family);
+      const { name } = entry.config;
+      const message = `${text} also belongs to the IPPool ${name}, which comes first and gives it out; take it out of one of the two`;
       problems.push({ reason: "Overlap", message });
+      const wonMessage = `${text} also belongs to the IPPool ${config.name}; this one comes first and gives it out`;
+      won.push({ reason: "OverlapWon", message: wonMessage });
     }
     return space;
   };
-  const spaces = { 4: cut(4), 6: cut(6) };
-  return { ...config, spaces, problems };
+  return { whole: { 4: cut(4), 6: cut(6) }, problems };
+}
+
+function rangesText(all: readonly Run[], family: Family): string {
+  const text = all.slice(0, NAMED_MAX).map((run) => formatRange({ family, ...run }));
+  return `${text.join(", ")}${all.length > NAMED_MAX ? ` and ${all.length - NAMED_MAX} more` : ""}`;
+}
+
+function skipNote(skipped: readonly OffLimit[]): readonly PoolProblem[] {
+  if (skipped.length === 0) return [];
+  const named = skipped.slice(0, SKIPPED_NAMED_MAX).map(({ ip, what }) => `${formatIp(ip)} (${what})`);
+  const more = skipped.length > SKIPPED_NAMED_MAX ? ` and ${skipped.length - SKIPPED_NAMED_MAX} more` : "";
+  return [{ reason: "Skipped", message: `not given out: ${named.join(", ")}${more}` }];
+}
+
+function less(space: IntervalSet, family: Family, skipped: readonly OffLimit[]): IntervalSet {
+  const values = skipped.filter(({ ip }) => ip.family === family);
+  return values.reduce((rest, { ip }) => remove(rest, { first: ip.value, last: ip.value }), space);
 }
 
 function sharedRuns(left: IntervalSet, right: IntervalSet): readonly Run[] {
   if (left === undefined || right === undefined) return [];
-  return runs(
-    addAll(
-      undefined,
-      runs(right).flatMap((run) => overlap(left, run)),
-    ),
-  );
-}
-
-function sorted(pools: Pools): readonly (readonly [string, PoolEntry])[] {
-  return [...pools].sort(([left], [right]) => (left < right ? -1 : 1));
+  const shared = runs(right).flatMap((run) => overlap(left, run));
+  return runs(addAll(undefined, shared));
 }
 
 function sameSpec(left: IPPool, right: IPPool): boolean {

@@ -1,19 +1,24 @@
 /** Every reason why a Service lacks an address, in words that its owner can act on. */
 import { type Family, formatIp, type Ip } from "../lib/address/ip.ts";
-import { serviceKey } from "../lib/model/service.ts";
+import { type Service, serviceKey } from "../lib/model/service.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
-import { poolOf } from "./allocator.ts";
-import { type Ledger, ownerOf } from "./ledger.ts";
-import type { Pools } from "./pools.ts";
+import { poolOf, spaceOf } from "./allocator.ts";
+import { type DrawWorld, drawRefusal, roomIn } from "./drawing.ts";
+import { ownerOf } from "./ledger.ts";
+import type { ActivePool, PoolEntry, Pools } from "./pools.ts";
 
 export type NoAddressReason =
   | "BadRequest"
   | "NoPool"
   | "PoolNotFound"
   | "PoolNotReady"
+  | "PoolNotAllowed"
+  | "PoolDeleting"
   | "PoolExhausted"
+  | "QuotaExceeded"
   | "AddressInUse"
   | "AddressNotInPool"
+  | "AddressReserved"
   | "OtherFamilyMissing";
 
 export interface Problem {
@@ -21,24 +26,52 @@ export interface Problem {
   readonly message: string;
 }
 
-export interface World {
-  readonly ledger: Ledger;
+export interface World extends DrawWorld {
   readonly pools: Pools;
 }
 
-/** Why no address of this family could be chosen; `pool` is the one asked for. */
-export function explainNoChoice(world: World, family: Family, pool: string | undefined): Problem {
-  return pool === undefined ? explainOpenPools(world, family) : explainNamedPool(world, family, pool);
+/** Pools that a message names. */
+const NAMED_MAX = 8;
+/** What tells the owner most comes first: a pool that he may use and that is full before one that is not for him. */
+const BY_WEIGHT: readonly NoAddressReason[] = [
+  "PoolExhausted",
+  "QuotaExceeded",
+  "PoolDeleting",
+  "PoolNotReady",
+  "PoolNotAllowed",
+  "PoolNotFound",
+];
+
+/** Why no address of this family could be chosen; `named` are the pools asked for. */
+export function explainNoChoice(
+  world: World,
+  service: Service,
+  family: Family,
+  named: readonly string[] | undefined,
+): Problem {
+  if (named === undefined) return explainOpenPools(world, service, family);
+  const all = named.map((name) => explainNamedPool(world, service, family, name));
+  const first = BY_WEIGHT.map((reason) => all.find((one) => one.reason === reason)).find((one) => one !== undefined);
+  return { reason: first?.reason ?? "NoPool", message: all.map((one) => one.message).join("; ") };
 }
 
 /** Why the address that was asked for cannot be given, or undefined if it can. */
-export function explainRequestedIp(world: World, ip: Ip, pool: string | undefined): Problem | undefined {
+export function explainRequestedIp(
+  world: World,
+  service: Service,
+  ip: Ip,
+  named: readonly string[] | undefined,
+): Problem | undefined {
   const home = poolOf(world.ledger.allocator, ip);
-  if (home === undefined) return { reason: "AddressNotInPool", message: explainHomeless(world, ip, pool) };
-  if (pool !== undefined && home.name !== pool) {
-    const message = `${formatIp(ip)} belongs to the IPPool ${home.name}, not to ${pool}: ask for one of the two`;
+  if (home === undefined) return { reason: "AddressNotInPool", message: explainHomeless(world, ip, named) };
+  if (named !== undefined && !named.includes(home.name)) {
+    const message = `${formatIp(ip)} belongs to the IPPool ${home.name}, not to ${named.join(" or ")}: ask for one of the two`;
     return { reason: "AddressNotInPool", message };
   }
+  return explainOwner(world, ip) ?? explainRules(world, service, ip, home);
+}
+
+function explainOwner(world: World, ip: Ip): Problem | undefined {
   const owner = ownerOf(world.ledger, ip);
   switch (owner.type) {
     case "nobody":
@@ -58,7 +91,35 @@ export function explainRequestedIp(world: World, ip: Ip, pool: string | undefine
   }
 }
 
-function explainNamedPool(world: World, family: Family, name: string): Problem {
+/** Why this pool gives nothing to this Service, whether or not anything is free there. */
+function explainRules(world: World, service: Service, ip: Ip, pool: ActivePool): Problem | undefined {
+  const skipped = pool.skipped.find((one) => one.ip.family === ip.family && one.ip.value === ip.value);
+  if (skipped !== undefined) {
+    const message = `${formatIp(ip)} is ${skipped.what}, which no Service can have: ask for another address`;
+    return { reason: "AddressReserved", message };
+  }
+  return explainDrawing(world, service, ip.family, pool);
+}
+
+function explainDrawing(world: World, service: Service, family: Family, pool: ActivePool): Problem | undefined {
+  if (pool.leaving) {
+    return { reason: "PoolDeleting", message: `the IPPool ${pool.name} is being deleted: ask for another pool` };
+  }
+  const refusal = drawRefusal(world, service, pool);
+  if (refusal !== undefined) {
+    const message =
+      refusal === "namespace"
+        ? `the IPPool ${pool.name} is not for the namespace ${service.meta.namespace} (its namespaces and namespaceSelector)`
+        : `the IPPool ${pool.name} is not for a Service with these labels (its serviceSelector)`;
+    return { reason: "PoolNotAllowed", message };
+  }
+  const space = spaceOf(world.ledger.allocator, pool.name);
+  if (space === undefined || roomIn(world, service, space, [family]) > 0) return undefined;
+  const message = `the namespace ${service.meta.namespace} has its quota of ${pool.quota} addresses of the IPPool ${pool.name}: delete a Service, or raise the quota`;
+  return { reason: "QuotaExceeded", message };
+}
+
+function explainNamedPool(world: World, service: Service, family: Family, name: string): Problem {
   const entry = world.pools.get(name);
   if (entry === undefined) {
     return {
@@ -66,53 +127,59 @@ function explainNamedPool(world: World, family: Family, name: string): Problem {
       message: `there is no IPPool ${name}: create it, or correct the annotation berth.dev/pool`,
     };
   }
-  if (entry.inForce === undefined)
-    return {
-      reason: "PoolNotReady",
-      message: `the IPPool ${name} cannot be used: ${firstProblem(entry.compiled.problems)}`,
-    };
-  if (entry.inForce.spaces[family] === undefined) {
+  const pool = spaceOf(world.ledger.allocator, name)?.pool;
+  if (entry.inForce === undefined || pool === undefined) return notReady(name, entry);
+  if (pool.spaces[family] === undefined) {
     return {
       reason: "NoPool",
       message: `the IPPool ${name} has no IPv${family} addresses: add some, or ask for another pool`,
     };
   }
-  return {
-    reason: "PoolExhausted",
-    message: `no IPv${family} address of the IPPool ${name} is free: widen it or delete a Service`,
-  };
+  return (
+    explainDrawing(world, service, family, pool) ?? {
+      reason: "PoolExhausted",
+      message: `no IPv${family} address of the IPPool ${name} is free: widen it or delete a Service`,
+    }
+  );
 }
 
-function explainOpenPools({ ledger, pools }: World, family: Family): Problem {
+function explainOpenPools(world: World, service: Service, family: Family): Problem {
+  const { ledger, pools } = world;
   if (pools.size === 0)
     return { reason: "NoPool", message: "there is no IPPool: create one with addresses of your network" };
-  const open = ledger.allocator.filter((space) => space.pool.autoAssign && space.pool.spaces[family] !== undefined);
-  if (open.length > 0) {
-    const names = open.map((space) => space.pool.name).join(", ");
-    return {
-      reason: "PoolExhausted",
-      message: `no IPv${family} address is free in any IPPool (${names}): widen one or delete a Service`,
-    };
+  const open = ledger.allocator.spaces.map(({ pool }) => pool).filter((pool) => pool.autoAssign && pool.spaces[family]);
+  const refusals = open.flatMap((pool) => explainDrawing(world, service, family, pool) ?? []);
+  const full = open.filter((pool) => explainDrawing(world, service, family, pool) === undefined);
+  if (full.length > 0) {
+    const message = `no IPv${family} address is free in any IPPool (${listed(full.map((pool) => pool.name))}): widen one or delete a Service`;
+    const quotas = refusals.filter((one) => one.reason === "QuotaExceeded").map((one) => one.message);
+    return { reason: "PoolExhausted", message: [message, ...quotas.slice(0, NAMED_MAX)].join("; ") };
+  }
+  const reason = BY_WEIGHT.find((weight) => refusals.some((one) => one.reason === weight));
+  if (reason !== undefined) {
+    const named = refusals.filter((one) => one.reason === reason).map((one) => one.message);
+    const more = named.length > NAMED_MAX ? `; and ${named.length - NAMED_MAX} more` : "";
+    return { reason, message: `${named.slice(0, NAMED_MAX).join("; ")}${more}` };
   }
   const broken = [...pools].filter(([, entry]) => entry.inForce === undefined).sort(([a], [b]) => (a < b ? -1 : 1))[0];
-  if (broken !== undefined) {
-    const [name, entry] = broken;
-    return {
-      reason: "PoolNotReady",
-      message: `the IPPool ${name} cannot be used: ${firstProblem(entry.compiled.problems)}`,
-    };
-  }
+  if (broken !== undefined) return notReady(...broken);
   const message = `no IPPool with autoAssign has IPv${family} addresses: add some, or name a pool in the annotation berth.dev/pool`;
   return { reason: "NoPool", message };
 }
 
-function explainHomeless(world: World, ip: Ip, pool: string | undefined): string {
-  const named = pool === undefined ? undefined : world.pools.get(pool);
-  if (pool !== undefined && named === undefined)
-    return `there is no IPPool ${pool}: create it, or correct the annotation berth.dev/pool`;
+function explainHomeless(world: World, ip: Ip, named: readonly string[] | undefined): string {
+  const missing = named?.find((name) => !world.pools.has(name));
+  if (missing !== undefined)
+    return `there is no IPPool ${missing}: create it, or correct the annotation berth.dev/pool`;
   return `no IPPool gives out ${formatIp(ip)}: add it to one (and see that it is not excluded), or ask for another address`;
 }
 
-function firstProblem(problems: readonly { readonly message: string }[]): string {
-  return problems[0]?.message ?? "its addresses cannot be read";
+function notReady(name: string, entry: PoolEntry): Problem {
+  const problem = entry.compiled.problems[0]?.message ?? "its addresses cannot be read";
+  return { reason: "PoolNotReady", message: `the IPPool ${name} cannot be used: ${problem}` };
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length > NAMED_MAX ? ` and ${names.length - NAMED_MAX} more` : "";
+  return `${names.slice(0, NAMED_MAX).join(", ")}${more}`;
 }

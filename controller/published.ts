@@ -25,12 +25,20 @@ export function isPublished(service: Service): boolean {
   return findCondition(service.conditions, ASSIGNED_CONDITION)?.status === "True";
 }
 
-/** The addresses that Berth has published, by its own record. */
-export function publishedIps(service: Service): readonly Ip[] {
+/** The addresses that Berth has published, by its own record, each with its pool. */
+export function publishedGiven(service: Service): readonly Given[] {
   const condition = findCondition(service.conditions, ASSIGNED_CONDITION);
   if (condition?.status !== "True") return [];
   const parts = condition.message.split("; ")[0]?.split(", ") ?? [];
-  return usable(parts.map((part) => /^(\S+) from IPPool /.exec(part)?.[1] ?? ""));
+  return parts.flatMap((part) => {
+    const [, text = "", pool = ""] = /^(\S+) from IPPool (\S+)$/.exec(part) ?? [];
+    return usable([text]).map((ip) => ({ ip, pool }));
+  });
+}
+
+/** The same without the pools. */
+export function publishedIps(service: Service): readonly Ip[] {
+  return publishedGiven(service).map(({ ip }) => ip);
 }
 
 /** The addresses in the ingress list, whoever wrote them. */

@@ -1,16 +1,29 @@
-/** What a Service asks for by annotation or field. */
+/** What a Service asks for by annotation or field. MetalLB's annotations mean what they mean there. */
 import { type Family, formatIp, type Ip, isUsable, parseIp, sameIp } from "../lib/address/ip.ts";
+import type { Labels } from "../lib/model/meta.ts";
 import type { Service } from "../lib/model/service.ts";
 import { fail, ok, type Result } from "../lib/runtime/result.ts";
 
-/** One pool by name, whatever its autoAssign. */
+/** One pool by name, or several separated by commas, the first choice first; whatever their autoAssign. */
 export const POOL_ANNOTATION = "berth.dev/pool";
 /** Addresses separated by commas, at most one per family. */
 export const IPS_ANNOTATION = "berth.dev/ips";
+/** Any text; each new one is a wish for another address. */
+export const RENUMBER_ANNOTATION = "berth.dev/renumber";
+
+const POOL_SOURCES = [POOL_ANNOTATION, "metallb.io/address-pool", "metallb.universe.tf/address-pool"];
+const IPS_SOURCES = [IPS_ANNOTATION, "metallb.io/loadBalancerIPs", "metallb.universe.tf/loadBalancerIPs"];
+/** As long as the schema of VirtualIPs allows. */
+const RENUMBER_MAX = 63;
+/** BOUNDED: the list is walked at every pass. */
+const POOLS_MAX = 32;
 
 export interface AddressRequest {
-  readonly pool: string | undefined;
+  /** In the order in which they are tried; undefined: any pool that gives without being asked. */
+  readonly pools: readonly string[] | undefined;
   readonly ips: ReadonlyMap<Family, Ip>;
+  /** "" for none. */
+  readonly renumber: string;
 }
 
 /** The families of the Service in its own order; a Service has one or two. */
@@ -20,16 +33,40 @@ export function familiesOf(service: Service): readonly Family[] {
 
 /** The request, or what is wrong with it, in words that name the annotation or field and the way out. */
 export function parseRequest(service: Service): Result<AddressRequest> {
-  const annotated = service.meta.annotations[IPS_ANNOTATION];
-  const fromField = service.loadBalancerIP === "" ? ok([]) : parseList("spec.loadBalancerIP", service.loadBalancerIP);
-  if (!fromField.ok) return fromField;
-  const fromAnnotation = annotated === undefined ? ok([]) : parseList(`annotation ${IPS_ANNOTATION}`, annotated);
-  if (!fromAnnotation.ok) return fromAnnotation;
+  const { annotations } = service.meta;
+  const ips = parseIps(service);
+  if (!ips.ok) return ips;
+  const pools = parsePools(annotations);
+  if (!pools.ok) return pools;
+  const renumber = annotations[RENUMBER_ANNOTATION]?.trim() ?? "";
+  if (renumber.length > RENUMBER_MAX) {
+    return fail(`annotation ${RENUMBER_ANNOTATION} is longer than ${RENUMBER_MAX} characters: any short text will do`);
+  }
+  return ok({ pools: pools.value, ips: ips.value, renumber });
+}
+
+interface Asked {
+  readonly ip: Ip;
+  readonly source: string;
+}
+
+function parseIps(service: Service): Result<ReadonlyMap<Family, Ip>> {
+  const asked: Asked[] = [];
+  const texts = present(service.meta.annotations, IPS_SOURCES);
+  if (service.loadBalancerIP !== "") texts.push({ source: "spec.loadBalancerIP", text: service.loadBalancerIP });
+  for (const { source, text } of texts) {
+    const list = parseList(source, text);
+    if (!list.ok) return list;
+    asked.push(...list.value.map((ip) => ({ ip, source })));
+  }
   const ips = new Map<Family, Ip>();
-  for (const ip of [...fromAnnotation.value, ...fromField.value]) {
-    const before = ips.get(ip.family);
-    if (before !== undefined && !sameIp(before, ip)) {
-      return fail(`asks for ${formatIp(before)} and ${formatIp(ip)}: one address per family can be asked for`);
+  for (const { ip, source } of asked) {
+    const before = asked.find((one) => one.ip.family === ip.family);
+    if (before !== undefined && !sameIp(before.ip, ip)) {
+      const sources = before.source === source ? source : `${before.source} and ${source}`;
+      return fail(
+        `asks for ${formatIp(before.ip)} and ${formatIp(ip)} (${sources}): one address per family can be asked for`,
+      );
     }
     if (!familiesOf(service).includes(ip.family)) {
       return fail(
@@ -38,18 +75,45 @@ export function parseRequest(service: Service): Result<AddressRequest> {
     }
     ips.set(ip.family, ip);
   }
-  const pool = service.meta.annotations[POOL_ANNOTATION]?.trim();
-  if (pool === "") return fail(`annotation ${POOL_ANNOTATION} is empty: name a pool or remove it`);
-  return ok({ pool, ips });
+  return ok(ips);
+}
+
+function parsePools(annotations: Labels): Result<readonly string[] | undefined> {
+  const [first, ...more] = present(annotations, POOL_SOURCES);
+  if (first === undefined) return ok(undefined);
+  const pools = [...new Set(names(first.text))];
+  const other = more.find(({ text }) => names(text).join() !== names(first.text).join());
+  if (other !== undefined) {
+    return fail(
+      `annotation ${first.source} asks for the pool ${first.text} and ${other.source} for ${other.text}: remove one`,
+    );
+  }
+  if (pools.includes(""))
+    return fail(`annotation ${first.source} is empty or has an empty part: name a pool or remove it`);
+  if (pools.length > POOLS_MAX) return fail(`annotation ${first.source} names more than ${POOLS_MAX} pools`);
+  return ok(pools);
+}
+
+/** Berth's own annotation counts also when it is empty, which is a mistake to be told; MetalLB takes an empty one for none. */
+function present(annotations: Labels, sources: readonly string[]): { source: string; text: string }[] {
+  return sources.flatMap((source, index) => {
+    const text = annotations[source];
+    return text === undefined || (index > 0 && text.trim() === "") ? [] : [{ source, text: text.trim() }];
+  });
+}
+
+function names(text: string): readonly string[] {
+  return text.split(",").map((part) => part.trim());
 }
 
 function parseList(source: string, text: string): Result<readonly Ip[]> {
+  const named = source.startsWith("spec.") ? source : `annotation ${source}`;
   const ips: Ip[] = [];
   for (const part of text.split(",")) {
     const ip = parseIp(part.trim());
-    if (!ip.ok) return fail(`${source}: ${ip.reason}`);
+    if (!ip.ok) return fail(`${named}: ${ip.reason}`);
     const usable = isUsable(ip.value);
-    if (!usable.ok) return fail(`${source}: ${usable.reason}, which no Service can have`);
+    if (!usable.ok) return fail(`${named}: ${usable.reason}, which no Service can have`);
     ips.push(ip.value);
   }
   return ok(ips);

@@ -44,9 +44,12 @@ export class App {
       onService: (key: string) => this.#controller.onService(key),
       onVip: (name: string) => this.#controller.onVip(name),
       onPool: (name: string) => this.#controller.onPool(name),
+      onNamespace: (name: string) => this.#controller.onNamespace(name),
+      onNode: (name: string) => this.#controller.onNode(name),
+      onLease: (key: string) => this.#controller.onLease(key),
       onSynced: () => this.#workIfDue(),
     };
-    this.#watches = createWatches(api, handlers, { clock, random, log });
+    this.#watches = createWatches(api, options.namespace, handlers, { clock, random, log });
     this.#loop = createLoop({
       name: "controller",
       concurrency: options.concurrency,
@@ -67,9 +70,7 @@ export class App {
     });
     this.#controller = new Controller({
       api,
-      services: this.#watches.services,
-      vips: this.#watches.vips,
-      pools: this.#watches.pools,
+      ...this.#watches,
       enqueue: (key) => this.#loop.add(key),
       clock,
       isLeader: () => this.#leader.isLeading(),
@@ -98,11 +99,7 @@ export class App {
 
   /** Why this process could not take over now; undefined when it could. */
   notReady(): string | undefined {
-    const late = [
-      this.#watches.services.synced ? "" : "services",
-      this.#watches.vips.synced ? "" : "virtualips",
-      this.#watches.pools.synced ? "" : "ippools",
-    ].filter((text) => text !== "");
+    const late = this.#watches.missing();
     return late.length === 0 ? undefined : `the first list is missing of: ${late.join(", ")}`;
   }
 

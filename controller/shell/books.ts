@@ -1,9 +1,14 @@
 /** What the controller knows: the ledger and the pools, fed from the caches and from its own writes. */
 import type { IPPool } from "../../lib/model/ip-pool.ts";
+import type { Namespace } from "../../lib/model/namespace.ts";
+import type { NodeAddressList } from "../../lib/model/node.ts";
 import { type Service, serviceKey } from "../../lib/model/service.ts";
+import { type NetworksText, parseInterfaces, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { createLedger, type Ledger, setPools, setService, setVip } from "../ledger.ts";
-import { activePools, type Pools, setPool } from "../pools.ts";
+import { type NodeNetworks, offLimits } from "../off-limits.ts";
+import { activePools, type PoolEntry, type Pools, setPool } from "../pools.ts";
+import type { World } from "../problems.ts";
 import { createView, type View } from "../view.ts";
 import type { Seen } from "./executor.ts";
 
@@ -13,10 +18,17 @@ export interface Cache<T> {
   list(): readonly T[];
 }
 
-export interface BooksDeps {
+export interface Caches {
   readonly services: Cache<Service>;
   readonly vips: Cache<VirtualIP>;
   readonly pools: Cache<IPPool>;
+  readonly namespaces: Cache<Namespace>;
+  readonly nodes: Cache<NodeAddressList>;
+  /** The speakers' Leases, by `namespace/name`. */
+  readonly leases: Cache<NetworksText>;
+}
+
+export interface BooksDeps extends Caches {
   /** Keys are `service:namespace/name`, `vip:name`, `pool:name` and `waiting`. */
   enqueue(key: string): void;
 }
@@ -27,6 +39,10 @@ export class Books {
   ledger: Ledger = createLedger();
   pools: Pools = new Map();
   readonly #deps: BooksDeps;
+  /** Pools or addresses that are off limits have changed: the allocator is built again before it is asked next. */
+  #stale = false;
+  /** What the off-limit addresses were last read from, by `node/…`, `lease/…` and `namespace/…`. BOUNDED by these objects. */
+  readonly #read = new Map<string, string>();
 
   constructor(deps: BooksDeps) {
     this.#deps = deps;
@@ -34,14 +50,24 @@ export class Books {
     this.vips = createView<VirtualIP>((name) => deps.vips.get(name));
   }
 
+  /** What a plan is made from, up to date. */
+  world(): World {
+    if (this.#stale) this.#rebuild();
+    const { ledger, pools } = this;
+    return { ledger, pools, namespaceLabels: (name) => this.#deps.namespaces.get(name)?.labels };
+  }
+
   /** Reads the caches, which must be complete, and queues everything. */
   open(): void {
-    const { services, vips, pools, enqueue } = this.#deps;
+    const { services, vips, pools, nodes, leases, namespaces, enqueue } = this.#deps;
     this.ledger = createLedger();
     this.pools = pools.list().reduce((all: Pools, pool) => setPool(all, pool.meta.name, pool), new Map());
     for (const vip of vips.list()) setVip(this.ledger, vip.meta.name, vip);
     for (const service of services.list()) setService(this.ledger, serviceKey(service.meta), service);
-    setPools(this.ledger, activePools(this.pools));
+    for (const { name, addresses } of nodes.list()) this.#read.set(`node/${name}`, addresses.join());
+    for (const { node, text } of leases.list()) this.#read.set(`lease/${speakerLeaseName(node)}`, text);
+    for (const { name, labels } of namespaces.list()) this.#read.set(`namespace/${name}`, JSON.stringify(labels));
+    this.#rebuild();
     for (const service of [...services.list()].sort(byTurn)) enqueue(`service:${serviceKey(service.meta)}`);
     for (const vip of vips.list()) this.onVip(vip.meta.name);
     for (const name of this.pools.keys()) enqueue(`pool:${name}`);
@@ -52,6 +78,7 @@ export class Books {
     this.vips.clear();
     this.ledger = createLedger();
     this.pools = new Map();
+    this.#read.clear();
   }
 
   onService(key: string): void {
@@ -72,20 +99,34 @@ export class Books {
     const before = this.pools.get(name);
     this.pools = setPool(this.pools, name, this.#deps.pools.get(name));
     const after = this.pools.get(name);
-    // The controller's own writes to the status come back as changes too; they alter nothing here.
-    if (before?.compiled === after?.compiled) {
-      this.#deps.enqueue(`pool:${name}`);
-      return;
-    }
-    setPools(this.ledger, activePools(this.pools));
-    this.#deps.enqueue("waiting");
-    for (const pool of this.pools.keys()) this.#deps.enqueue(`pool:${pool}`);
     this.#deps.enqueue(`pool:${name}`);
+    // The controller's own writes to the status come back as changes too; they alter nothing here.
+    if (before?.compiled === after?.compiled && isLeaving(before) === isLeaving(after)) return;
+    this.#changed();
     for (const vip of this.ledger.vips.values()) {
-      // The VirtualIPs of this pool carry a copy of its rules; those of a pool that is gone may find a home in it.
-      if (vip.pool !== name && this.pools.has(vip.pool)) continue;
+      // The VirtualIPs of this pool carry a copy of its rules; those that their pool does not have may find a home in it.
+      const own = this.pools.get(vip.pool);
+      const isStray = this.ledger.uses.get(vip.pool)?.strays.has(vip.meta.name) === true;
+      if (vip.pool !== name && own !== undefined && !isLeaving(own) && !isStray) continue;
       for (const one of vip.services) this.#deps.enqueue(`service:${serviceKey(one)}`);
     }
+  }
+
+  /** Labels decide who may draw from a pool; what a Service has, it keeps. */
+  onNamespace(name: string): void {
+    const labels = this.#deps.namespaces.get(name)?.labels;
+    if (!this.#differs(`namespace/${name}`, labels && JSON.stringify(labels))) return;
+    this.ledger.drawn.delete(name);
+    this.#deps.enqueue("waiting");
+  }
+
+  onNode(name: string): void {
+    if (this.#differs(`node/${name}`, this.#deps.nodes.get(name)?.addresses.join())) this.#changed();
+  }
+
+  onLease(key: string): void {
+    if (this.#differs(`lease/${key.slice(key.lastIndexOf("/") + 1)}`, this.#deps.leases.get(key)?.text))
+      this.#changed();
   }
 
   /** What an own write or read has shown, believed before the watch delivers it. */
@@ -105,6 +146,27 @@ export class Books {
     for (const name of this.vips.expire(now)) this.onVip(name);
   }
 
+  #changed(): void {
+    this.#stale = true;
+    this.#deps.enqueue("waiting");
+    for (const pool of this.pools.keys()) this.#deps.enqueue(`pool:${pool}`);
+  }
+
+  #rebuild(): void {
+    const { nodes, leases } = this.#deps;
+    this.#stale = false;
+    const networks = leases.list().map(networksOf);
+    setPools(this.ledger, activePools(this.pools, offLimits(nodes.list(), networks)));
+  }
+
+  /** Whether the text is another one than at the last call with this key. */
+  #differs(key: string, text: string | undefined): boolean {
+    const before = this.#read.get(key);
+    if (text === undefined) this.#read.delete(key);
+    else this.#read.set(key, text);
+    return before !== text;
+  }
+
   #refreshService(key: string): void {
     if (setService(this.ledger, key, this.services.get(key))) this.#deps.enqueue("waiting");
   }
@@ -115,6 +177,16 @@ export class Books {
     if (setVip(this.ledger, name, vip)) this.#deps.enqueue("waiting");
     for (const pool of new Set([before?.pool, vip?.pool])) if (pool !== undefined) this.#deps.enqueue(`pool:${pool}`);
   }
+}
+
+function networksOf({ node, text }: NetworksText): NodeNetworks {
+  const interfaces = parseInterfaces(text);
+  const addresses = interfaces.flatMap((one) => (one.address4 === "" ? [] : [one.address4]));
+  return { node, subnets: interfaces.flatMap((one) => one.subnets), addresses };
+}
+
+function isLeaving(entry: PoolEntry | undefined): boolean {
+  return entry?.pool.meta.deletionTimestamp !== undefined;
 }
 
 /** Services with addresses first, so that they are confirmed before new ones are given; then the older first. */

@@ -12,12 +12,12 @@ import { HOLDER_CHECK_MS, judgeHeld } from "../held.ts";
 import { countVips, reserve, unreserve } from "../ledger.ts";
 import * as metrics from "../metrics.ts";
 import { isRepair, planService } from "../plan.ts";
-import { planPoolStatus, STATUS_PERIOD_MS } from "../pool-status.ts";
+import { finalizerChange, planPoolStatus, STATUS_PERIOD_MS } from "../pool-status.ts";
 import { isInvalid } from "../pools.ts";
 import { Books, type BooksDeps } from "./books.ts";
 import { creations, type ExecutorDeps, execute } from "./executor.ts";
 import { createHolders, type Holders } from "./holders.ts";
-import { FIELD_MANAGER, letVipGo } from "./writes.ts";
+import { FIELD_MANAGER, letVipGo, writePoolFinalizer } from "./writes.ts";
 
 export interface ControllerDeps extends BooksDeps {
   readonly api: KubeApi;
@@ -89,6 +89,18 @@ export class Controller {
     if (this.#active) this.#books.onPool(name);
   }
 
+  onNamespace(name: string): void {
+    if (this.#active) this.#books.onNamespace(name);
+  }
+
+  onNode(name: string): void {
+    if (this.#active) this.#books.onNode(name);
+  }
+
+  onLease(key: string): void {
+    if (this.#active) this.#books.onLease(key);
+  }
+
   /** Housekeeping; call it every ten seconds. */
   sweep(): void {
     const now = this.#deps.clock.monotonicMs();
@@ -121,9 +133,10 @@ export class Controller {
 
   async #reconcileService(key: string): Promise<Outcome> {
     const started = this.#deps.clock.monotonicMs();
-    const { ledger, pools } = this.#books;
+    const world = this.#books.world();
+    const { ledger } = world;
     const service = this.#books.services.get(key);
-    const plan = planService({ key, service, world: { ledger, pools }, classLess: this.#deps.classLess });
+    const plan = planService({ key, service, world, classLess: this.#deps.classLess });
     metrics.passes.inc({ outcome: plan.outcome });
     if (plan.waiting) this.#waiting.set(key, `${service?.meta.creationTimestamp ?? ""} ${key}`);
     else this.#waiting.delete(key);
@@ -179,7 +192,7 @@ export class Controller {
   }
 
   async #reconcilePool(name: string): Promise<Outcome> {
-    const { ledger, pools } = this.#books;
+    const { ledger, pools } = this.#books.world();
     for (const family of [4, 6] as const) metrics.addresses.set({ family: `IPv${family}` }, countVips(ledger, family));
     metrics.poolsInvalid.set({}, [...pools.values()].filter(isInvalid).length);
     const entry = pools.get(name);
@@ -190,9 +203,14 @@ export class Controller {
     const now = this.#deps.clock.monotonicMs();
     const due = (this.#statusWritten.get(name) ?? Number.NEGATIVE_INFINITY) + STATUS_PERIOD_MS;
     if (now < due) return { type: "requeue", afterMs: due - now };
+    const finalizer = finalizerChange(entry, ledger);
     const { apply, warning } = planPoolStatus(entry, ledger, this.#nowText());
-    if (apply === undefined) return DONE;
+    if (finalizer === undefined && apply === undefined) return DONE;
     this.#statusWritten.set(name, now);
+    // The last finalizer of a pool that is being deleted: it is gone after this.
+    if (finalizer !== undefined) await writePoolFinalizer(this.#deps.api, entry.pool, finalizer);
+    const ends = finalizer === false && entry.pool.meta.deletionTimestamp !== undefined;
+    if (apply === undefined || ends) return DONE;
     const path = apiPath(API_VERSION, "ippools", { name, subresource: "status" });
     await this.#deps.api.patch(path, "apply", apply, { query: { fieldManager: FIELD_MANAGER, force: "true" } });
     if (warning !== undefined) {

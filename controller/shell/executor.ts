@@ -62,11 +62,11 @@ async function perform(
         saw({ type: "vip", name: effect.name, vip: await createVip(api, effect.name, effect.spec) });
       });
     case "update-vip":
-      saw({ type: "vip", name: effect.name, vip: await updateVip(api, effect.name, effect.uid, effect.spec) });
-      return "done";
+      return orMoved(deps, effect, async () => {
+        saw({ type: "vip", name: effect.name, vip: await updateVip(api, effect, effect.spec) });
+      });
     case "delete-vip":
-      await deleteVip(api, effect.name, effect.uid);
-      return "done";
+      return orMoved(deps, effect, () => deleteVip(api, effect));
     case "confirm-service":
       return confirm(deps, key, current);
     case "write-service": {
@@ -92,6 +92,28 @@ async function orTaken(deps: ExecutorDeps, name: string, create: () => Promise<v
     if (BerthError.from(thrown).code !== "conflict") throw thrown;
     taken.inc({});
     deps.saw({ type: "vip", name, vip: await readVip(deps.api, name) });
+    return "again";
+  }
+}
+
+/**
+ * The VirtualIP changed or went since the snapshot: it is read again and the plan thrown away. A JSON patch whose test fails
+ * is answered 422, as is a spec that the API server refuses; whether it was the former, the version tells.
+ */
+async function orMoved(
+  deps: ExecutorDeps,
+  effect: { readonly name: string; readonly uid: string; readonly resourceVersion: string },
+  write: () => Promise<void>,
+): Promise<Step> {
+  try {
+    await write();
+    return "done";
+  } catch (thrown) {
+    const { code } = BerthError.from(thrown);
+    if (code !== "conflict" && code !== "not-found" && code !== "api-refused") throw thrown;
+    const vip = await readVip(deps.api, effect.name);
+    if (vip?.meta.uid === effect.uid && vip.meta.resourceVersion === effect.resourceVersion) throw thrown;
+    deps.saw({ type: "vip", name: effect.name, vip });
     return "again";
   }
 }

@@ -2,7 +2,8 @@
 import type { Json, KubeApi } from "../../lib/kube/api.ts";
 import { apiPath } from "../../lib/kube/path.ts";
 import { conditionJson, stampCondition, withCondition } from "../../lib/model/conditions.ts";
-import { API_VERSION, HELD_FINALIZER, SERVICE_FINALIZER } from "../../lib/model/meta.ts";
+import type { IPPool } from "../../lib/model/ip-pool.ts";
+import { API_VERSION, HELD_FINALIZER, POOL_FINALIZER, SERVICE_FINALIZER } from "../../lib/model/meta.ts";
 import { type Ingress, parseService, type Service } from "../../lib/model/service.ts";
 import {
   parseVirtualIP,
@@ -45,23 +46,36 @@ export async function createVip(api: KubeApi, name: string, spec: VirtualIPSpec)
   return required(await api.create(vipPath(), virtualIPJson(name, spec), MANAGER), parseVirtualIP);
 }
 
-/** Replaces the spec of the object with this uid; status and conditions of others are not touched. */
-export async function updateVip(api: KubeApi, name: string, uid: string, spec: VirtualIPSpec): Promise<VirtualIP> {
-  const patch = [
-    { op: "test", path: "/metadata/uid", value: uid },
-    { op: "replace", path: "/spec", value: virtualIPSpecJson(spec) },
-  ];
-  return required(await api.patch(vipPath(name), "json", patch, MANAGER), parseVirtualIP);
+/** The version of an object that a plan was made from. */
+export interface Version {
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
 }
 
-/** Asks for the deletion of the object with this uid. An object that is gone, or another one by now, is no error. */
-export async function deleteVip(api: KubeApi, name: string, uid: string): Promise<void> {
-  try {
-    await api.delete(vipPath(name), { apiVersion: "v1", kind: "DeleteOptions", preconditions: { uid } });
-  } catch (thrown) {
-    const { code } = BerthError.from(thrown);
-    if (code !== "not-found" && code !== "conflict") throw thrown;
-  }
+/** Replaces the spec of exactly this version: another worker or controller may add a Service to it at the same time. */
+export async function updateVip(api: KubeApi, version: Version, spec: VirtualIPSpec): Promise<VirtualIP> {
+  const patch = [
+    { op: "test", path: "/metadata/uid", value: version.uid },
+    { op: "test", path: "/metadata/resourceVersion", value: version.resourceVersion },
+    { op: "replace", path: "/spec", value: virtualIPSpecJson(spec) },
+  ];
+  return required(await api.patch(vipPath(version.name), "json", patch, MANAGER), parseVirtualIP);
+}
+
+/** Asks for the deletion of exactly this version; rejects with "conflict" if it is another one by now. */
+export async function deleteVip(api: KubeApi, { name, uid, resourceVersion }: Version): Promise<void> {
+  const preconditions = { uid, resourceVersion };
+  await unlessMissing(api.delete(vipPath(name), { apiVersion: "v1", kind: "DeleteOptions", preconditions }));
+}
+
+/** Adds or removes Berth's finalizer on exactly this version of a pool; rejects with "conflict" if it is another one by now. */
+export async function writePoolFinalizer(api: KubeApi, pool: IPPool, present: boolean): Promise<void> {
+  const others = pool.meta.finalizers.filter((one) => one !== POOL_FINALIZER);
+  const finalizers = present ? [...others, POOL_FINALIZER] : others;
+  const { name, uid, resourceVersion } = pool.meta;
+  const body = { metadata: { uid, resourceVersion, finalizers } };
+  await unlessMissing(api.patch(apiPath(API_VERSION, "ippools", { name }), "merge", body, MANAGER));
 }
 
 /** Removes the finalizer from exactly this version; rejects with "conflict" when a holder was recorded meanwhile. */

@@ -1,9 +1,9 @@
 import type { Json } from "../kube/api.ts";
 import { parseConditions } from "./conditions.ts";
-import { asBoolean, asInteger, asText, fields, parseMeta, texts } from "./decode.ts";
+import { asBoolean, asInteger, asText, fields, type JsonObject, parseMeta, texts } from "./decode.ts";
 import type { Condition, ObjectMeta } from "./meta.ts";
-import { parseL2Rules } from "./selector.ts";
-import type { L2Rules } from "./virtual-ip.ts";
+import { parseL2Rules, parseLabelSelector } from "./selector.ts";
+import type { L2Rules, LabelSelector } from "./virtual-ip.ts";
 
 /** An IPPool as it stands: the texts of its ranges are judged by the controller, which names every problem in its conditions. */
 export interface IPPool {
@@ -12,9 +12,22 @@ export interface IPPool {
   readonly excluded: readonly string[];
   readonly autoAssign: boolean;
   readonly avoidBuggyIPs: boolean;
+  /** 1 or more, the lowest first; undefined comes last. */
+  readonly priority: number | undefined;
+  readonly drawers: Drawers;
+  /** How many addresses one namespace may hold; undefined: any number. */
+  readonly quota: number | undefined;
   readonly l2: L2Rules;
   readonly status: IPPoolStatus;
   readonly conditions: readonly Condition[];
+}
+
+/** Who may draw from a pool. The two rules on namespaces are ORed; with neither every namespace may. */
+export interface Drawers {
+  readonly namespaces: readonly string[];
+  readonly namespaceSelector: LabelSelector | undefined;
+  /** ANDed with the rules on namespaces. */
+  readonly serviceSelector: LabelSelector | undefined;
 }
 
 /** Counts of addresses. They stop at 2^53 - 1, the largest integer that every JSON reader keeps exact. */
@@ -30,12 +43,13 @@ export interface IPPoolStatus {
   readonly availableIPv6: number;
 }
 
-/** Narrows an IPPool; undefined only for one without a name or with an l2 block that cannot be read. */
+/** Narrows an IPPool; undefined only for one without a name or with a selector that cannot be read: guessing could give it to anybody. */
 export function parseIPPool(raw: Json): IPPool | undefined {
   const meta = parseMeta(raw);
   const spec = fields(fields(raw)["spec"]);
   const l2 = parseL2Rules(spec["l2"]);
-  if (meta === undefined || l2 === undefined) return undefined;
+  const drawers = parseDrawers(spec);
+  if (meta === undefined || l2 === undefined || drawers === undefined) return undefined;
   const status = fields(raw)["status"];
   return {
     meta,
@@ -43,10 +57,29 @@ export function parseIPPool(raw: Json): IPPool | undefined {
     excluded: texts(spec["excluded"]),
     autoAssign: asBoolean(spec["autoAssign"]) ?? true,
     avoidBuggyIPs: asBoolean(spec["avoidBuggyIPs"]) ?? false,
+    priority: atLeastOne(spec["priority"]),
+    drawers,
+    quota: atLeastOne(spec["quota"]),
     l2,
     status: parseStatus(status),
     conditions: parseConditions(fields(status)["conditions"]),
   };
+}
+
+function parseDrawers(spec: JsonObject): Drawers | undefined {
+  const namespaceSelector = optional(spec["namespaceSelector"], parseLabelSelector);
+  const serviceSelector = optional(spec["serviceSelector"], parseLabelSelector);
+  if (namespaceSelector === "unreadable" || serviceSelector === "unreadable") return undefined;
+  return { namespaces: texts(spec["namespaces"]), namespaceSelector, serviceSelector };
+}
+
+function optional<T>(raw: Json | undefined, parse: (raw: Json) => T | undefined): T | undefined | "unreadable" {
+  return raw === undefined || raw === null ? undefined : (parse(raw) ?? "unreadable");
+}
+
+function atLeastOne(raw: Json | undefined): number | undefined {
+  const value = asInteger(raw);
+  return value !== undefined && value >= 1 ? value : undefined;
 }
 
 function parseStatus(raw: Json | undefined): IPPoolStatus {

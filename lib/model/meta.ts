@@ -32,3 +32,5 @@ export const SERVICE_FINALIZER = "service.kubernetes.io/load-balancer-cleanup";
 /** On VirtualIPs: removed when the holder has written its silence, or its Lease is expired or its Node gone. */
 export const HELD_FINALIZER = "berth.dev/held";
 export const LB_CLASS = "berth.dev/l2";
+/** On IPPools that an address in use belongs to: a pool that is deleted stays until its last address is free. */
+export const POOL_FINALIZER = "berth.dev/in-use";

@@ -50,3 +50,17 @@ export function isExcluded(node: Node): boolean {
 export function isOutOfService(node: Node): boolean {
   return node.taints.some((taint) => taint.key === OUT_OF_SERVICE_TAINT);
 }
+
+/** The addresses of a Node alone, for those who need no more of thousands of them. */
+export interface NodeAddressList {
+  readonly name: string;
+  /** status.addresses without their types; host names are among them. */
+  readonly addresses: readonly string[];
+}
+
+export function parseNodeAddresses(raw: Json): NodeAddressList | undefined {
+  const name = asText(fields(fields(raw)["metadata"])["name"]);
+  if (name === undefined) return undefined;
+  const addresses = items(fields(fields(raw)["status"])["addresses"]);
+  return { name, addresses: addresses.flatMap((item) => asText(fields(item)["address"]) ?? []) };
+}

@@ -175,7 +175,21 @@ export function serializeSpeakerLease(lease: SpeakerLease): Json {
   };
 }
 
-function parseInterfaces(text: string): readonly SpeakerInterface[] {
+/** What a speaker's Lease says of its node's networks, as text: Leases change every few seconds, this does not. */
+export interface NetworksText {
+  readonly node: string;
+  readonly text: string;
+}
+
+export function parseNetworksText(raw: Json): NetworksText | undefined {
+  const meta = fields(fields(raw)["metadata"]);
+  const name = asText(meta["name"]) ?? "";
+  if (!name.startsWith(NAME_PREFIX)) return undefined;
+  const text = asText(fields(meta["annotations"])[INTERFACES_ANNOTATION]) ?? "[]";
+  return { node: name.slice(NAME_PREFIX.length), text };
+}
+
+export function parseInterfaces(text: string): readonly SpeakerInterface[] {
   return items(parseJson(text))
     .slice(0, INTERFACES_MAX)
     .map(parseInterface)

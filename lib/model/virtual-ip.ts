@@ -45,6 +45,8 @@ export interface VirtualIPService {
   readonly uid: string;
   readonly externalTrafficPolicy: ExternalTrafficPolicy;
   readonly ports: readonly { readonly name: string; readonly protocol: PortProtocol; readonly port: number }[];
+  /** The Service's annotation `berth.dev/renumber` when it got this address; absent or "" if it had none. */
+  readonly renumber?: string | undefined;
 }
 
 /** The outcome of the election of one address (election.md section 1): changed only by compare-and-set, each change raises `epoch`. */
@@ -102,7 +104,9 @@ function parseService(raw: Json): VirtualIPService | undefined {
   const ports = parseAll(service["ports"], parsePort);
   if (namespace === undefined || name === undefined || uid === undefined || ports === undefined) return undefined;
   const externalTrafficPolicy = asText(service["externalTrafficPolicy"]) === "Local" ? "Local" : "Cluster";
-  return { namespace, name, uid, externalTrafficPolicy, ports };
+  const renumber = asText(service["renumber"]);
+  const entry: VirtualIPService = { namespace, name, uid, externalTrafficPolicy, ports };
+  return renumber === undefined ? entry : { ...entry, renumber };
 }
 
 function parsePort(raw: Json): VirtualIPService["ports"][number] | undefined {
@@ -159,6 +163,7 @@ export function virtualIPSpecJson(spec: VirtualIPSpec): Json {
       ports: service.ports.map(({ name, protocol, port }) =>
         name === "" ? { protocol, port } : { name, protocol, port },
       ),
+      ...((service.renumber ?? "") === "" ? {} : { renumber: service.renumber }),
     })),
     l2: l2RulesJson(spec.l2),
   };

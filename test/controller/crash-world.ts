@@ -2,12 +2,16 @@
  * Controllers, an API server, a user and a speaker in one process, moved one small step at a time by a seed: an event
  * reaches a cache, a worker takes a key, a call is applied or answered, a process dies between the two.
  */
+import type { Warning } from "../../controller/events.ts";
 import { Controller } from "../../controller/shell/controller.ts";
 import type { Json, KubeApi } from "../../lib/kube/api.ts";
 import { WorkQueue } from "../../lib/kube/workqueue.ts";
 import { fields } from "../../lib/model/decode.ts";
 import { parseIPPool } from "../../lib/model/ip-pool.ts";
+import { parseNamespace } from "../../lib/model/namespace.ts";
+import { parseNodeAddresses } from "../../lib/model/node.ts";
 import { parseService } from "../../lib/model/service.ts";
+import { parseNetworksText } from "../../lib/model/speaker-lease.ts";
 import { parseVirtualIP } from "../../lib/model/virtual-ip.ts";
 import { BerthError } from "../../lib/runtime/errors.ts";
 import { silentLogger } from "../../lib/runtime/log.ts";
@@ -22,12 +26,13 @@ interface PendingCall {
   settle: (() => void) | undefined;
 }
 
-const parsers: Readonly<
-  Record<string, (raw: Json) => { readonly meta: { readonly name: string; readonly namespace: string } } | undefined>
-> = {
+const parsers: Readonly<Record<string, (raw: Json) => unknown>> = {
   services: parseService,
   virtualips: parseVirtualIP,
   ippools: parseIPPool,
+  namespaces: parseNamespace,
+  nodes: parseNodeAddresses,
+  leases: parseNetworksText,
 };
 
 /** One process: its caches as far as the watch has brought them, its queue, its calls under way. */
@@ -44,7 +49,7 @@ export class Process {
   /** Each watch is a connection of its own: how far it has come, by resource. */
   readonly #seen = new Map<string, number>();
 
-  constructor(api: ScriptedApi, now: () => number, random: Random) {
+  constructor(api: ScriptedApi, now: () => number, random: Random, warn: (warning: Warning) => void = () => {}) {
     this.#api = api;
     this.#now = now;
     this.#random = random;
@@ -58,10 +63,13 @@ export class Process {
       services: this.#cache("services"),
       vips: this.#cache("virtualips"),
       pools: this.#cache("ippools"),
+      namespaces: this.#cache("namespaces"),
+      nodes: this.#cache("nodes"),
+      leases: this.#cache("leases"),
       enqueue: (key) => this.#queue.add(key, now()),
       clock: { monotonicMs: now, wallMs: () => Date.UTC(2026, 5, 1) + now() },
       isLeader: () => this.leader && !this.dead,
-      warn: () => {},
+      warn,
       log: silentLogger,
       classLess: true,
       namespace: "berth-system",
@@ -95,9 +103,7 @@ export class Process {
     if (cache === undefined || parse === undefined) return;
     if (event.object === undefined) cache.delete(event.key);
     else cache.set(event.key, parse(event.object));
-    if (event.resource === "services") this.#controller.onService(event.key);
-    else if (event.resource === "virtualips") this.#controller.onVip(event.key);
-    else this.#controller.onPool(event.key);
+    this.#tell(event.resource, event.key);
   }
 
   /** A worker takes a key; it goes on by itself until its first call. */
@@ -132,10 +138,25 @@ export class Process {
     call.settle();
   }
 
+  /** Housekeeping that comes every ten seconds. */
+  sweep(): void {
+    if (!this.dead) this.#controller.sweep();
+  }
+
   /** The process is gone: nothing of it goes on, not even what it has sent but what was not yet applied. */
   die(): void {
     this.dead = true;
     this.pending.length = 0;
+  }
+
+  #tell(resource: string, key: string): void {
+    const controller = this.#controller;
+    if (resource === "services") controller.onService(key);
+    else if (resource === "virtualips") controller.onVip(key);
+    else if (resource === "ippools") controller.onPool(key);
+    else if (resource === "namespaces") controller.onNamespace(key);
+    else if (resource === "nodes") controller.onNode(key);
+    else controller.onLease(key);
   }
 
   #next(resource: string): number | undefined {

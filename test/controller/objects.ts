@@ -18,6 +18,13 @@ export interface PoolOptions {
   readonly preferred?: Readonly<Record<string, string>>;
   readonly generation?: number;
   readonly uid?: string;
+  readonly priority?: number;
+  readonly namespaces?: readonly string[];
+  readonly namespaceSelector?: Readonly<Record<string, string>>;
+  readonly serviceSelector?: Readonly<Record<string, string>>;
+  readonly quota?: number;
+  readonly deleting?: boolean;
+  readonly finalizers?: readonly string[];
 }
 
 export function poolOf(name: string, addresses: readonly string[], options: PoolOptions = {}): IPPool {
@@ -32,8 +39,22 @@ export function poolOf(name: string, addresses: readonly string[], options: Pool
   } = options;
   const weights = preferred === undefined ? {} : { preferred: [{ weight: 10, selector: { matchLabels: preferred } }] };
   const l2 = { interfaces, ...weights };
-  const spec = { addresses, excluded, autoAssign, avoidBuggyIPs, l2 };
-  return must(parseIPPool({ metadata: { name, uid, generation, resourceVersion: "1" }, spec }));
+  const { priority, namespaces, quota, namespaceSelector, serviceSelector, finalizers = [] } = options;
+  const spec = {
+    addresses,
+    excluded,
+    autoAssign,
+    avoidBuggyIPs,
+    priority,
+    namespaces,
+    quota,
+    ...(namespaceSelector === undefined ? {} : { namespaceSelector: { matchLabels: namespaceSelector } }),
+    ...(serviceSelector === undefined ? {} : { serviceSelector: { matchLabels: serviceSelector } }),
+    l2,
+  };
+  const deletionTimestamp = options.deleting === true ? "2026-01-02T00:00:00Z" : undefined;
+  const metadata = { name, uid, generation, resourceVersion: "1", finalizers, deletionTimestamp };
+  return must(parseIPPool({ metadata, spec }));
 }
 
 export interface ServiceOptions {
@@ -45,6 +66,7 @@ export interface ServiceOptions {
   readonly families?: readonly ("IPv4" | "IPv6")[];
   readonly policy?: string;
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly ingress?: readonly string[];
   readonly finalizers?: readonly string[];
   readonly conditions?: readonly { readonly [field: string]: string }[];
@@ -66,6 +88,7 @@ export function serviceOf(name: string, options: ServiceOptions = {}): Service {
         resourceVersion: "5",
         creationTimestamp: options.created ?? "2026-01-01T00:00:00Z",
         annotations: options.annotations ?? {},
+        labels: options.labels ?? {},
         finalizers: options.finalizers ?? [],
         ...(options.deleting === true ? { deletionTimestamp: "2026-01-02T00:00:00Z" } : {}),
       },
@@ -127,6 +150,9 @@ export function vipOf(address: string, service: Service | undefined, options: Vi
     }),
   );
 }
+
+/** Lists that a test of the shells has no need of. */
+export const noCache = { get: () => undefined, list: () => [] };
 
 /** Berth's condition as it stands after an assignment. */
 export function assigned(message: string, reason = "Assigned", status = "True"): { readonly [field: string]: string } {

@@ -38,7 +38,7 @@ function plan({ service, key, pools = [FIRST], vips = [], others = [], classLess
   for (const one of [...others, ...(service === undefined ? [] : [service])])
     setService(ledger, serviceKey(one.meta), one);
   const at = key ?? serviceKey(service?.meta ?? { namespace: "default", name: "web" });
-  return planService({ key: at, service, world: { ledger, pools: all }, classLess });
+  return planService({ key: at, service, world: { ledger, pools: all, namespaceLabels: () => undefined }, classLess });
 }
 
 /** One line per effect, so that a table shows the order of the writes. */
@@ -148,11 +148,26 @@ const GIVING: readonly (Scene & { name: string; effects: readonly string[]; wait
     waiting: true,
   },
   {
-    name: "RequireDualStack takes nothing back that is published",
+    name: "a Service that is turned into RequireDualStack gives back the one address that it has",
     service: serviceOf("web", { ...done, families: ["IPv4", "IPv6"], policy: "RequireDualStack" }),
     pools: [full],
     vips: [vipOf("10.0.0.2", web)],
-    effects: ["write True/PartlyAssigned", "warn PartlyAssigned"],
+    effects: ["write [] -finalizer False/NoPool", "delete 10.0.0.2 vip-10.0.0.2", "warn NoPool"],
+    waiting: true,
+  },
+  {
+    name: "but RequireDualStack that had both keeps what is left",
+    service: serviceOf("web", {
+      ingress: ["10.0.0.2", "fd99::1"],
+      finalizers: [CLEANUP],
+      conditions: [assigned("10.0.0.2 from IPPool first, fd99::1 from IPPool first")],
+      families: ["IPv4", "IPv6"],
+      policy: "RequireDualStack",
+    }),
+    pools: [full],
+    vips: [vipOf("10.0.0.2", web), vipOf("fd99::1", other)],
+    others: [serviceOf("other", { ingress: ["fd99::1"] })],
+    effects: ["write [10.0.0.2] True/PartlyAssigned", "warn PartlyAssigned"],
     waiting: true,
   },
   {
@@ -183,7 +198,7 @@ const KEEPING: typeof GIVING = [
     service: published,
     pools: [poolOf("new", ["10.0.0.0/24"])],
     vips: [vipOf("10.0.0.2", published)],
-    effects: ["update 10.0.0.2 of new"],
+    effects: ["update 10.0.0.2 of new", "write True/Assigned"],
   },
   {
     name: "a lost VirtualIP comes again with the same address",
@@ -459,7 +474,7 @@ describe("messages name what is wrong and the way out", () => {
     ],
     [
       { service: serviceOf("web", { annotations: { "berth.dev/ips": "10.0.0.1,10.0.0.2" } }) },
-      "asks for 10.0.0.1 and 10.0.0.2: one address per family",
+      "asks for 10.0.0.1 and 10.0.0.2 (berth.dev/ips): one address per family",
     ],
     [
       { service: serviceOf("web", { annotations: { "berth.dev/pool": "b" } }) },
@@ -484,7 +499,12 @@ describe("ledger", () => {
     const pools: Pools = setPool(new Map(), "first", full);
     setPools(ledger, activePools(pools));
     const planFor = (service: Service) =>
-      planService({ key: serviceKey(service.meta), service, world: { ledger, pools }, classLess: true });
+      planService({
+        key: serviceKey(service.meta),
+        service,
+        world: { ledger, pools, namespaceLabels: () => undefined },
+        classLess: true,
+      });
     reserve(ledger, ip("10.0.0.1"), "default/web");
     expect(planFor(other).outcome).toBe("not-assigned");
     expect(unreserve(ledger, ip("10.0.0.1"))).toBe(true);

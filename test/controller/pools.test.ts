@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { buildAllocator, choose, poolOf as homeOf, isFree, occupy, vacate } from "../../controller/allocator.ts";
 import { size } from "../../controller/interval-set.ts";
+import { offLimits } from "../../controller/off-limits.ts";
 import { compilePool } from "../../controller/pool-config.ts";
 import { activePools, isInvalid, type Pools, setPool } from "../../controller/pools.ts";
 import { type Family, formatIp } from "../../lib/address/ip.ts";
@@ -16,6 +17,15 @@ function allocatorOf(...all: readonly IPPool[]) {
   return buildAllocator(activePools(poolsOf(...all)), []);
 }
 
+/** The places of the pools that give without being asked, or of the one that is named. */
+function orderOf(allocator: ReturnType<typeof allocatorOf>, pool?: string): readonly number[] {
+  return allocator.spaces.flatMap((space, at) =>
+    (pool === undefined ? space.pool.autoAssign : space.pool.name === pool) ? [at] : [],
+  );
+}
+
+const endless = () => Number.POSITIVE_INFINITY;
+
 /** Takes `count` addresses one after the other. */
 function drain(
   allocator: ReturnType<typeof allocatorOf>,
@@ -25,7 +35,7 @@ function drain(
 ): readonly string[] {
   const given: string[] = [];
   for (let at = 0; at < count; at++) {
-    const choice = choose(allocator, [family], pool).get(family);
+    const choice = choose(allocator, orderOf(allocator, pool), [family], endless).get(family);
     given.push(choice === undefined ? "none" : formatIp(choice.ip));
     if (choice !== undefined) allocator = occupy(allocator, choice.ip);
   }
@@ -68,7 +78,7 @@ describe("what a spec gives out", () => {
       "none",
     ]);
     expect(drain(allocator, 6, 2)).toEqual(["fd99::100", "fd99::101"]);
-    expect(size(allocator[0]?.free[6])).toBe((1n << 64n) - 256n);
+    expect(size(allocator.spaces[0]?.free[6])).toBe((1n << 64n) - 256n);
   });
 
   test.each([
@@ -141,19 +151,27 @@ describe("several pools", () => {
 
   test("one pool with both families comes before two with one each", () => {
     const allocator = allocatorOf(poolOf("a", ["10.0.0.1/32"]), poolOf("b", ["10.0.1.1/32", "fd99::1/128"]));
-    const both = choose(allocator, [4, 6], undefined);
+    const both = choose(allocator, orderOf(allocator), [4, 6], endless);
     expect([...both.values()].map((choice) => choice.pool.name)).toEqual(["b", "b"]);
-    const split = choose(occupy(allocator, ip("10.0.1.1")), [4, 6], undefined);
+    const less = occupy(allocator, ip("10.0.1.1"));
+    const split = choose(less, orderOf(less), [4, 6], endless);
     expect([...split].map(([family, choice]) => `${family} ${choice.pool.name}`)).toEqual(["4 a", "6 b"]);
   });
 
   test("where two overlap the first by name has the addresses, and the other says so", () => {
     const [first, second] = activePools(poolsOf(poolOf("b", ["10.0.0.8/29"]), poolOf("a", ["10.0.0.10-10.0.0.11"])));
-    expect(first?.problems).toEqual([]);
+    expect(first?.problems).toEqual([
+      {
+        reason: "OverlapWon",
+        message: "10.0.0.10-10.0.0.11 also belongs to the IPPool b; this one comes first and gives it out",
+      },
+    ]);
     expect(second?.problems).toEqual([
       {
         reason: "Overlap",
-        message: expect.stringContaining("10.0.0.10-10.0.0.11 also belongs to the pool a, which gives it out"),
+        message: expect.stringContaining(
+          "10.0.0.10-10.0.0.11 also belongs to the IPPool a, which comes first and gives it out",
+        ),
       },
     ]);
     const allocator = allocatorOf(poolOf("b", ["10.0.0.8/29"]), poolOf("a", ["10.0.0.10-10.0.0.11"]));
@@ -182,5 +200,29 @@ describe("several pools", () => {
     expect(isFree(used, ip("10.0.0.2"))).toBe(false);
     expect(drain(vacate(used, ip("10.0.0.0")), 4, 1)).toEqual(["10.0.0.0"]);
     expect(isFree(vacate(used, ip("192.0.2.1")), ip("192.0.2.1"))).toBe(false);
+  });
+});
+
+describe("addresses that are off limits", () => {
+  test("a Node's own, and the ends of subnets but for links of two", () => {
+    const found = offLimits(
+      [{ name: "n1", addresses: ["10.0.0.1", "n1.example", "fd99::11"] }],
+      [
+        {
+          node: "n2",
+          subnets: ["10.0.0.0/24", "10.9.0.0/31", "10.9.0.9/32", "fd99::/64", "fd98::/127"],
+          addresses: ["10.0.0.2"],
+        },
+        { node: "n1", subnets: ["10.0.0.0/24", "rubbish"], addresses: ["10.0.0.1"] },
+      ],
+    );
+    expect(found.map(({ ip: address, what }) => `${formatIp(address)} ${what}`)).toEqual([
+      "10.0.0.0 the network address of the subnet 10.0.0.0/24",
+      "10.0.0.1 an address of the Node n1",
+      "10.0.0.2 an address of the Node n2",
+      "10.0.0.255 the broadcast address of the subnet 10.0.0.0/24",
+      "fd99:: the routers' address of the subnet fd99::/64",
+      "fd99::11 an address of the Node n1",
+    ]);
   });
 });

@@ -6,7 +6,7 @@
 import type { Json } from "../../lib/kube/api.ts";
 import { KubeError } from "../../lib/kube/errors.ts";
 import type { JsonObject } from "../../lib/model/decode.ts";
-import { asText, fields, items } from "../../lib/model/decode.ts";
+import { asInteger, asText, fields, items } from "../../lib/model/decode.ts";
 
 export interface StoredEvent {
   readonly resource: string;
@@ -73,8 +73,11 @@ export class ScriptedApi {
   #delete({ id, resource, key }: Where, body: Json | undefined): Json {
     const object = this.#need(id);
     const meta = fields(object["metadata"]);
-    const wanted = asText(fields(fields(body)["preconditions"])["uid"]);
-    if (wanted !== undefined && wanted !== meta["uid"]) throw new KubeError("conflict", "another uid", { status: 409 });
+    const wanted = fields(fields(body)["preconditions"]);
+    for (const field of ["uid", "resourceVersion"]) {
+      if (wanted[field] !== undefined && wanted[field] !== meta[field])
+        throw new KubeError("conflict", `another ${field}`, { status: 409 });
+    }
     if (items(meta["finalizers"]).length === 0) return this.#remove(resource, key, object);
     if (meta["deletionTimestamp"] !== undefined) return object;
     return this.#put(resource, key, { ...object, metadata: { ...meta, deletionTimestamp: "2026-02-01T00:00:00Z" } });
@@ -100,6 +103,11 @@ export class ScriptedApi {
 
   #store({ resource, key }: Where, object: JsonObject): Json {
     const meta = fields(object["metadata"]);
+    const before = this.#objects.get(`${resource}|${key}`);
+    if (before !== undefined && JSON.stringify(before["spec"]) !== JSON.stringify(object["spec"])) {
+      const metadata = { ...meta, generation: (asInteger(meta["generation"]) ?? 0) + 1 };
+      return this.#put(resource, key, { ...object, metadata });
+    }
     const over = meta["deletionTimestamp"] !== undefined && items(meta["finalizers"]).length === 0;
     return over ? this.#remove(resource, key, object) : this.#put(resource, key, object);
   }
@@ -130,7 +138,7 @@ interface Where {
 
 function parsePath(path: string): Where {
   const parts = path.split("/").slice(path.startsWith("/apis/") ? 4 : 3);
-  const namespaced = parts[0] === "namespaces";
+  const namespaced = parts[0] === "namespaces" && parts.length > 2;
   const [resource = "", name = "", subresource = ""] = namespaced ? parts.slice(2) : parts;
   const key = namespaced ? `${parts[1]}/${name}` : name;
   return { resource, key, id: `${resource}|${key}`, subresource };

@@ -10,7 +10,7 @@ import { KubeError } from "../../lib/kube/errors.ts";
 import type { Service } from "../../lib/model/service.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { silentLogger } from "../../lib/runtime/log.ts";
-import { assigned, CLEANUP, poolOf, serviceOf, vipOf } from "./objects.ts";
+import { assigned, CLEANUP, noCache, poolOf, serviceOf, vipOf } from "./objects.ts";
 
 type Answer = (verb: string, path: string, body: Json | undefined) => Json;
 
@@ -119,6 +119,9 @@ describe("controller", () => {
       services: find(services),
       vips: find(vips),
       pools: find([poolOf("first", ["10.0.0.0/28"])]),
+      namespaces: noCache,
+      nodes: noCache,
+      leases: noCache,
       enqueue: (key) => queue.push(key),
       clock,
       isLeader: () => leader.leads,

@@ -245,7 +245,7 @@ describe("status of a pool", () => {
       of: "first",
       ready: "False",
       reason: "Overlap",
-      text: "the pool a",
+      text: "the IPPool a",
     },
     {
       name: "its winner",
@@ -253,7 +253,7 @@ describe("status of a pool", () => {
       of: "a",
       ready: "True",
       reason: "Valid",
-      text: "",
+      text: "also belongs to the IPPool first; this one comes first",
     },
     {
       name: "a harmless repetition",

@@ -157,14 +157,16 @@ describe("objects", () => {
       spec: {
         addresses: "10.0.0.0/24",
         autoAssign: "yes",
-        priority: 1,
+        priority: 0,
+        weight: 1,
         l2: { nodeSelector: { matchExpressions: [{ key: "a", operator: "Is" }] } },
       },
     };
     expect(violations(schemaOf(pool), wrong)).toEqual([
       ".spec.addresses: not a list",
       ".spec.autoAssign: not a boolean",
-      ".spec.priority: unknown",
+      ".spec.priority: out of bounds",
+      ".spec.weight: unknown",
       ".spec.l2.nodeSelector.matchExpressions[0].operator: Is is not one of In,NotIn,Exists,DoesNotExist",
     ]);
     expect(violations(schemaOf(pool), { spec: {} })).toEqual([".spec.addresses: missing"]);

@@ -1,0 +1,45 @@
+/** What a VirtualIP says of its pool and of the Services that have it. */
+import { type Service, serviceKey } from "../lib/model/service.ts";
+import type { VirtualIP, VirtualIPService, VirtualIPSpec } from "../lib/model/virtual-ip.ts";
+import { poolOf, spaceOf } from "./allocator.ts";
+import type { PoolSource } from "./holding.ts";
+import { contains } from "./interval-set.ts";
+import { ipOfName } from "./ledger.ts";
+import type { World } from "./problems.ts";
+
+export function entryOf(service: Service, renumber: string): VirtualIPService {
+  const { namespace, name, uid } = service.meta;
+  const { externalTrafficPolicy, ports } = service;
+  const entry = { namespace, name, uid, externalTrafficPolicy, ports };
+  return renumber === "" ? entry : { ...entry, renumber };
+}
+
+/**
+ * The pool that the VirtualIP belongs to: its own while that has the address, else the one that has it now (a range that was
+ * moved, a pool that was renamed), else its own all the same, with the last rules that are known.
+ */
+export function sourceOf(vip: VirtualIP, world: World): PoolSource {
+  const { allocator } = world.ledger;
+  const named = spaceOf(allocator, vip.pool)?.pool;
+  const ip = ipOfName(vip.meta.name);
+  if (ip === undefined) return { name: vip.pool, l2: vip.l2 };
+  if (named !== undefined && !named.leaving && contains(named.whole[ip.family], ip.value)) return named;
+  const home = poolOf(allocator, ip);
+  if (home !== undefined && !home.leaving) return home;
+  return named ?? { name: vip.pool, l2: vip.l2 };
+}
+
+/** The spec as it should be, the entry of one Service in its place or at the end. */
+export function specFor(vip: VirtualIP, entry: VirtualIPService, world: World): VirtualIPSpec {
+  const { name, l2 } = sourceOf(vip, world);
+  const at = vip.services.findIndex((one) => serviceKey(one) === serviceKey(entry));
+  const services = at < 0 ? [...vip.services, entry] : vip.services.with(at, entry);
+  return { address: vip.address, pool: name, services, l2 };
+}
+
+/** The spec without a Service; undefined if nobody is left. */
+export function withoutService(vip: VirtualIP, key: string): VirtualIPSpec | undefined {
+  const services = vip.services.filter((one) => serviceKey(one) !== key);
+  const { address, pool, l2 } = vip;
+  return services.length === 0 ? undefined : { address, pool, services, l2 };
+}

@@ -1,0 +1,241 @@
+/** What a pool gives out, and what becomes of addresses when pools change. docs/allocation.md names these. */
+import { describe, expect, test } from "@jest/globals";
+import { addressesOf, count, Scene } from "./scene.ts";
+
+describe("addresses that nobody gets", () => {
+  test("those of Nodes and the ends of the speakers' subnets; the pool says which", async () => {
+    const scene = new Scene();
+    scene.node("n1", "10.0.0.1", "fd99::11", "n1.example");
+    scene.speaker("n2", ["10.0.0.0/29", "fd99::/64"], "10.0.0.2");
+    scene.pool("first", ["10.0.0.0/29", "fd99::-fd99::11"]);
+    for (const name of ["a", "b", "c", "d", "e"]) scene.service(name);
+    await scene.settle();
+    expect(scene.table().map((line) => line.split(" ")[0])).toEqual(["10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"]);
+    const says = scene.poolSays("first");
+    expect(says).toMatch(/^True Valid: not given out: /);
+    for (const text of [
+      "10.0.0.0 (the network address of the subnet 10.0.0.0/29)",
+      "10.0.0.1 (an address of the Node n1)",
+      "10.0.0.2 (an address of the Node n2)",
+      "10.0.0.7 (the broadcast address of the subnet 10.0.0.0/29)",
+      "fd99::11 (an address of the Node n1)",
+    ])
+      expect(says).toContain(text);
+    expect(scene.poolStatus("first")).toMatchObject({ totalIPv4: 4, assignedIPv4: 4, availableIPv4: 0 });
+  });
+
+  test("nor who asks for one of them by name", async () => {
+    const scene = new Scene();
+    scene.node("n1", "10.0.0.1");
+    scene.pool("first", ["10.0.0.0/29"]);
+    scene.service("web", { annotations: { "berth.dev/ips": "10.0.0.1" } });
+    await scene.settle();
+    expect(scene.says("web")).toBe(
+      "AddressReserved: 10.0.0.1 is an address of the Node n1, which no Service can have: ask for another address",
+    );
+  });
+
+  test("a Node that comes with an address in use takes nothing away; the pool says it", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.0/29"]);
+    scene.service("web");
+    await scene.settle();
+    scene.node("n9", "10.0.0.0");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
+    expect(scene.poolSays("first")).toMatch(
+      /^False ReservedAddressInUse: 10.0.0.0 of default\/web is an address of the Node n9/,
+    );
+    scene.annotate("web", { "berth.dev/renumber": "1" });
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
+    expect(scene.poolSays("first")).toMatch(/^True Valid/);
+  });
+});
+
+describe("pools that overlap", () => {
+  test("both say so and name the winner: the one that is drawn from first", async () => {
+    const scene = new Scene();
+    scene.pool("a", ["10.0.0.0/28"]);
+    scene.pool("b", ["10.0.0.8-10.0.0.20"], { priority: 1 });
+    scene.service("web", { annotations: { "berth.dev/ips": "10.0.0.9" } });
+    await scene.settle();
+    expect(scene.table()).toEqual(["10.0.0.9 of b: default/web"]);
+    expect(scene.poolSays("a")).toBe(
+      "False Overlap: 10.0.0.8-10.0.0.15 also belongs to the IPPool b, which comes first and gives it out; take it out of one of the two",
+    );
+    expect(scene.poolSays("b")).toBe(
+      "True Valid: 10.0.0.8-10.0.0.15 also belongs to the IPPool a; this one comes first and gives it out",
+    );
+    expect(scene.poolStatus("a")).toMatchObject({ totalIPv4: 8 });
+  });
+});
+
+describe("nothing moves without a wish", () => {
+  test("growing a pool, deleting another Service, restarting: every address stays", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.4-10.0.0.6"]);
+    for (const name of ["a", "b", "c"]) scene.service(name);
+    await scene.settle();
+    const before = addressesOf(scene, "b", "c");
+    scene.delete("a");
+    scene.editPool("first", { addresses: ["10.0.0.0/28"], priority: 3 });
+    scene.pool("better", ["10.1.0.0/28"], { priority: 1 });
+    await scene.settle();
+    scene.restart();
+    await scene.settle();
+    expect(addressesOf(scene, "b", "c")).toEqual(before);
+  });
+
+  test("a pool that is shrunk keeps what is in use, and says what; the address is not given again", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1-10.0.0.2"]);
+    scene.service("a");
+    scene.service("b");
+    await scene.settle();
+    scene.editPool("first", { addresses: ["10.0.0.2-10.0.0.3"] });
+    await scene.settle();
+    expect(addressesOf(scene, "a", "b")).toEqual({ a: ["10.0.0.1"], b: ["10.0.0.2"] });
+    expect(scene.poolSays("first", "Retained")).toBe(
+      "True OutsideSpec: 10.0.0.1 (default/a): kept until the Services that have them go or ask for others",
+    );
+    scene.delete("a");
+    scene.service("c");
+    await scene.settle();
+    expect(scene.addresses("c")).toEqual(["10.0.0.3"]);
+    expect(scene.poolSays("first", "Retained")).toBe("");
+  });
+
+  test("a pool that is deleted gives nothing more, and goes with its last address", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1-10.0.0.2"]);
+    scene.service("a");
+    await scene.settle();
+    scene.deletePool("first");
+    scene.service("b");
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
+    expect(scene.says("b")).toBe("PoolDeleting: the IPPool first is being deleted: ask for another pool");
+    expect(scene.poolSays("first")).toMatch(/^False Deleting/);
+    expect(scene.poolSays("first", "Retained")).toMatch(/^True Deleting: 10.0.0.1 \(default\/a\)/);
+    scene.delete("a");
+    await scene.settle();
+    expect(scene.poolExists("first")).toBe(false);
+  });
+
+  test("a pool that nobody uses can be deleted without Berth", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1-10.0.0.2"]);
+    scene.service("a");
+    await scene.settle();
+    scene.delete("a");
+    await scene.settle();
+    scene.deletePool("first");
+    expect(scene.poolExists("first")).toBe(false);
+  });
+
+  test("all pools removed: the addresses stay, and the pools until these go", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1-10.0.0.2"]);
+    scene.service("a");
+    await scene.settle();
+    scene.deletePool("first");
+    await scene.settle();
+    scene.restart();
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
+    expect(scene.poolExists("first")).toBe(true);
+  });
+
+  test("a pool removed beside another: no address changes to the other by itself, it does for who asks", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1-10.0.0.2"]);
+    scene.pool("second", ["10.0.1.1-10.0.1.2"]);
+    scene.service("a");
+    await scene.settle();
+    scene.deletePool("first");
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
+    scene.annotate("a", { "berth.dev/renumber": "off the old pool" });
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.1.1"]);
+    expect(scene.poolExists("first")).toBe(false);
+  });
+
+  test("a pool that is replaced by one with another name hands its addresses over as they are", async () => {
+    const scene = new Scene();
+    scene.pool("old", ["10.0.0.1-10.0.0.2"]);
+    scene.service("a");
+    await scene.settle();
+    scene.deletePool("old");
+    scene.pool("new", ["10.0.0.1-10.0.0.2"]);
+    await scene.settle();
+    expect(scene.table()).toEqual(["10.0.0.1 of new: default/a"]);
+    expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
+    expect(scene.poolExists("old")).toBe(false);
+  });
+
+  test("each new value of the annotation berth.dev/renumber is one wish for another address", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1-10.0.0.3"]);
+    scene.service("a", { annotations: { "berth.dev/renumber": "at birth" } });
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
+    scene.annotate("a", { "berth.dev/renumber": "today" });
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.0.2"]);
+    scene.restart();
+    await scene.settle();
+    scene.annotate("a", { "berth.dev/renumber": null });
+    await scene.settle();
+    scene.annotate("a", { "berth.dev/renumber": "today" });
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.0.2"]);
+    expect(scene.table()).toEqual(["10.0.0.2 of first: default/a"]);
+  });
+
+  test("a wish that cannot be had leaves the address, says why, and is fulfilled later", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1/32"]);
+    scene.service("a");
+    await scene.settle();
+    scene.annotate("a", { "berth.dev/renumber": "1" });
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
+    expect(scene.says("a")).toMatch(/^RequestNotMet: 10.0.0.1 from IPPool first; no IPv4 address is free/);
+    scene.editPool("first", { addresses: ["10.0.0.1-10.0.0.2"] });
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.0.2"]);
+  });
+});
+
+describe("the counters of a pool", () => {
+  test("on creation, use, growth, release; what somebody writes there by hand is undone", async () => {
+    const scene = new Scene();
+    const counts = () => {
+      const status = scene.poolStatus("first");
+      return ["totalIPv4", "assignedIPv4", "availableIPv4", "assignedIPv6"].map((field) => count(status, field));
+    };
+    scene.pool("first", ["10.0.0.1-10.0.0.3", "fd99::1-fd99::3"]);
+    await scene.settle();
+    expect(counts()).toEqual([3, 0, 3, 0]);
+    scene.service("a", { families: ["IPv4", "IPv6"] });
+    await scene.settle();
+    expect(counts()).toEqual([3, 1, 2, 1]);
+    scene.editPool("first", { addresses: ["10.0.0.1-10.0.0.9", "fd99::1-fd99::3"] });
+    await scene.settle();
+    expect(counts()).toEqual([9, 1, 8, 1]);
+    scene.api.call({
+      verb: "patch",
+      path: "/apis/berth.dev/v1alpha1/ippools/first/status",
+      body: { status: { assignedIPv4: 77, conditions: [] } },
+      patch: "merge",
+    });
+    await scene.settle();
+    expect(counts()).toEqual([9, 1, 8, 1]);
+    expect(scene.poolSays("first")).toMatch(/^True Valid/);
+    scene.delete("a");
+    await scene.settle();
+    expect(counts()).toEqual([9, 0, 9, 0]);
+  });
+});

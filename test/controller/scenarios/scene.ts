@@ -1,0 +1,253 @@
+/**
+ * A cluster with one controller, for scenarios that read like the documentation: say what the user does, let it settle,
+ * look at what the user sees. The controller is the real one, on an API server in memory; time is simulated.
+ */
+import { setImmediate as settled } from "node:timers/promises";
+import type { Warning } from "../../../controller/events.ts";
+import type { Json } from "../../../lib/kube/api.ts";
+import { fields, items, type JsonObject } from "../../../lib/model/decode.ts";
+import { parseIPPool } from "../../../lib/model/ip-pool.ts";
+import { parseService, type Service } from "../../../lib/model/service.ts";
+import { parseVirtualIP, type VirtualIP } from "../../../lib/model/virtual-ip.ts";
+import { seededRandom } from "../../../lib/runtime/random.ts";
+import { Process } from "../crash-world.ts";
+import { must } from "../objects.ts";
+import { ScriptedApi } from "../scripted-api.ts";
+
+const CORE = "/api/v1";
+const BERTH = "/apis/berth.dev/v1alpha1";
+const STEPS_MAX = 20_000;
+/** Longer than any pause of the controller's own: status period, repair period, retries. */
+const REST_MS = 15_000;
+
+export interface ServiceWish {
+  readonly namespace?: string;
+  readonly families?: readonly ("IPv4" | "IPv6")[];
+  readonly policy?: "SingleStack" | "PreferDualStack" | "RequireDualStack";
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly loadBalancerIP?: string;
+  readonly loadBalancerClass?: string;
+  readonly allocateLoadBalancerNodePorts?: boolean;
+  readonly ports?: readonly (number | string)[];
+  readonly local?: boolean;
+  readonly selector?: Readonly<Record<string, string>>;
+}
+
+export class Scene {
+  readonly api = new ScriptedApi();
+  readonly warnings: Warning[] = [];
+  now = 1_000;
+  readonly #random = seededRandom(1);
+  #process: Process;
+
+  constructor() {
+    this.#process = this.#start();
+  }
+
+  /** The same controller as a new process. */
+  restart(): void {
+    this.#process.die();
+    this.#process = this.#start();
+  }
+
+  pool(name: string, addresses: readonly string[], spec: JsonObject = {}): void {
+    this.#create(`${BERTH}/ippools`, { metadata: { name }, spec: { addresses, ...spec } });
+  }
+
+  editPool(name: string, spec: JsonObject): void {
+    this.#patch(`${BERTH}/ippools/${name}`, { spec });
+  }
+
+  deletePool(name: string): void {
+    this.api.call({ verb: "delete", path: `${BERTH}/ippools/${name}` });
+  }
+
+  namespace(name: string, labels: Readonly<Record<string, string>> = {}): void {
+    this.#create(`${CORE}/namespaces`, { metadata: { name, labels } });
+  }
+
+  relabelNamespace(name: string, labels: JsonObject): void {
+    const old = fields(fields(this.api.get("namespaces", name))["metadata"]);
+    const gone = Object.fromEntries(Object.keys(fields(old["labels"])).map((key) => [key, null]));
+    this.#patch(`${CORE}/namespaces/${name}`, { metadata: { labels: { ...gone, ...labels } } });
+  }
+
+  node(name: string, ...addresses: readonly string[]): void {
+    const status = { addresses: addresses.map((address) => ({ type: "InternalIP", address })) };
+    const path = `${CORE}/nodes`;
+    if (this.api.get("nodes", name) === undefined) this.#create(path, { metadata: { name } });
+    this.#patch(`${path}/${name}/status`, { status });
+  }
+
+  /** A speaker that tells of its subnets in its Lease. */
+  speaker(node: string, subnets: readonly string[], address4 = ""): void {
+    const text = JSON.stringify([{ name: "eth0", mac: "02:00:00:00:00:01", subnets, carrier: true, address4 }]);
+    const metadata = { name: `berth-speaker-${node}`, namespace: "berth-system" };
+    const annotated = { ...metadata, annotations: { "berth.dev/interfaces": text } };
+    this.#create("/apis/coordination.k8s.io/v1/namespaces/berth-system/leases", { metadata: annotated, spec: {} });
+  }
+
+  service(name: string, wish: ServiceWish = {}): void {
+    const { namespace = "default", families = ["IPv4"], annotations = {}, labels = {} } = wish;
+    const spec = {
+      type: "LoadBalancer",
+      ipFamilies: families,
+      ipFamilyPolicy: wish.policy ?? (families.length > 1 ? "PreferDualStack" : "SingleStack"),
+      externalTrafficPolicy: wish.local === true ? "Local" : "Cluster",
+      ports: portsOf(wish.ports ?? [80]),
+      selector: wish.selector ?? { app: name },
+      loadBalancerIP: wish.loadBalancerIP,
+      loadBalancerClass: wish.loadBalancerClass,
+      allocateLoadBalancerNodePorts: wish.allocateLoadBalancerNodePorts,
+    };
+    const body = { metadata: { namespace, name, annotations, labels }, spec };
+    this.#create(`${CORE}/namespaces/${namespace}/services`, JSON.parse(JSON.stringify(body)));
+  }
+
+  /** A merge patch of the user; `null` takes a field away. */
+  edit(name: string, body: JsonObject, namespace = "default"): void {
+    const path = `${CORE}/namespaces/${namespace}/services/${name}`;
+    this.#patch(path, body);
+    // The API server empties the status of a Service that is no longer of the type.
+    const left = fields(fields(body)["spec"])["type"] === "ClusterIP";
+    if (left) this.#patch(`${path}/status`, { status: { loadBalancer: null } });
+  }
+
+  annotate(name: string, annotations: JsonObject, namespace = "default"): void {
+    this.edit(name, { metadata: { annotations } }, namespace);
+  }
+
+  /** Somebody else writes to the status of a Service. */
+  overwrite(name: string, ips: readonly string[], namespace = "default"): void {
+    const status = { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } };
+    this.#patch(`${CORE}/namespaces/${namespace}/services/${name}/status`, { status });
+  }
+
+  delete(name: string, namespace = "default"): void {
+    this.api.call({ verb: "delete", path: `${CORE}/namespaces/${namespace}/services/${name}` });
+  }
+
+  /** Somebody else writes to a VirtualIP. */
+  editVip(name: string, body: JsonObject): void {
+    this.#patch(`${BERTH}/virtualips/${name}`, body);
+  }
+
+  deleteVip(name: string): void {
+    this.api.call({ verb: "delete", path: `${BERTH}/virtualips/${name}` });
+  }
+
+  createVip(name: string, spec: JsonObject): void {
+    this.#create(`${BERTH}/virtualips`, { metadata: { name }, spec });
+  }
+
+  vipStatus(name: string, status: JsonObject): void {
+    this.#patch(`${BERTH}/virtualips/${name}/status`, { status });
+  }
+
+  /** Until nothing is left to do, however often something is due later. */
+  async settle(restMs = REST_MS): Promise<void> {
+    const until = this.now + restMs;
+    for (let steps = 0; steps < STEPS_MAX; steps++) {
+      // What the user did in one go is known before anything is decided: the simulation in crash.test.ts draws other orders.
+      if (this.#process.lag > 0) {
+        this.#process.deliver();
+        continue;
+      }
+      this.#process.work();
+      this.#process.proceed(0);
+      await settled();
+      if (!this.#process.idle) continue;
+      const { wakeAt } = this.#process;
+      if (this.now >= until) return;
+      this.now = wakeAt !== undefined && wakeAt > this.now ? Math.min(wakeAt, until) : until;
+      if (this.now === until) this.#process.sweep();
+    }
+    throw new Error("the controller does not come to rest");
+  }
+
+  /** The addresses in the Service's status, in its order. */
+  addresses(name: string, namespace = "default"): readonly string[] {
+    return this.found(name, namespace).ingress.map((entry) => entry.ip);
+  }
+
+  found(name: string, namespace = "default"): Service {
+    return must(parseService(this.api.get("services", `${namespace}/${name}`) ?? null));
+  }
+
+  /** Berth's condition: `reason: message`; "" without one. */
+  says(name: string, namespace = "default"): string {
+    const condition = this.found(name, namespace).conditions.find((one) => one.type === "berth.dev/AddressAssigned");
+    return condition === undefined ? "" : `${condition.reason}: ${condition.message}`;
+  }
+
+  /** A condition of a pool: `status reason: message`; "" without it. */
+  poolSays(name: string, type = "Ready"): string {
+    const pool = must(parseIPPool(this.api.get("ippools", name) ?? null));
+    const condition = pool.conditions.find((one) => one.type === type);
+    return condition === undefined ? "" : `${condition.status} ${condition.reason}: ${condition.message}`;
+  }
+
+  poolStatus(name: string): JsonObject {
+    return fields(fields(this.api.get("ippools", name))["status"]);
+  }
+
+  poolExists(name: string): boolean {
+    return this.api.get("ippools", name) !== undefined;
+  }
+
+  vips(): readonly VirtualIP[] {
+    return this.api.list("virtualips").map((raw) => must(parseVirtualIP(raw)));
+  }
+
+  /** `address of pool: namespace/name, …` of every VirtualIP. */
+  table(): readonly string[] {
+    return this.vips().map(({ address, pool, services }) => {
+      const users = services.map((one) => `${one.namespace}/${one.name}`).join(", ");
+      return `${address} of ${pool}: ${users}`;
+    });
+  }
+
+  /** Writes of the API server to this resource since `from`, an index into `api.events`. */
+  writes(resource: string, from = 0): number {
+    return this.api.events.slice(from).filter((event) => event.resource === resource).length;
+  }
+
+  #start(): Process {
+    return new Process(
+      this.api,
+      () => this.now,
+      this.#random,
+      (warning) => this.warnings.push(warning),
+    );
+  }
+
+  #create(path: string, body: Json): void {
+    this.api.call({ verb: "create", path, body });
+  }
+
+  #patch(path: string, body: Json): void {
+    this.api.call({ verb: "patch", path, body, patch: "merge" });
+  }
+}
+
+function portsOf(ports: readonly (number | string)[]): readonly Json[] {
+  return ports.map((one) => {
+    const [port = "", protocol = "TCP"] = String(one).split("/");
+    return { name: `p${port}-${protocol.toLowerCase()}`, protocol, port: Number(port) };
+  });
+}
+
+/** The addresses of several Services, by name: what a scenario looks at most. */
+export function addressesOf(scene: Scene, ...names: readonly string[]): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(names.map((name) => [name, scene.addresses(name)]));
+}
+
+export function count(raw: JsonObject, field: string): number {
+  const value = raw[field];
+  return typeof value === "number" ? value : Number.NaN;
+}
+
+export function conditionsOf(raw: JsonObject): readonly JsonObject[] {
+  return items(raw["conditions"]).map(fields);
+}
