@@ -25,7 +25,7 @@ export type Holding =
   | { readonly type: "await"; readonly ip: Ip; readonly vip: VirtualIP };
 
 /** The pool may be gone; what it said of the wire is lost then, and the address is announced where its subnet is. */
-const NO_RULES: L2Rules = { interfaces: [], nodeSelector: undefined };
+const NO_RULES: L2Rules = { interfaces: [], nodeSelector: undefined, preferred: [] };
 
 /** The VirtualIPs that belong to this very Service (by uid), those being deleted included. */
 export function ownVips(world: World, service: Service): readonly VirtualIP[] {

@@ -162,6 +162,8 @@ export class Process {
   #next(resource: string): number | undefined {
     const from = this.#seen.get(resource) ?? 0;
     const at = this.#api.events.findIndex((event, index) => index >= from && event.resource === resource);
+    // Nothing so far: the next look begins at what comes.
+    if (at < 0) this.#seen.set(resource, this.#api.events.length);
     return at < 0 ? undefined : at;
   }
 
