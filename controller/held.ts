@@ -1,6 +1,7 @@
 /**
  * When a VirtualIP that is being deleted may go (election.md section 1): its holder has written its silence, or the
- * Lease of the holder's speaker has run out, or the Node is gone. Until then nobody else gets the address.
+ * Lease of the holder's speaker has run out, or the Node is gone. Until then nobody else gets the address. And what is to be
+ * done about one that is not as Berth makes them.
  */
 import { HELD_FINALIZER } from "../lib/model/meta.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
@@ -9,6 +10,8 @@ import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 export const LEASE_EXPIRY_MS = 10_000;
 /** How often a holder that stands in the way is looked at. */
 export const HOLDER_CHECK_MS = 2_000;
+/** A VirtualIP without Services is left alone for so long: whoever has made it by hand may be about to look at it. */
+export const ORPHAN_MS = 60_000;
 /** Reads further apart than this prove nothing: through an outage of the API no Lease is renewed. */
 const READ_GAP_MAX_MS = 5_000;
 
@@ -31,8 +34,12 @@ export function isExpired(reads: LeaseReads): boolean {
 }
 
 export type HeldVerdict =
-  /** Not being deleted, or the finalizer is gone already. */
+  /** Living, or the finalizer is gone already. */
   | { readonly type: "nothing" }
+  /** Somebody has taken the finalizer off a living one: the address would be given again before its holder is silent. */
+  | { readonly type: "mark" }
+  /** Names no Service. Berth makes none like that: removed if it stays so for ORPHAN_MS. */
+  | { readonly type: "orphan" }
   /** Nobody holds it: the finalizer may be removed from this version of the object (a holder recorded meanwhile is a conflict). */
   | { readonly type: "let-go" }
   /** The holder's Node and Lease must be read. */
@@ -40,7 +47,12 @@ export type HeldVerdict =
 
 export function judgeHeld(vip: VirtualIP): HeldVerdict {
   const { deletionTimestamp, finalizers } = vip.meta;
-  if (deletionTimestamp === undefined || !finalizers.includes(HELD_FINALIZER)) return { type: "nothing" };
+  const marked = finalizers.includes(HELD_FINALIZER);
+  if (deletionTimestamp === undefined) {
+    if (vip.services.length === 0) return { type: "orphan" };
+    return { type: marked ? "nothing" : "mark" };
+  }
+  if (!marked) return { type: "nothing" };
   if (vip.holder === undefined || vip.holder.node === "") return { type: "let-go" };
   return { type: "ask", node: vip.holder.node };
 }

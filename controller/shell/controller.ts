@@ -8,8 +8,8 @@ import type { Clock } from "../../lib/runtime/clock.ts";
 import { assertNever, BerthError } from "../../lib/runtime/errors.ts";
 import type { Logger } from "../../lib/runtime/log.ts";
 import type { Warning } from "../events.ts";
-import { HOLDER_CHECK_MS, judgeHeld } from "../held.ts";
-import { countVips, reserve, unreserve } from "../ledger.ts";
+import { HOLDER_CHECK_MS, judgeHeld, ORPHAN_MS } from "../held.ts";
+import { claimantsOf, countVips, ipOfName, reserve, unreserve } from "../ledger.ts";
 import * as metrics from "../metrics.ts";
 import { isRepair, planService } from "../plan.ts";
 import { finalizerChange, planPoolStatus, STATUS_PERIOD_MS } from "../pool-status.ts";
@@ -17,7 +17,7 @@ import { isInvalid } from "../pools.ts";
 import { Books, type BooksDeps } from "./books.ts";
 import { creations, type ExecutorDeps, execute } from "./executor.ts";
 import { createHolders, type Holders } from "./holders.ts";
-import { FIELD_MANAGER, letVipGo, writePoolFinalizer } from "./writes.ts";
+import { deleteVip, FIELD_MANAGER, letVipGo, markVip, writePoolFinalizer } from "./writes.ts";
 
 export interface ControllerDeps extends BooksDeps {
   readonly api: KubeApi;
@@ -47,6 +47,8 @@ export class Controller {
   readonly #statusWritten = new Map<string, number>();
   /** When the status of a Service was last set right. BOUNDED: forgotten by the sweep. */
   readonly #repaired = new Map<string, number>();
+  /** Since when VirtualIPs name no Service, by name. BOUNDED by the VirtualIPs. */
+  readonly #orphans = new Map<string, number>();
   #active = false;
 
   constructor(deps: ControllerDeps) {
@@ -75,6 +77,7 @@ export class Controller {
     this.#books.close();
     this.#waiting.clear();
     this.#statusWritten.clear();
+    this.#orphans.clear();
   }
 
   onService(key: string): void {
@@ -161,11 +164,16 @@ export class Controller {
 
   async #reconcileVip(name: string): Promise<Outcome> {
     const vip = this.#books.vips.get(name);
-    if (vip === undefined) return DONE;
-    const verdict = judgeHeld(vip);
+    const verdict = vip === undefined ? undefined : judgeHeld(vip);
+    if (verdict?.type !== "orphan") this.#orphans.delete(name);
+    if (vip === undefined || verdict === undefined) return DONE;
     switch (verdict.type) {
       case "nothing":
         return DONE;
+      case "mark":
+        return this.#unlessChanged(markVip(this.#deps.api, vip));
+      case "orphan":
+        return this.#collect(vip);
       case "let-go":
         return this.#letGo(vip, "released");
       case "ask": {
@@ -175,6 +183,32 @@ export class Controller {
       default:
         return assertNever(verdict);
     }
+  }
+
+  /** Somebody who has published the address is named in it again by his own pass; without such a one it goes after a while. */
+  async #collect(vip: VirtualIP): Promise<Outcome> {
+    const { name } = vip.meta;
+    const ip = ipOfName(name);
+    const claims = ip === undefined ? [] : claimantsOf(this.#books.ledger, ip);
+    for (const { key } of claims) this.#deps.enqueue(`service:${key}`);
+    const now = this.#deps.clock.monotonicMs();
+    const since = claims.length > 0 ? now : (this.#orphans.get(name) ?? now);
+    this.#orphans.set(name, since);
+    if (now - since < ORPHAN_MS) return { type: "requeue", afterMs: since + ORPHAN_MS - now };
+    this.#orphans.delete(name);
+    this.#deps.log.info({ address: vip.address }, "a VirtualIP without Services is removed");
+    return this.#unlessChanged(deleteVip(this.#deps.api, vip.meta));
+  }
+
+  /** Another version meanwhile: the watch brings it, and with it the next look. */
+  async #unlessChanged(write: Promise<void>): Promise<Outcome> {
+    try {
+      await write;
+    } catch (thrown) {
+      if (BerthError.from(thrown).code !== "conflict") throw thrown;
+      return { type: "requeue", afterMs: HOLDER_CHECK_MS };
+    }
+    return DONE;
   }
 
   async #letGo(vip: VirtualIP, because: "released" | "node-gone" | "lease-expired"): Promise<Outcome> {

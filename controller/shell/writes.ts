@@ -85,6 +85,13 @@ export async function letVipGo(api: KubeApi, vip: VirtualIP): Promise<void> {
   await unlessMissing(api.patch(vipPath(vip.meta.name), "merge", body, MANAGER));
 }
 
+/** Puts the finalizer back on exactly this version. */
+export async function markVip(api: KubeApi, vip: VirtualIP): Promise<void> {
+  const finalizers = [...vip.meta.finalizers, HELD_FINALIZER];
+  const body = { metadata: { resourceVersion: vip.meta.resourceVersion, finalizers } };
+  await unlessMissing(api.patch(vipPath(vip.meta.name), "merge", body, MANAGER));
+}
+
 /**
  * One merge patch of services/status. With the resourceVersion in it the lists may be written whole: a condition or
  * finalizer that somebody added meanwhile is a conflict and not a loss. The status subresource takes finalizers too.
