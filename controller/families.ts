@@ -3,10 +3,12 @@ import { type Family, formatIp, type Ip } from "../lib/address/ip.ts";
 import type { Service } from "../lib/model/service.ts";
 import { choose, poolOf } from "./allocator.ts";
 import { drawOrder, roomIn } from "./drawing.ts";
-import { findHeld, type Holding, isMet, type PoolSource } from "./holding.ts";
+import { findHeld, type Holding, isDeleting, isMet } from "./holding.ts";
+import { ipOfName, ownerOf } from "./ledger.ts";
 import { explainNoChoice, explainRequestedIp, type Problem, type World } from "./problems.ts";
 import { claimedIps } from "./published.ts";
 import { type AddressRequest, familiesOf } from "./requests.ts";
+import { findJoinable, mayDraw, shareConflict, shareRefusal } from "./sharing.ts";
 
 /** What happens in one family. */
 export type FamilyDecision = {
@@ -23,8 +25,11 @@ export function decideFamilies(world: World, service: Service, request: AddressR
     const now = held.get(family);
     return now === undefined || !isMet(world, service, now, family, request);
   });
-  const fresh = open.length === 0 ? new Map() : allocate(world, service, open, request);
-  const decisions = families.map((family) => combine(family, held.get(family), fresh.get(family)));
+  const fresh: ReadonlyMap<Family, Allocation> =
+    open.length === 0 ? new Map() : allocate(world, service, open, request);
+  const decisions = families
+    .map((family) => combine(family, held.get(family), fresh.get(family)))
+    .map((one) => withConflict(world, service, one, request.sharingKey));
   return isAllOrNothing(service, decisions) ? withholdAll(decisions) : decisions;
 }
 
@@ -36,7 +41,7 @@ export function keepOnly(world: World, service: Service, problem: Problem): read
   });
 }
 
-type Allocation = { readonly ip: Ip; readonly pool: PoolSource } | { readonly problem: Problem };
+type Allocation = Extract<Holding, { type: "create" | "join" }> | { readonly problem: Problem };
 
 function allocate(
   world: World,
@@ -46,24 +51,52 @@ function allocate(
 ): ReadonlyMap<Family, Allocation> {
   const result = new Map<Family, Allocation>();
   for (const [family, ip] of request.ips) {
-    if (!families.includes(family)) continue;
-    const problem = explainRequestedIp(world, service, ip, request.pools);
-    const pool = poolOf(world.ledger.allocator, ip);
-    if (problem !== undefined) result.set(family, { problem });
-    else if (pool !== undefined) result.set(family, { ip, pool });
+    if (families.includes(family)) result.set(family, allocateRequested(world, service, ip, request));
   }
-  const rest = families.filter((family) => !request.ips.has(family));
+  for (const family of families) {
+    if (request.ips.has(family)) continue;
+    const { vip } = findJoinable(world, service, family, request.sharingKey, request.pools);
+    const ip = vip && ipOfName(vip.meta.name);
+    if (vip !== undefined && ip !== undefined) result.set(family, { type: "join", ip, vip });
+  }
+  const rest = families.filter((family) => !result.has(family));
   const order = drawOrder(world, service, request.pools);
   const choices = choose(world.ledger.allocator, order, rest, (space) => roomIn(world, service, space, rest));
   for (const family of rest) {
-    result.set(family, choices.get(family) ?? { problem: explainNoChoice(world, service, family, request.pools) });
+    const choice = choices.get(family);
+    if (choice !== undefined) result.set(family, { type: "create", ...choice });
+    else result.set(family, { problem: explainNoChoice(world, service, family, request.pools) });
   }
   return result;
 }
 
+/** The address that was asked for: free, or of Services that this one can be among. */
+function allocateRequested(world: World, service: Service, ip: Ip, request: AddressRequest): Allocation {
+  const { pools, sharingKey } = request;
+  const owner = ownerOf(world.ledger, ip);
+  if (owner.type === "vip" && owner.vip.services.length > 0 && !isDeleting(owner.vip)) {
+    const { vip } = owner;
+    const inPool = pools === undefined || pools.includes(vip.pool);
+    const shares = shareRefusal(world, service, sharingKey, vip) === undefined;
+    if (inPool && shares && mayDraw(world, service, vip, [vip.pool])) return { type: "join", ip, vip };
+  }
+  const problem = explainRequestedIp(world, service, ip, pools, sharingKey);
+  const pool = poolOf(world.ledger.allocator, ip);
+  if (problem !== undefined) return { problem };
+  if (pool !== undefined && owner.type === "nobody") return { type: "create", ip, pool };
+  return { problem: { reason: "AddressInUse", message: `${formatIp(ip)} is in use` } };
+}
+
+/** Services that share an address and do not go together any more keep it. Each of them is told. */
+function withConflict(world: World, service: Service, decision: FamilyDecision, key: string): FamilyDecision {
+  if (decision.type !== "keep" || decision.problem !== undefined) return decision;
+  const message = shareConflict(world, service, key, decision.vip);
+  return message === undefined ? decision : { ...decision, problem: { reason: "SharingConflict", message } };
+}
+
 /** What is held stays until what was asked for instead is there. */
 function combine(family: Family, held: Holding | undefined, fresh: Allocation | undefined): FamilyDecision {
-  if (fresh !== undefined && "ip" in fresh) return { type: "create", family, problem: undefined, ...fresh };
+  if (fresh !== undefined && "ip" in fresh) return { ...fresh, family, problem: undefined };
   const problem = fresh?.problem;
   return held === undefined ? { type: "none", family, problem } : { ...held, family, problem };
 }

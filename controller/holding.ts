@@ -7,6 +7,7 @@ import { claimantsOf, ownerOf, vipsOfService } from "./ledger.ts";
 import type { World } from "./problems.ts";
 import { type Given, listedIps, publishedGiven } from "./published.ts";
 import type { AddressRequest } from "./requests.ts";
+import { shareRefusal } from "./sharing.ts";
 
 /** What a VirtualIP takes from its pool. */
 export interface PoolSource {
@@ -54,12 +55,18 @@ export function findHeld(
   family: Family,
   request: AddressRequest | undefined,
 ): Holding | undefined {
-  const found = candidates(world, service, family);
+  const found = candidates(world, service, family, request?.sharingKey);
   const wanted = request && found.find((held) => isMet(world, service, held, family, request));
   return wanted ?? found[0];
 }
 
-function candidates(world: World, service: Service, family: Family): readonly Holding[] {
+/** `sharingKey` is undefined if the request cannot be read: then that of the VirtualIP counts. */
+function candidates(
+  world: World,
+  service: Service,
+  family: Family,
+  sharingKey: string | undefined,
+): readonly Holding[] {
   const own = ownVips(world, service).flatMap((vip) => {
     const ip = parseIp(vip.address);
     return ip.ok && ip.value.family === family ? [{ vip, ip: ip.value }] : [];
@@ -68,38 +75,56 @@ function candidates(world: World, service: Service, family: Family): readonly Ho
   const fromRecord = published.flatMap((given): readonly Holding[] => {
     const mine = own.find(({ ip }) => sameIp(ip, given.ip));
     if (mine !== undefined) return [{ type: isDeleting(mine.vip) ? "await" : "keep", ...mine }];
-    const lost = reclaim(world, service, given);
+    const lost = reclaim(world, service, given, sharingKey);
     return lost === undefined ? [] : [lost];
   });
   const listed = listedIps(service).filter((ip) => ip.family === family);
   const isListed = (ip: Ip) => listed.some((one) => sameIp(one, ip));
   const living = own.filter(
     ({ vip, ip }) =>
-      !isDeleting(vip) && !published.some((given) => sameIp(given.ip, ip)) && !isAnothers(world, service, ip),
+      !isDeleting(vip) &&
+      !published.some((given) => sameIp(given.ip, ip)) &&
+      !isAnothers(world, service, vip, ip, sharingKey),
   );
   const inOrder = [...living.filter(({ ip }) => isListed(ip)), ...living.filter(({ ip }) => !isListed(ip))];
   const fromStatus = listed.flatMap((ip) => {
-    const found = reclaim(world, service, { ip, pool: "" });
+    const found = reclaim(world, service, { ip, pool: "" }, sharingKey);
     return found === undefined || fromRecord.some((one) => sameIp(one.ip, ip)) ? [] : [found];
   });
   return [...fromRecord, ...inOrder.map((one): Holding => ({ type: "keep", ...one })), ...fromStatus];
 }
 
-/** Another Service has published it: a VirtualIP that names this one besides was written by somebody else than Berth. */
-function isAnothers(world: World, service: Service, ip: Ip): boolean {
-  return claimantsOf(world.ledger, ip).some((claim) => claim.uid !== service.meta.uid);
+/** Another Service has published it, and this one cannot share it: somebody else than Berth wrote it into the VirtualIP. */
+function isAnothers(world: World, service: Service, vip: VirtualIP, ip: Ip, sharingKey: string | undefined): boolean {
+  const claimed = claimantsOf(world.ledger, ip).some((claim) => claim.uid !== service.meta.uid);
+  return claimed && !isShareable(world, service, vip, sharingKey);
+}
+
+function isShareable(world: World, service: Service, vip: VirtualIP, sharingKey: string | undefined): boolean {
+  const key = sharingKey ?? vip.sharingKey ?? "";
+  return key !== "" && vip.sharingKey === key && shareRefusal(world, service, key, vip) === undefined;
 }
 
 /** An address that the Service's status names and none of its VirtualIPs has: lost, taken out of it, or from before Berth. */
-function reclaim(world: World, service: Service, { ip, pool: recorded }: Given): Holding | undefined {
+function reclaim(
+  world: World,
+  service: Service,
+  { ip, pool: recorded }: Given,
+  sharingKey: string | undefined,
+): Holding | undefined {
   const owner = ownerOf(world.ledger, ip);
   if (owner.type === "reserved") return undefined;
-  if (owner.type === "claim" && owner.claim.uid !== service.meta.uid) return undefined;
+  if (owner.type === "claim" && owner.claim.uid !== service.meta.uid) {
+    // Of several that have shared it, whoever comes first makes the VirtualIP, and the others join.
+    const other = world.ledger.sharers.get(owner.claim.key);
+    if (recorded === "" || other === undefined || other.key !== sharingKey) return undefined;
+  }
   if (owner.type === "vip") {
     // Only what Berth has published by its own record, and only if none of those that it names has published it too.
     const others = new Set(owner.vip.services.map((one) => one.uid));
     const contested = claimantsOf(world.ledger, ip).some(({ uid }) => uid !== service.meta.uid && others.has(uid));
-    if (recorded === "" || contested || isDeleting(owner.vip)) return undefined;
+    const refused = contested && !isShareable(world, service, owner.vip, sharingKey);
+    if (recorded === "" || refused || isDeleting(owner.vip)) return undefined;
     return { type: "join", ip, vip: owner.vip };
   }
   const pool = poolOf(world.ledger.allocator, ip);

@@ -9,6 +9,7 @@ import { type Allocator, buildAllocator, occupy, poolOf, spaceOf, vacate } from 
 import { contains } from "./interval-set.ts";
 import type { ActivePool } from "./pools.ts";
 import { claimedIps } from "./published.ts";
+import type { Sharer } from "./sharing.ts";
 
 export interface Ledger {
   allocator: Allocator;
@@ -21,11 +22,20 @@ export interface Ledger {
   /** VirtualIP names that a Service's status lists, by `namespace/name`. */
   readonly claimsOf: Map<string, readonly string[]>;
   /** Addresses whose VirtualIP is being created, with the Service that they are for. BOUNDED by the workers. */
-  readonly reserved: Map<string, string>;
+  readonly reserved: Map<string, Reservation>;
+  /** Names of the VirtualIPs with this sharing key. */
+  readonly byKey: Map<string, Set<string>>;
+  /** Services that have a sharing key, by `namespace/name`. */
+  readonly sharers: Map<string, Sharer>;
   /** What the VirtualIPs make of each pool that one of them names, whether or not it exists. */
   readonly uses: Map<string, PoolUse>;
   /** By namespace: places of the pools that its Services may draw from without asking. Emptied when a rule changes. */
   readonly drawn: Map<string, readonly number[]>;
+}
+
+export interface Reservation {
+  readonly key: string;
+  readonly sharingKey: string;
 }
 
 /** The VirtualIPs that name one pool. */
@@ -62,6 +72,8 @@ export function createLedger(): Ledger {
     reserved: new Map(),
     uses: new Map(),
     drawn: new Map(),
+    byKey: new Map(),
+    sharers: new Map(),
   };
 }
 
@@ -82,11 +94,14 @@ export function setVip(ledger: Ledger, name: string, vip: VirtualIP | undefined)
   const before = ledger.vips.get(name);
   for (const service of before?.services ?? []) unlink(ledger.vipsOf, serviceKey(service), name);
   if (before !== undefined) countUse(ledger, before, -1);
+  unlink(ledger.byKey, before?.sharingKey ?? "", name);
   if (vip === undefined) ledger.vips.delete(name);
   else ledger.vips.set(name, vip);
   if (vip !== undefined) {
     countUse(ledger, vip, 1);
     noteStray(ledger, vip);
+    const { sharingKey = "" } = vip;
+    if (sharingKey !== "") ledger.byKey.set(sharingKey, (ledger.byKey.get(sharingKey) ?? new Set()).add(name));
   }
   for (const service of vip?.services ?? []) {
     const key = serviceKey(service);
@@ -113,10 +128,24 @@ export function setService(ledger: Ledger, key: string, service: Service | undef
   return [...new Set([...before, ...names])].map((name) => settle(ledger, name)).includes(true);
 }
 
+/** What the Service has to do with sharing, as it is now; undefined if nothing. True if that is something else than before. */
+export function setSharer(ledger: Ledger, key: string, sharer: Sharer | undefined): boolean {
+  const before = ledger.sharers.get(key);
+  if (sharer === undefined) ledger.sharers.delete(key);
+  else ledger.sharers.set(key, sharer);
+  return JSON.stringify(before) !== JSON.stringify(sharer);
+}
+
+/** Another Service with this key is being given an address just now. */
+export function isBeingShared(ledger: Ledger, sharingKey: string, key: string): boolean {
+  for (const one of ledger.reserved.values()) if (one.sharingKey === sharingKey && one.key !== key) return true;
+  return false;
+}
+
 /** Holds an address from the decision until its VirtualIP is there or the creation has failed. */
-export function reserve(ledger: Ledger, ip: Ip, key: string): void {
+export function reserve(ledger: Ledger, ip: Ip, key: string, sharingKey = ""): void {
   const name = virtualIpName(ip);
-  ledger.reserved.set(name, key);
+  ledger.reserved.set(name, { key, sharingKey });
   settle(ledger, name);
 }
 
@@ -131,8 +160,8 @@ export function ownerOf(ledger: Ledger, ip: Ip): Owner {
   const name = virtualIpName(ip);
   const vip = ledger.vips.get(name);
   if (vip !== undefined) return { type: "vip", vip };
-  const reservedFor = ledger.reserved.get(name);
-  if (reservedFor !== undefined) return { type: "reserved", key: reservedFor };
+  const reservation = ledger.reserved.get(name);
+  if (reservation !== undefined) return { type: "reserved", key: reservation.key };
   const claim = claimantsOf(ledger, ip)[0];
   return claim === undefined ? { type: "nobody" } : { type: "claim", claim };
 }
@@ -151,7 +180,7 @@ export function vipsOfService(ledger: Ledger, key: string): readonly VirtualIP[]
 /** How many addresses of the pool the Services of a namespace hold, those under way included. */
 export function heldBy(ledger: Ledger, pool: string, namespace: string): number {
   let count = ledger.uses.get(pool)?.byNamespace.get(namespace) ?? 0;
-  for (const [name, key] of ledger.reserved) {
+  for (const [name, { key }] of ledger.reserved) {
     if (ledger.vips.has(name) || !key.startsWith(`${namespace}/`)) continue;
     const ip = ipOfName(name);
     if (ip !== undefined && poolOf(ledger.allocator, ip)?.name === pool) count++;

@@ -13,10 +13,11 @@ import { assertNever } from "../lib/runtime/errors.ts";
 import type { FamilyDecision } from "./families.ts";
 import { decideFamilies, keepOnly } from "./families.ts";
 import { entryIn, isDeleting, ownVips } from "./holding.ts";
-import { ownerOf, vipsOfService } from "./ledger.ts";
+import { isBeingShared, ownerOf, vipsOfService } from "./ledger.ts";
 import type { World } from "./problems.ts";
 import { ASSIGNED_CONDITION, assignedMessage, isPublished } from "./published.ts";
-import { parseRequest } from "./requests.ts";
+import { type AddressRequest, parseRequest } from "./requests.ts";
+import { findJoinable } from "./sharing.ts";
 import { entryOf, sourceOf, specFor, withoutService } from "./vip-spec.ts";
 
 export type Effect =
@@ -96,10 +97,15 @@ function staleVips({ key, service, world }: PlanInput): readonly VirtualIP[] {
 
 function planGive(service: Service, stale: readonly VirtualIP[], world: World): Plan {
   const request = parseRequest(service);
+  // Another Service with the same sharing key is being given an address: this one may join it in a moment.
+  const sharingKey = request.ok ? request.value.sharingKey : undefined;
+  if (sharingKey && isBeingShared(world.ledger, sharingKey, serviceKey(service.meta))) {
+    return { effects: [], outcome: "not-assigned", waiting: true };
+  }
   const decisions = request.ok
     ? decideFamilies(world, service, request.value)
     : keepOnly(world, service, { reason: "BadRequest", message: request.reason });
-  const token = request.ok ? request.value.renumber : "";
+  const marks = { renumber: request.ok ? request.value.renumber : "", sharingKey };
   const ingress = decisions.flatMap((one) => (one.type === "none" ? [] : [ingressOf(formatIp(one.ip))]));
   const kept = new Set(decisions.map((one) => (one.type === "keep" || one.type === "join" ? one.vip.meta.name : "")));
   const surplus = ownVips(world, service).filter((vip) => !isDeleting(vip) && !kept.has(vip.meta.name));
@@ -109,10 +115,11 @@ function planGive(service: Service, stale: readonly VirtualIP[], world: World): 
   const deletes = dropAll(leftover, serviceKey(service.meta));
   const warn = claim.reason !== "Assigned" && !saysAlready(service.conditions, claim);
   const effects: Effect[] = [
-    ...decisions.flatMap((one) => giveVip(one, service, token, world)),
+    ...decisions.flatMap((one) => giveVip(one, service, marks, world)),
     ...(write === undefined ? [] : [write]),
     ...(write === undefined ? confirmed(deletes) : deletes),
     ...(warn ? [{ type: "warn" as const, reason: claim.reason, message: claim.message }] : []),
+    ...(request.ok ? notShared(decisions, service, request.value, world) : []),
   ];
   const waiting = decisions.some((one) => one.problem !== undefined || one.type === "await");
   return { effects, outcome: outcomeOf(claim), waiting };
@@ -195,23 +202,31 @@ function claimOf(decisions: readonly FamilyDecision[], world: World): ConditionC
     return { type, status: "False", reason, message };
   }
   if (problems.length === 0) return { type, status: "True", reason: "Assigned", message };
-  const partly = decisions.some((one) => one.type === "none");
-  return { type, status: "True", reason: partly ? "PartlyAssigned" : "RequestNotMet", message };
+  if (decisions.some((one) => one.type === "none")) return { type, status: "True", reason: "PartlyAssigned", message };
+  const shared = problems.every((problem) => problem.reason === "SharingConflict");
+  return { type, status: "True", reason: shared ? "SharingConflict" : "RequestNotMet", message };
 }
 
 /** What brings the VirtualIP of a decision to where it should be: made, or its copy of Service and pool brought up to date. */
-function giveVip(decision: FamilyDecision, service: Service, token: string, world: World): readonly Effect[] {
+function giveVip(
+  decision: FamilyDecision,
+  service: Service,
+  { renumber, sharingKey }: { readonly renumber: string; readonly sharingKey: string | undefined },
+  world: World,
+): readonly Effect[] {
   switch (decision.type) {
     case "create": {
       const { ip, pool } = decision;
-      const spec = { address: formatIp(ip), pool: pool.name, services: [entryOf(service, token)], l2: pool.l2 };
+      const services = [entryOf(service, renumber)];
+      const spec = { address: formatIp(ip), pool: pool.name, services, l2: pool.l2, sharingKey };
       return [{ type: "create-vip", name: virtualIpName(ip), spec }];
     }
     case "keep":
     case "join": {
       const { vip } = decision;
       const given = entryIn(vip, service);
-      const spec = specFor(vip, entryOf(service, given === undefined ? token : (given.renumber ?? "")), world);
+      const entry = entryOf(service, given === undefined ? renumber : (given.renumber ?? ""));
+      const spec = specFor(vip, entry, sharingKey, world);
       if (sameJson(virtualIPSpecJson(spec), virtualIPSpecJson(vip))) return [];
       const { name, uid, resourceVersion } = vip.meta;
       return [{ type: "update-vip", name, uid, resourceVersion, spec }];
@@ -222,6 +237,22 @@ function giveVip(decision: FamilyDecision, service: Service, token: string, worl
     default:
       return assertNever(decision);
   }
+}
+
+/** Who has a sharing key and gets an address of his own is told why. */
+function notShared(
+  decisions: readonly FamilyDecision[],
+  service: Service,
+  { sharingKey, pools }: AddressRequest,
+  world: World,
+): readonly Effect[] {
+  return decisions.flatMap((one) => {
+    if (one.type !== "create") return [];
+    const { refusal } = findJoinable(world, service, one.family, sharingKey, pools);
+    if (refusal === undefined) return [];
+    const message = `${formatIp(one.ip)} is given to this Service alone: ${refusal}`;
+    return [{ type: "warn" as const, reason: "NotShared", message }];
+  });
 }
 
 /** Deletes them, or takes the Service out of those that others share. */

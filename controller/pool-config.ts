@@ -1,7 +1,7 @@
 /** From the text of an IPPool to the addresses it gives out, with every problem of the text named. */
 import type { Family } from "../lib/address/ip.ts";
 import { formatRange, type IpRange, isUsableRange, parseRange, rangesOverlap } from "../lib/address/range.ts";
-import type { Drawers, IPPool } from "../lib/model/ip-pool.ts";
+import type { Drawers, IPPool, Sharing } from "../lib/model/ip-pool.ts";
 import type { L2Rules } from "../lib/model/virtual-ip.ts";
 import { addAll, type IntervalSet, type Run, removeAll, size } from "./interval-set.ts";
 
@@ -19,6 +19,7 @@ export interface PoolConfig {
   readonly drawers: Drawers;
   /** How many addresses one namespace may hold; undefined: any number. */
   readonly quota: number | undefined;
+  readonly sharing: Sharing;
   readonly l2: L2Rules;
   /** spec.addresses less what is never given out. */
   readonly spaces: Spaces;
@@ -89,9 +90,12 @@ export function compilePool(pool: IPPool): CompiledPool {
   if (size(spaces[4]) + size(spaces[6]) === 0n) {
     problems.push({ reason: "Empty", message: "spec.excluded: it takes out every address of the pool" });
   }
-  const { autoAssign, priority, drawers, quota, l2 } = pool;
+  const { autoAssign, priority, drawers, quota, sharing, l2 } = pool;
   const text = ranges.map(formatRange).join(",");
-  return { config: { name: pool.meta.name, autoAssign, priority, drawers, quota, l2, spaces, text }, problems };
+  return {
+    config: { name: pool.meta.name, autoAssign, priority, drawers, quota, sharing, l2, spaces, text },
+    problems,
+  };
 }
 
 interface ReadRange {

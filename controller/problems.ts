@@ -6,6 +6,7 @@ import { poolOf, spaceOf } from "./allocator.ts";
 import { type DrawWorld, drawRefusal, roomIn } from "./drawing.ts";
 import { ownerOf } from "./ledger.ts";
 import type { ActivePool, PoolEntry, Pools } from "./pools.ts";
+import { shareRefusal } from "./sharing.ts";
 
 export type NoAddressReason =
   | "BadRequest"
@@ -19,6 +20,7 @@ export type NoAddressReason =
   | "AddressInUse"
   | "AddressNotInPool"
   | "AddressReserved"
+  | "SharingConflict"
   | "OtherFamilyMissing";
 
 export interface Problem {
@@ -61,6 +63,7 @@ export function explainRequestedIp(
   service: Service,
   ip: Ip,
   named: readonly string[] | undefined,
+  sharingKey: string,
 ): Problem | undefined {
   const home = poolOf(world.ledger.allocator, ip);
   if (home === undefined) return { reason: "AddressNotInPool", message: explainHomeless(world, ip, named) };
@@ -68,10 +71,10 @@ export function explainRequestedIp(
     const message = `${formatIp(ip)} belongs to the IPPool ${home.name}, not to ${named.join(" or ")}: ask for one of the two`;
     return { reason: "AddressNotInPool", message };
   }
-  return explainOwner(world, ip) ?? explainRules(world, service, ip, home);
+  return explainOwner(world, service, ip, sharingKey) ?? explainRules(world, service, ip, home);
 }
 
-function explainOwner(world: World, ip: Ip): Problem | undefined {
+function explainOwner(world: World, service: Service, ip: Ip, sharingKey: string): Problem | undefined {
   const owner = ownerOf(world.ledger, ip);
   switch (owner.type) {
     case "nobody":
@@ -79,8 +82,13 @@ function explainOwner(world: World, ip: Ip): Problem | undefined {
     case "vip": {
       const users = owner.vip.services.map(serviceKey).join(", ") || "nobody (a VirtualIP without Services)";
       const leaving = owner.vip.meta.deletionTimestamp !== undefined;
-      const verb = leaving ? "is still being released by" : "is in use by";
-      return { reason: "AddressInUse", message: `${formatIp(ip)} ${verb} ${users}` };
+      if (leaving || owner.vip.services.length === 0) {
+        const verb = leaving ? "is still being released by" : "is in use by";
+        return { reason: "AddressInUse", message: `${formatIp(ip)} ${verb} ${users}` };
+      }
+      const refusal = shareRefusal(world, service, sharingKey, owner.vip);
+      if (refusal === undefined) return undefined;
+      return { reason: "AddressInUse", message: `${formatIp(ip)} is in use by ${refusal}` };
     }
     case "reserved":
       return { reason: "AddressInUse", message: `${formatIp(ip)} is in use by ${owner.key}` };

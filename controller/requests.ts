@@ -11,10 +11,15 @@ export const IPS_ANNOTATION = "berth.dev/ips";
 /** Any text; each new one is a wish for another address. */
 export const RENUMBER_ANNOTATION = "berth.dev/renumber";
 
+/** Services with the same text may have one address together. */
+export const SHARING_ANNOTATION = "berth.dev/sharing-key";
+
+const SHARING_SOURCES = [SHARING_ANNOTATION, "metallb.io/allow-shared-ip", "metallb.universe.tf/allow-shared-ip"];
 const POOL_SOURCES = [POOL_ANNOTATION, "metallb.io/address-pool", "metallb.universe.tf/address-pool"];
 const IPS_SOURCES = [IPS_ANNOTATION, "metallb.io/loadBalancerIPs", "metallb.universe.tf/loadBalancerIPs"];
 /** As long as the schema of VirtualIPs allows. */
 const RENUMBER_MAX = 63;
+const SHARING_KEY_MAX = 253;
 /** BOUNDED: the list is walked at every pass. */
 const POOLS_MAX = 32;
 
@@ -24,6 +29,8 @@ export interface AddressRequest {
   readonly ips: ReadonlyMap<Family, Ip>;
   /** "" for none. */
   readonly renumber: string;
+  /** "" for none. */
+  readonly sharingKey: string;
 }
 
 /** The families of the Service in its own order; a Service has one or two. */
@@ -42,7 +49,22 @@ export function parseRequest(service: Service): Result<AddressRequest> {
   if (renumber.length > RENUMBER_MAX) {
     return fail(`annotation ${RENUMBER_ANNOTATION} is longer than ${RENUMBER_MAX} characters: any short text will do`);
   }
-  return ok({ pools: pools.value, ips: ips.value, renumber });
+  const sharingKey = parseSharingKey(annotations);
+  if (!sharingKey.ok) return sharingKey;
+  return ok({ pools: pools.value, ips: ips.value, renumber, sharingKey: sharingKey.value });
+}
+
+export function parseSharingKey(annotations: Labels): Result<string> {
+  const [first, ...more] = present(annotations, SHARING_SOURCES);
+  if (first === undefined) return ok("");
+  const other = more.find(({ text }) => text !== first.text);
+  if (other !== undefined) {
+    return fail(
+      `annotation ${first.source} has the key ${first.text} and ${other.source} has ${other.text}: remove one`,
+    );
+  }
+  if (first.text.length <= SHARING_KEY_MAX) return ok(first.text);
+  return fail(`annotation ${first.source} is longer than ${SHARING_KEY_MAX} characters`);
 }
 
 interface Asked {

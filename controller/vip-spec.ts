@@ -29,17 +29,26 @@ export function sourceOf(vip: VirtualIP, world: World): PoolSource {
   return named ?? { name: vip.pool, l2: vip.l2 };
 }
 
-/** The spec as it should be, the entry of one Service in its place or at the end. */
-export function specFor(vip: VirtualIP, entry: VirtualIPService, world: World): VirtualIPSpec {
+/**
+ * The spec as it should be, the entry of one Service in its place or at the end. A Service that is alone on its address
+ * decides about the sharing key (undefined: as it is); several are bound by the one that they have met under.
+ */
+export function specFor(
+  vip: VirtualIP,
+  entry: VirtualIPService,
+  sharingKey: string | undefined,
+  world: World,
+): VirtualIPSpec {
   const { name, l2 } = sourceOf(vip, world);
   const at = vip.services.findIndex((one) => serviceKey(one) === serviceKey(entry));
   const services = at < 0 ? [...vip.services, entry] : vip.services.with(at, entry);
-  return { address: vip.address, pool: name, services, l2 };
+  const key = services.length === 1 ? (sharingKey ?? vip.sharingKey) : vip.sharingKey;
+  return { address: vip.address, pool: name, services, l2, sharingKey: key };
 }
 
 /** The spec without a Service; undefined if nobody is left. */
 export function withoutService(vip: VirtualIP, key: string): VirtualIPSpec | undefined {
   const services = vip.services.filter((one) => serviceKey(one) !== key);
-  const { address, pool, l2 } = vip;
-  return services.length === 0 ? undefined : { address, pool, services, l2 };
+  const { address, pool, l2, sharingKey } = vip;
+  return services.length === 0 ? undefined : { address, pool, services, l2, sharingKey };
 }

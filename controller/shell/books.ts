@@ -5,10 +5,12 @@ import type { NodeAddressList } from "../../lib/model/node.ts";
 import { type Service, serviceKey } from "../../lib/model/service.ts";
 import { type NetworksText, parseInterfaces, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
-import { createLedger, type Ledger, setPools, setService, setVip } from "../ledger.ts";
+import { createLedger, type Ledger, setPools, setService, setSharer, setVip, vipsOfService } from "../ledger.ts";
 import { type NodeNetworks, offLimits } from "../off-limits.ts";
 import { activePools, type PoolEntry, type Pools, setPool } from "../pools.ts";
 import type { World } from "../problems.ts";
+import { parseSharingKey } from "../requests.ts";
+import { sharerOf } from "../sharing.ts";
 import { createView, type View } from "../view.ts";
 import type { Seen } from "./executor.ts";
 
@@ -63,7 +65,10 @@ export class Books {
     this.ledger = createLedger();
     this.pools = pools.list().reduce((all: Pools, pool) => setPool(all, pool.meta.name, pool), new Map());
     for (const vip of vips.list()) setVip(this.ledger, vip.meta.name, vip);
-    for (const service of services.list()) setService(this.ledger, serviceKey(service.meta), service);
+    for (const service of services.list()) {
+      setService(this.ledger, serviceKey(service.meta), service);
+      this.#noteSharer(serviceKey(service.meta), service);
+    }
     for (const { name, addresses } of nodes.list()) this.#read.set(`node/${name}`, addresses.join());
     for (const { node, text } of leases.list()) this.#read.set(`lease/${speakerLeaseName(node)}`, text);
     for (const { name, labels } of namespaces.list()) this.#read.set(`namespace/${name}`, JSON.stringify(labels));
@@ -168,13 +173,33 @@ export class Books {
   }
 
   #refreshService(key: string): void {
+    this.#refreshSharer(key);
     if (setService(this.ledger, key, this.services.get(key))) this.#deps.enqueue("waiting");
+  }
+
+  /** What the others that have the same address must know: ports come with the VirtualIP, the selector does not. */
+  #refreshSharer(key: string): void {
+    const service = this.services.get(key);
+    if (!this.#noteSharer(key, service)) return;
+    this.#deps.enqueue("waiting");
+    for (const vip of vipsOfService(this.ledger, key)) {
+      for (const one of vip.services) this.#deps.enqueue(`service:${serviceKey(one)}`);
+    }
+  }
+
+  #noteSharer(key: string, service: Service | undefined): boolean {
+    const sharingKey = service && parseSharingKey(service.meta.annotations);
+    const shares = service !== undefined && sharingKey?.ok === true && sharingKey.value !== "";
+    return setSharer(this.ledger, key, shares ? sharerOf(service, sharingKey.value) : undefined);
   }
 
   #refreshVip(name: string): void {
     const before = this.ledger.vips.get(name);
     const vip = this.vips.get(name);
-    if (setVip(this.ledger, name, vip)) this.#deps.enqueue("waiting");
+    const freed = setVip(this.ledger, name, vip);
+    // A Service that waits for a port of a shared address has room now, or has not: its pass says it.
+    const shared = usersText(before) !== usersText(vip);
+    if (freed || shared) this.#deps.enqueue("waiting");
     for (const pool of new Set([before?.pool, vip?.pool])) if (pool !== undefined) this.#deps.enqueue(`pool:${pool}`);
   }
 }
@@ -183,6 +208,12 @@ function networksOf({ node, text }: NetworksText): NodeNetworks {
   const interfaces = parseInterfaces(text);
   const addresses = interfaces.flatMap((one) => (one.address4 === "" ? [] : [one.address4]));
   return { node, subnets: interfaces.flatMap((one) => one.subnets), addresses };
+}
+
+/** Who shares an address; "" for one that nobody can share. */
+function usersText(vip: VirtualIP | undefined): string {
+  if (vip === undefined || (vip.sharingKey ?? "") === "") return "";
+  return JSON.stringify([vip.sharingKey, vip.services]);
 }
 
 function isLeaving(entry: PoolEntry | undefined): boolean {

@@ -152,12 +152,13 @@ export class Controller {
     }
     // Between this line and the first call nothing else runs, so no other pass can choose the same address.
     const reserved = creations(plan.effects);
-    for (const ip of reserved) reserve(ledger, ip, key);
+    for (const { ip, sharingKey } of reserved) reserve(ledger, ip, key, sharingKey);
     try {
       const end = await execute(this.#executor, key, service, plan.effects);
       return end === "again" ? { type: "retry", error: new BerthError("conflict", `${key} has changed`) } : DONE;
     } finally {
-      if (reserved.map((ip) => unreserve(ledger, ip)).includes(true)) this.#deps.enqueue("waiting");
+      const freed = reserved.map(({ ip }) => unreserve(ledger, ip)).includes(true);
+      if (freed || reserved.some((one) => one.sharingKey !== "")) this.#deps.enqueue("waiting");
       metrics.passSeconds.observe({}, (this.#deps.clock.monotonicMs() - started) / 1000);
     }
   }

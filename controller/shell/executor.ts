@@ -157,6 +157,8 @@ function nameOf(key: string): { readonly namespace: string; readonly name: strin
 export function creations(effects: readonly Effect[]) {
   return effects.flatMap((effect) => {
     const ip = effect.type === "create-vip" ? parseIp(effect.spec.address) : undefined;
-    return ip?.ok === true ? [ip.value] : [];
+    return effect.type === "create-vip" && ip?.ok === true
+      ? [{ ip: ip.value, sharingKey: effect.spec.sharingKey ?? "" }]
+      : [];
   });
 }

@@ -17,10 +17,14 @@ export interface IPPool {
   readonly drawers: Drawers;
   /** How many addresses one namespace may hold; undefined: any number. */
   readonly quota: number | undefined;
+  readonly sharing: Sharing;
   readonly l2: L2Rules;
   readonly status: IPPoolStatus;
   readonly conditions: readonly Condition[];
 }
+
+/** Whose Services may have one address together. */
+export type Sharing = "SameNamespace" | "AcrossNamespaces";
 
 /** Who may draw from a pool. The two rules on namespaces are ORed; with neither every namespace may. */
 export interface Drawers {
@@ -60,6 +64,7 @@ export function parseIPPool(raw: Json): IPPool | undefined {
     priority: atLeastOne(spec["priority"]),
     drawers,
     quota: atLeastOne(spec["quota"]),
+    sharing: spec["sharing"] === "AcrossNamespaces" ? "AcrossNamespaces" : "SameNamespace",
     l2,
     status: parseStatus(status),
     conditions: parseConditions(fields(status)["conditions"]),

@@ -1,7 +1,7 @@
 import type { Json } from "../kube/api.ts";
 import { parseConditions } from "./conditions.ts";
-import { asInteger, asText, fields, items, parseMeta, texts } from "./decode.ts";
-import type { Condition, ObjectMeta, PortProtocol } from "./meta.ts";
+import { asInteger, asText, fields, items, parseMeta, textMap, texts } from "./decode.ts";
+import type { Condition, Labels, ObjectMeta, PortProtocol } from "./meta.ts";
 import type { ExternalTrafficPolicy } from "./virtual-ip.ts";
 
 export type IpFamily = "IPv4" | "IPv6";
@@ -35,6 +35,7 @@ export interface Service {
   readonly ipFamilyPolicy: IpFamilyPolicy;
   readonly externalTrafficPolicy: ExternalTrafficPolicy;
   readonly ports: readonly ServicePort[];
+  readonly selector: Labels;
   readonly ingress: readonly Ingress[];
   readonly conditions: readonly Condition[];
 }
@@ -53,6 +54,7 @@ export function parseService(raw: Json): Service | undefined {
     ipFamilyPolicy: parsePolicy(spec["ipFamilyPolicy"]),
     externalTrafficPolicy: spec["externalTrafficPolicy"] === "Local" ? "Local" : "Cluster",
     ports: items(spec["ports"]).flatMap(parsePort),
+    selector: textMap(spec["selector"]),
     ingress: items(fields(status["loadBalancer"])["ingress"]).map((item) => ({
       ip: asText(fields(item)["ip"]) ?? "",
       ipMode: asText(fields(item)["ipMode"]) ?? "",

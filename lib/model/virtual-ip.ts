@@ -73,12 +73,14 @@ export interface VirtualIP {
   readonly pool: string;
   readonly services: readonly VirtualIPService[];
   readonly l2: L2Rules;
+  /** What the Services that share the address have in common; absent or "": it is for one Service alone. */
+  readonly sharingKey?: string | undefined;
   readonly holder: Holder | undefined;
   readonly conditions: readonly Condition[];
 }
 
 /** The part of a VirtualIP that the controller writes. */
-export type VirtualIPSpec = Pick<VirtualIP, "address" | "pool" | "services" | "l2">;
+export type VirtualIPSpec = Pick<VirtualIP, "address" | "pool" | "services" | "l2" | "sharingKey">;
 
 /** Narrows a VirtualIP; undefined when a part is missing that the schema requires (never guessed: it decides who answers). */
 export function parseVirtualIP(raw: Json): VirtualIP | undefined {
@@ -93,7 +95,9 @@ export function parseVirtualIP(raw: Json): VirtualIP | undefined {
   const holder = rawHolder === undefined ? undefined : parseHolder(rawHolder);
   if (rawHolder !== undefined && holder === undefined) return undefined;
   const pool = asText(spec["pool"]) ?? "";
-  return { meta, address, pool, services, l2, holder, conditions: parseConditions(status["conditions"]) };
+  const sharingKey = asText(spec["sharingKey"]);
+  const vip = { meta, address, pool, services, l2, holder, conditions: parseConditions(status["conditions"]) };
+  return sharingKey === undefined ? vip : { ...vip, sharingKey };
 }
 
 function parseService(raw: Json): VirtualIPService | undefined {
@@ -165,6 +169,7 @@ export function virtualIPSpecJson(spec: VirtualIPSpec): Json {
       ),
       ...((service.renumber ?? "") === "" ? {} : { renumber: service.renumber }),
     })),
+    ...((spec.sharingKey ?? "") === "" ? {} : { sharingKey: spec.sharingKey }),
     l2: l2RulesJson(spec.l2),
   };
 }

@@ -74,6 +74,12 @@ export const poolCases: readonly CrdCase[] = [
       excluded: ["10.0.0.1/32", "fd99::1-fd99::f"],
       autoAssign: false,
       avoidBuggyIPs: true,
+      priority: 10,
+      namespaces: ["shop"],
+      namespaceSelector: { matchLabels: { team: "shop" } },
+      serviceSelector: { matchExpressions: [{ key: "expose", operator: "In", values: ["public"] }] },
+      quota: 5,
+      sharing: "AcrossNamespaces",
       l2: {
         interfaces: ["eth0", "en*"],
         nodeSelector: { matchLabels: { rack: "a" }, matchExpressions: [{ key: "edge", operator: "Exists" }] },
@@ -104,6 +110,24 @@ export const poolCases: readonly CrdCase[] = [
     name: "an IPv6 range in the wrong order is left to the condition Ready",
     object: pool({ addresses: ["fd99::20-fd99::10"] }),
     refusal: undefined,
+  },
+  {
+    name: "a priority of nothing",
+    object: pool({ addresses: ["10.1.0.0/24"], priority: 0 }),
+    refusal: ["spec.priority"],
+  },
+  {
+    name: "another kind of sharing",
+    object: pool({ addresses: ["10.1.0.0/24"], sharing: "Everywhere" }),
+    refusal: ["spec.sharing"],
+  },
+  {
+    name: "a selector without values",
+    object: pool({
+      addresses: ["10.1.0.0/24"],
+      serviceSelector: { matchExpressions: [{ key: "expose", operator: "In" }] },
+    }),
+    refusal: ["spec.serviceSelector.matchExpressions[0]", "In and NotIn need values"],
   },
   { name: "no addresses", object: pool({ addresses: [] }), refusal: ["spec.addresses"] },
   { name: "addresses left out", object: pool({}), refusal: ["spec.addresses", "Required"] },

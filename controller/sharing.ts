@@ -1,0 +1,135 @@
+/**
+ * When several Services have one address: the same key, no port of one protocol twice, the same externalTrafficPolicy, and
+ * with Local the same selector, since then only nodes with a pod of every one of them could answer for all. Services of
+ * other namespaces only where the pool says so.
+ */
+import { compareIps, type Family, type Ip } from "../lib/address/ip.ts";
+import type { Labels } from "../lib/model/meta.ts";
+import { type Service, serviceKey } from "../lib/model/service.ts";
+import type { ExternalTrafficPolicy, VirtualIP, VirtualIPService } from "../lib/model/virtual-ip.ts";
+import { spaceOf } from "./allocator.ts";
+import { type DrawWorld, drawOrder, drawRefusal, roomIn } from "./drawing.ts";
+import { familyOfName, ipOfName, type Ledger } from "./ledger.ts";
+
+/** As the schema of VirtualIPs allows. */
+export const SHARERS_MAX = 64;
+
+/** What decides whether two Services can share, without the address. */
+export interface Sharer {
+  readonly uid: string;
+  readonly key: string;
+  readonly externalTrafficPolicy: ExternalTrafficPolicy;
+  readonly ports: VirtualIPService["ports"];
+  readonly selector: Labels;
+}
+
+export function sharerOf(service: Service, key: string): Sharer {
+  const { externalTrafficPolicy, ports, selector } = service;
+  return { uid: service.meta.uid, key, externalTrafficPolicy, ports, selector };
+}
+
+/** Why this Service cannot be among the others that have this address, to end the sentence "ADDRESS is in use by …"; undefined if it can. */
+export function shareRefusal(world: DrawWorld, service: Service, key: string, vip: VirtualIP): string | undefined {
+  const others = vip.services.filter((one) => one.uid !== service.meta.uid);
+  const [first] = others;
+  if (first === undefined) return undefined;
+  const users = others.map(serviceKey).join(", ");
+  const taken = vip.sharingKey ?? "";
+  if (taken === "" || key === "") {
+    return `${users}; Services share an address when all have the same annotation berth.dev/sharing-key`;
+  }
+  if (taken !== key) return `${users} with the sharing key ${taken}, not ${key}`;
+  const across = spaceOf(world.ledger.allocator, vip.pool)?.pool.sharing === "AcrossNamespaces";
+  const abroad = others.find((one) => one.namespace !== service.meta.namespace);
+  if (abroad !== undefined && !across) {
+    return `${serviceKey(abroad)} of another namespace, and spec.sharing of the IPPool ${vip.pool} is SameNamespace`;
+  }
+  if (others.length >= SHARERS_MAX) return `${SHARERS_MAX} Services already, which is the most`;
+  for (const other of others) {
+    const text = collision(service, other, world.ledger);
+    if (text !== undefined) return `${serviceKey(other)}, which ${text}`;
+  }
+  return undefined;
+}
+
+/** The Services that have the address do not go together (any more): nothing is taken away, but told. */
+export function shareConflict(world: DrawWorld, service: Service, key: string, vip: VirtualIP): string | undefined {
+  const text = shareRefusal(world, service, key, vip);
+  return text === undefined
+    ? undefined
+    : `${vip.address} is shared with ${text}: align the Services, or give one of them another address`;
+}
+
+export interface Joinable {
+  readonly vip: VirtualIP | undefined;
+  /** Why the first of those with the same key could not be joined. */
+  readonly refusal: string | undefined;
+}
+
+/** The lowest address of this family whose Services this one can be among. */
+export function findJoinable(
+  world: DrawWorld,
+  service: Service,
+  family: Family,
+  key: string,
+  pools: readonly string[] | undefined,
+): Joinable {
+  let refusal: string | undefined;
+  if (key === "") return { vip: undefined, refusal };
+  for (const { vip } of withKey(world.ledger, key, family)) {
+    if (vip.services.some((one) => one.uid === service.meta.uid) || vip.meta.deletionTimestamp !== undefined) continue;
+    if (!mayDraw(world, service, vip, pools)) continue;
+    const text = shareRefusal(world, service, key, vip);
+    if (text === undefined) return { vip, refusal: undefined };
+    refusal ??= `${vip.address} is not shared: it is in use by ${text}`;
+  }
+  return { vip: undefined, refusal };
+}
+
+/** Whether an address of the VirtualIP's pool may come to this Service at all. One that its namespace has already counts no second time. */
+export function mayDraw(
+  world: DrawWorld,
+  service: Service,
+  vip: VirtualIP,
+  pools: readonly string[] | undefined,
+): boolean {
+  const { allocator } = world.ledger;
+  const at = allocator.places.get(vip.pool);
+  const space = spaceOf(allocator, vip.pool);
+  if (at === undefined || space === undefined || drawRefusal(world, service, space.pool) !== undefined) return false;
+  if (!drawOrder(world, service, pools).includes(at)) return false;
+  const { namespace } = service.meta;
+  if (vip.services.some((one) => one.namespace === namespace)) return true;
+  return roomIn(world, service, space, [familyOfName(vip.meta.name)]) > 0;
+}
+
+function withKey(ledger: Ledger, key: string, family: Family): readonly { readonly vip: VirtualIP; readonly ip: Ip }[] {
+  const found = [...(ledger.byKey.get(key) ?? [])].flatMap((name) => {
+    const [vip, ip] = [ledger.vips.get(name), ipOfName(name)];
+    return vip === undefined || ip?.family !== family ? [] : [{ vip, ip }];
+  });
+  return found.sort((left, right) => compareIps(left.ip, right.ip));
+}
+
+/** What keeps the two from one address, to end the sentence "NAME, which …". The other Service counts as it is now, if it is known. */
+function collision(service: Service, entry: VirtualIPService, ledger: Ledger): string | undefined {
+  const known = ledger.sharers.get(serviceKey(entry));
+  const other = known?.uid === entry.uid ? known : { ...entry, selector: undefined };
+  for (const { protocol, port } of service.ports) {
+    const same = other.ports.some((one) => one.protocol === protocol && one.port === port);
+    if (same) return `has the port ${port}/${protocol} as well`;
+  }
+  const policy = other.externalTrafficPolicy;
+  if (policy !== service.externalTrafficPolicy) {
+    return `has externalTrafficPolicy ${policy}, this one ${service.externalTrafficPolicy}`;
+  }
+  if (policy === "Local" && other.selector !== undefined && !sameLabels(other.selector, service.selector)) {
+    return "selects other pods; with externalTrafficPolicy Local the selectors must be the same";
+  }
+  return undefined;
+}
+
+function sameLabels(left: Labels, right: Labels): boolean {
+  const text = (labels: Labels) => JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return text(left) === text(right);
+}
