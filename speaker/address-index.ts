@@ -1,5 +1,6 @@
 /** The addresses that a frame is looked up in: what this node answers for, and what it only listens for. */
 import { ipToBytes, parseIp } from "../lib/address/ip.ts";
+import { type MacSet, macSet } from "./mac-set.ts";
 import type { TableEntry } from "./net/messages.ts";
 import { read32, sameBytes } from "./packet/bytes.ts";
 
@@ -19,6 +20,8 @@ export interface AddressIndex {
   readonly v6: ReadonlyMap<number, readonly Known[]>;
   /** The bytes of each text, so that the next index need not read the texts again. */
   readonly bytes: ReadonlyMap<string, Uint8Array>;
+  /** The nodes of the cluster, whose kernels must not learn who holds an address (docs/adr/0009). */
+  readonly peers: MacSet;
 }
 
 export interface IndexInput {
@@ -27,9 +30,10 @@ export interface IndexInput {
   readonly probed: readonly string[];
   /** Addresses of the table that are not answered for the time being (announced by others during a gap). */
   readonly lost: ReadonlySet<string>;
+  readonly peers?: MacSet;
 }
 
-export const EMPTY_INDEX: AddressIndex = { v4: new Map(), v6: new Map(), bytes: new Map() };
+export const EMPTY_INDEX: AddressIndex = { v4: new Map(), v6: new Map(), bytes: new Map(), peers: macSet([]) };
 
 /** Builds the index; texts that are no address are named in `invalid` and left out. */
 export function buildIndex(
@@ -58,7 +62,7 @@ export function buildIndex(
     if (bucket === undefined) v6.set(hash6(bytes, 0), [known]);
     else bucket.push(known);
   }
-  return { index: { v4, v6, bytes: texts }, invalid };
+  return { index: { v4, v6, bytes: texts, peers: input.peers ?? EMPTY_INDEX.peers }, invalid };
 }
 
 function interfacesByAddress(input: IndexInput): ReadonlyMap<string, readonly string[]> {

@@ -7,6 +7,7 @@
  *     whoever else speaks as an owner of a known address     → besides, heard (`hear`)
  */
 import { type AddressIndex, findV4, findV6, type Known } from "./address-index.ts";
+import { hasMac } from "./mac-set.ts";
 import type { HeardHow } from "./net/messages.ts";
 import {
   ARP_FRAME_BYTES,
@@ -31,9 +32,10 @@ import {
   type EthernetDrop,
   isStationMac,
 } from "./packet/ethernet.ts";
-import { IPV6_HEADER_BYTES, IPV6_SOURCE_AT } from "./packet/ipv6.ts";
+import { IPV6_DESTINATION_AT, IPV6_HEADER_BYTES, IPV6_SOURCE_AT } from "./packet/ipv6.ts";
 import {
   FLAG_SOLICITED,
+  isSolicitedNodeGroup,
   isUnspecified,
   linkLayerOptionAt,
   ND_FLAGS_AT,
@@ -58,7 +60,9 @@ export type ResponderDrop =
   | "announcement"
   | "unknown-address"
   /** Known, but not answered here: listened for, lost, or held on another interface. */
-  | "not-held-here";
+  | "not-held-here"
+  /** The kernel of another node of the cluster wants to know who holds the address, and must not (docs/adr/0009). */
+  | "peer-kernel";
 
 export type Outcome = "arp-reply" | "na-reply" | ResponderDrop;
 
@@ -130,8 +134,23 @@ function respondNd(
   const known = findV6(index, bytes, at + IPV6_HEADER_BYTES + ND_TARGET_AT);
   if (known === undefined) return "unknown-address";
   if (!known.interfaces.includes(receiver.name)) return "not-held-here";
+  if (isPeerKernel(index, bytes, at)) return "peer-kernel";
   writeSolicitedAdvertisement(bytes, at, receiver.mac, out, outAt);
   return "na-reply";
+}
+
+/**
+ * Whether the kernel of another node resolves the address, as it does when it forwards a packet that belongs to no connection it
+ * knows. It would keep the answer, and as the next holder send it to clients in a redirect (RFC 4861 section 8.1), who would then
+ * turn to the holder before it. A kernel asks the solicited-node group, or the address itself to confirm what it has (section
+ * 7.2.2, 7.3.3); the questions of speakers go to a link-local address or to all nodes, and a probe has no source.
+ */
+function isPeerKernel(index: AddressIndex, bytes: Uint8Array, at: number): boolean {
+  if (!hasMac(index.peers, bytes, at - ETHERNET_HEADER_BYTES + ETHERNET_SOURCE_AT)) return false;
+  if (isUnspecified(bytes, at + IPV6_SOURCE_AT)) return false;
+  const destinationAt = at + IPV6_DESTINATION_AT;
+  if (isSolicitedNodeGroup(bytes, destinationAt)) return true;
+  return sameBytes(bytes, destinationAt, bytes, at + IPV6_HEADER_BYTES + ND_TARGET_AT, 16);
 }
 
 export interface Heard {

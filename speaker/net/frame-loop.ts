@@ -164,7 +164,7 @@ export class FrameLoop {
     if (inbox.table !== undefined) this.#table.replace(inbox.table);
     if (inbox.watch !== undefined) {
       this.#watching.follow(inbox.watch.plan, this.#now);
-      this.#table.recognise(this.#watching.addresses);
+      this.#table.recognise(this.#watching.addresses, this.#watching.peers);
     }
     if (inbox.listen !== undefined || inbox.table !== undefined) this.#reconcile();
     for (const generation of inbox.generations) this.#post({ type: "applied", generation });

@@ -1,6 +1,7 @@
 /** What this node answers for and listens to, and the index that frames are looked up in. */
 import { type AddressIndex, buildIndex, bytesOf, EMPTY_INDEX } from "../address-index.ts";
 import type { Announced } from "../announcer.ts";
+import { macSet } from "../mac-set.ts";
 import type { ProbeRequest } from "../prober.ts";
 import type { LostAddress } from "./fence.ts";
 import { groupKey } from "./group-plan.ts";
@@ -14,6 +15,7 @@ export class HeldTable {
   #listenedInterfaces: readonly string[] = [];
   #listened: readonly string[] = [];
   #recognised: readonly string[] = [];
+  #peers = EMPTY_INDEX.peers;
   /** Addresses under probe, by the id of the probe. BOUNDED by the prober. */
   readonly #probed = new Map<number, TableEntry>();
   /** Probes that have ended, and until when their groups are kept. BOUNDED by the probes of PROBED_GROUP_MS. */
@@ -51,9 +53,10 @@ export class HeldTable {
     this.#stale = true;
   }
 
-  /** Addresses that are only to be recognised: the detector's. */
-  recognise(addresses: readonly string[]): void {
+  /** What the detector asks for, and of whom: addresses that are only to be recognised, and the MACs of the other nodes. */
+  recognise(addresses: readonly string[], peers: readonly string[]): void {
     this.#recognised = addresses;
+    this.#peers = macSet(peers);
     this.#stale = true;
   }
 
@@ -122,7 +125,7 @@ export class HeldTable {
   #build(): void {
     const lost = new Set(this.#lost.keys());
     const probed = [...[...this.#probed.values()].map((entry) => entry.address), ...this.#recognised];
-    const input = { entries: this.#entries, listened: this.#listened, probed, lost };
+    const input = { entries: this.#entries, listened: this.#listened, probed, lost, peers: this.#peers };
     const { index, invalid } = buildIndex(input, this.#index);
     this.#index = index;
     this.#invalid = invalid;

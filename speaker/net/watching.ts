@@ -24,6 +24,7 @@ export class Watching {
   #wakeAt = Number.POSITIVE_INFINITY;
   /** What the stations of the plan answer for by themselves: what this node must recognise beside the addresses of Services. */
   #addresses: readonly string[] = [];
+  #peers: readonly string[] = [];
   /** BOUNDED by the frames of one turn, and ALARMS_MAX. */
   #answers: LivenessAnswer[] = [];
   #alarms: Alarm[] = [];
@@ -39,10 +40,16 @@ export class Watching {
     return this.#addresses;
   }
 
+  /** MACs of the nodes in the plan; a gateway is no node. */
+  get peers(): readonly string[] {
+    return this.#peers;
+  }
+
   follow(plan: WatchPlan, now: number): void {
     const stations = plan.segments.flatMap((segment) => segment.stations);
     const all = stations.flatMap((one) => [one.address4, one.linkLocal, ...one.targets]);
     this.#addresses = [...new Set(all)].filter((address) => address !== "");
+    this.#peers = stations.flatMap((one) => (one.node === "" ? [] : [one.mac]));
     this.#step({ type: "plan", plan }, now);
   }
 

@@ -115,7 +115,7 @@ export function isUnspecified(bytes: Uint8Array, at: number): boolean {
 }
 
 /** ff02::1:ff00:0/104 (RFC 4291 section 2.7.1). */
-function isSolicitedNodeGroup(bytes: Uint8Array, at: number): boolean {
+export function isSolicitedNodeGroup(bytes: Uint8Array, at: number): boolean {
   return (
     read32(bytes, at) === (0xff02_0000 | 0) &&
     read32(bytes, at + 4) === 0 &&

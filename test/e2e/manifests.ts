@@ -32,8 +32,21 @@ export function service(name: string, options: ServiceOptions = {}): object {
   };
 }
 
+/** Seconds that a lingering backend serves on after it was told to end: time enough for every node to learn of it. */
+const LINGER_S = 5;
+
+export interface BackendOptions {
+  /** It serves on for a while when its pod is deleted, as a server with a preStop hook does. */
+  readonly lingers?: boolean;
+}
+
 /** Pods of the lab's backend, on the named nodes only where nodes are given (one pod each, by anti-affinity). */
-export function backend(name: string, nodes: readonly string[], namespace = "default"): object {
+export function backend(
+  name: string,
+  nodes: readonly string[],
+  namespace = "default",
+  { lingers = false }: BackendOptions = {},
+): object {
   const labels = { app: name };
   return {
     apiVersion: "apps/v1",
@@ -46,7 +59,7 @@ export function backend(name: string, nodes: readonly string[], namespace = "def
       template: {
         metadata: { labels },
         spec: {
-          terminationGracePeriodSeconds: 1,
+          terminationGracePeriodSeconds: lingers ? 2 * LINGER_S : 1,
           tolerations: [{ operator: "Exists" }],
           affinity: {
             nodeAffinity: {
@@ -70,6 +83,7 @@ export function backend(name: string, nodes: readonly string[], namespace = "def
               env: [
                 { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
                 { name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } },
+                ...(lingers ? [{ name: "LINGER", value: `${LINGER_S}s` }] : []),
               ],
               readinessProbe: { httpGet: { port: 8080 }, periodSeconds: 1 },
             },

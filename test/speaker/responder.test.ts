@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { buildIndex } from "../../speaker/address-index.ts";
+import { macSet } from "../../speaker/mac-set.ts";
 import { decodeArp } from "../../speaker/packet/arp.ts";
-import { writeAnnouncement, writeProbe } from "../../speaker/packet/frames.ts";
+import { writeAnnouncement, writeLivenessProbe, writeProbe } from "../../speaker/packet/frames.ts";
 import { finishChecksum } from "../../speaker/packet/ndp.ts";
 import { decodeNd } from "../../speaker/packet/ndp-codec.ts";
 import { hear, REPLY_BYTES_MAX, replyBytes, respond } from "../../speaker/responder.ts";
@@ -97,6 +98,22 @@ describe("the responder", () => {
     const bytes = frame(name);
     bytes[at] = value;
     expect(answer(HELD, eth0, bytes).outcome).toBe(reason);
+  });
+
+  test("does not tell another node's kernel who holds an IPv6 address; its speaker, its probes and hosts are answered (W7)", () => {
+    const entries = on("eth0", "192.0.2.20", "2001:db8::20", "2001:db8::99");
+    const of = (mac: string) =>
+      buildIndex({ entries, listened: [], probed: [], lost: NONE, peers: macSet([mac]) }).index;
+    const kernels = ["ns-multicast", "ns-ndisc6", "ns-unicast-nud"];
+    for (const name of kernels) expect(answer(of(A), eth0, frame(name)).outcome).toBe("peer-kernel");
+    for (const name of kernels) expect(answer(of("0a:00:00:00:00:0a"), eth0, frame(name)).outcome).toBe("na-reply");
+    for (const name of ["ns-dad", "arp-request"]) expect(answer(of(A), eth0, frame(name)).outcome).toMatch(/-reply$/);
+    for (const destination of ["fe80::ff:fe00:c", "ff02::1"]) {
+      const asked = { interface: "eth0", address: "2001:db8::20", mac: ME, source: "fe80::ff:fe00:a", destination };
+      const question = new Uint8Array(100);
+      const bytes = question.subarray(0, writeLivenessProbe(asked, A, question, 0));
+      expect(answer(of(A), eth0, bytes).outcome).toBe("na-reply");
+    }
   });
 
   test("drops a frame without a whole header", () => {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 )
 
@@ -29,9 +31,29 @@ func answerTo(client net.Addr, protocol, echo string) []byte {
 	return append(text, '\n')
 }
 
-// backend serves HTTP on 8080, and one JSON line per line (TCP) or datagram (UDP) on 9000.
+// linger is how long the backend serves on after SIGTERM: what a preStop hook buys a server that ends at once. LINGER, default 0.
+func linger() (time.Duration, error) {
+	text := os.Getenv("LINGER")
+	if text == "" {
+		return 0, nil
+	}
+	return time.ParseDuration(text)
+}
+
+// backend serves HTTP on 8080, and one JSON line per line (TCP) or datagram (UDP) on 9000, until SIGTERM.
 func backend() error {
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
+	wait, err := linger()
+	if err != nil {
+		return err
+	}
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM)
+	go func() {
+		<-asked
+		time.Sleep(wait)
+		failed <- nil
+	}()
 	lines, err := net.Listen("tcp", ":9000")
 	if err != nil {
 		return err
