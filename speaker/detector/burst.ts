@@ -18,6 +18,8 @@ import { witnessesOf } from "./witnesses.ts";
 export interface Watch {
   readonly s: Draft;
   readonly now: number;
+  /** This step came later than it was asked for: what it finds may have waited. */
+  readonly isLate: boolean;
   readonly effects: DetectorEffect[];
   /** All stations, as they were before this step. */
   readonly stations: ReadonlyMap<string, Station>;

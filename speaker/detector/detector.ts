@@ -48,6 +48,14 @@ export interface DetectorStep {
 /** A step that comes so late was kept from running: what is under way was asked, and perhaps answered, too long ago (E5). */
 export const LATE_MS = 20;
 
+/** One step: what all its parts work on. */
+interface Turn {
+  readonly stations: Map<string, Station>;
+  readonly effects: DetectorEffect[];
+  readonly now: number;
+  readonly isLate: boolean;
+}
+
 export function createDetector(): DetectorState {
   return { stations: new Map(), dueMs: Number.POSITIVE_INFINITY };
 }
@@ -56,19 +64,20 @@ export function createDetector(): DetectorState {
 export function stepDetector(state: DetectorState, input: DetectorInput, now: number): DetectorStep {
   const stations = new Map(state.stations);
   const effects: DetectorEffect[] = [];
+  const turn: Turn = { stations, effects, now, isLate: now - state.dueMs > LATE_MS };
   switch (input.type) {
     case "plan":
       return done(follow(state, input.plan, now), effects);
     case "heard":
-      for (const answer of input.answers) onLivenessAnswer(stations, answer, effects, now);
-      for (const alarm of input.alarms) onAlarm(stations, alarm, effects, now);
+      for (const answer of input.answers) onLivenessAnswer(turn, answer);
+      for (const alarm of input.alarms) onAlarm(turn, alarm);
       return done(stations, effects);
     case "gap":
       voidAll(stations, now);
       return done(stations, effects);
     case "tick":
-      if (now - state.dueMs > LATE_MS) voidAll(stations, now);
-      tickAll(stations, effects, now);
+      if (turn.isLate) voidAll(stations, now);
+      tickAll(turn);
       return done(stations, effects);
     default:
       return assertNever(input);
@@ -137,16 +146,11 @@ function renew(before: Station, segment: SegmentPlan, plan: StationPlan, now: nu
   return station.dueAt === Number.POSITIVE_INFINITY ? { ...station, dueAt: now } : station;
 }
 
-function edit(
-  stations: Map<string, Station>,
-  station: Station,
-  effects: DetectorEffect[],
-  now: number,
-  change: (watch: Watch) => void,
-): void {
+function edit(turn: Turn, station: Station, change: (watch: Watch) => void): void {
+  const { stations, effects, now } = turn;
   const s: Draft = { ...station };
   const toAsk: string[] = [];
-  change({ s, now, effects, stations, toAsk });
+  change({ ...turn, s, toAsk });
   stations.set(station.key, s);
   for (const key of toAsk) askForNode(stations, key, effects, now);
 }
@@ -162,17 +166,12 @@ function askForNode(stations: Map<string, Station>, key: string, effects: Detect
 }
 
 /** An answer counts with the MAC of the station that was asked (E12); whoever answers for the gateway is the gateway. */
-function onLivenessAnswer(
-  stations: Map<string, Station>,
-  answer: LivenessAnswer,
-  effects: DetectorEffect[],
-  now: number,
-): void {
-  for (const station of [...stations.values()]) {
+function onLivenessAnswer(turn: Turn, answer: LivenessAnswer): void {
+  for (const station of [...turn.stations.values()]) {
     if (station.segment.interface !== answer.interface) continue;
     const isGateway = station.plan.node === "" && nodeAddress(station) === answer.address;
     if (station.mac !== answer.mac && !isGateway) continue;
-    edit(stations, station, effects, now, (watch) => {
+    edit(turn, station, (watch) => {
       if (isGateway) watch.s.mac = answer.mac;
       onAnswer(watch, answer.address);
     });
@@ -180,14 +179,15 @@ function onLivenessAnswer(
 }
 
 /** Somebody else misses the holder of this address: every candidate looks for itself, once a second at most (E6). */
-function onAlarm(stations: Map<string, Station>, alarm: Alarm, effects: DetectorEffect[], now: number): void {
+function onAlarm(turn: Turn, alarm: Alarm): void {
+  const { stations, now } = turn;
   const here = [...stations.values()].filter((one) => one.segment.interface === alarm.interface);
   if (!here.some((one) => one.mac === alarm.mac && one.plan.node !== "")) return;
   for (const station of here) {
     if (station.mac === alarm.mac || !station.targets.includes(alarm.address)) continue;
     const isBusy = station.burst !== undefined || station.judged !== undefined;
     if (isBusy || !station.isSpeakerKnown || now < station.burstMs + REPEAT_MS) continue;
-    edit(stations, station, effects, now, (watch) => startBurst(watch, alarm.address, true));
+    edit(turn, station, (watch) => startBurst(watch, alarm.address, true));
   }
 }
 
@@ -201,11 +201,12 @@ function voidAll(stations: Map<string, Station>, now: number): void {
   }
 }
 
-function tickAll(stations: Map<string, Station>, effects: DetectorEffect[], now: number): void {
+function tickAll(turn: Turn): void {
+  const { stations, now } = turn;
   for (const key of stations.keys()) {
     const station = stations.get(key);
     if (station === undefined || wakeAt(station) > now) continue;
-    edit(stations, station, effects, now, (watch) => {
+    edit(turn, station, (watch) => {
       if (now >= watch.s.acquaintAt) acquaint(watch, stations.size);
       tick(watch);
     });

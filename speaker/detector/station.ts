@@ -159,7 +159,7 @@ export function expiryAt(s: Station): number {
  * Takes the question that this answer belongs to from the list and learns the round trip; undefined for an answer to none. Losses
  * count in a row: whatever else was asked about the same before the answer came does not count after it.
  */
-export function settle(s: Draft, address: string, now: number): Pending | undefined {
+export function settle(s: Draft, address: string, now: number, isLate: boolean): Pending | undefined {
   // Of several the newest: the trip is no longer than it says, so that a lost frame does not stretch the window.
   const found =
     s.pending.findLast((one) => one.address === address && !one.isLost) ??
@@ -173,7 +173,8 @@ export function settle(s: Draft, address: string, now: number): Pending | undefi
   };
   s.pending = s.pending.filter((one) => one !== found && stays(one));
   s.heardMs = now;
-  learn(s, now - found.sentMs, now);
+  // An answer that this node left waiting says nothing about the station.
+  if (!isLate) learn(s, now - found.sentMs, now);
   return found;
 }
 

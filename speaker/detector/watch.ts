@@ -103,7 +103,7 @@ function tickJudged(w: Watch, before: Judged): void {
 /** An answer with this station's MAC. */
 export function onAnswer(w: Watch, address: string): void {
   const { s, now } = w;
-  const question = settle(s, address, now);
+  const question = settle(s, address, now, w.isLate);
   if (question === undefined) return;
   if (question.about === "target") s.isSpeakerKnown = true;
   const { count, sinceMs } = s.unheard;

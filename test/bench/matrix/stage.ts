@@ -102,7 +102,8 @@ export class Stage {
       const now = await this.holders();
       if (now.every((node) => node === VICTIM)) return;
       // A victim that has just come back may be named before it is ready, and the address is taken back from it.
-      if (attempt === ATTEMPTS_MAX) throw new Error(`${VICTIM} did not keep the addresses: ${now.join(", ")} hold them`);
+      if (attempt === ATTEMPTS_MAX)
+        throw new Error(`${VICTIM} did not keep the addresses: ${now.join(", ")} hold them`);
     }
   }
 

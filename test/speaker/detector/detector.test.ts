@@ -210,6 +210,20 @@ describe("what does not count", () => {
     expect(segment.told.map(({ effect }) => effect)).toEqual([{ type: "back", node: "b", interface: "eth0" }]);
   });
 
+  test("an answer that this node itself left waiting does not: a dead station is found as soon as ever", () => {
+    const { segment, silent } = world();
+    segment.run(2_000);
+    for (let round = 0; round < 50; round++) {
+      // It stops right after a question.
+      for (const asked = segment.asked.length; segment.asked.length === asked; ) segment.run(0.2);
+      segment.stall(120);
+    }
+    silent.add("a");
+    const from = segment.now;
+    segment.run(1_000);
+    expect((segment.told[0]?.at ?? Number.NaN) - from).toBeLessThanOrEqual(350);
+  });
+
   test("a slow station stretches its own window, and is not taken for gone", () => {
     const { segment } = world();
     segment.run(2_000);

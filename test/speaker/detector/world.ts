@@ -78,6 +78,16 @@ export class Segment {
     this.now = until;
   }
 
+  /** The node itself does not run for so long; what has arrived meanwhile is read then. */
+  stall(forMs: number): void {
+    this.now += forMs;
+    const waiting = this.#arrivals.filter(({ at }) => at <= this.now);
+    this.#arrivals = this.#arrivals.filter(({ at }) => at > this.now);
+    const answers = waiting.map(({ address, mac }) => ({ interface: "eth0", address, mac }));
+    this.input({ type: "heard", answers, alarms: [] });
+    this.input({ type: "tick" });
+  }
+
   get verdicts(): readonly Verdict[] {
     return this.told.flatMap(({ effect }) => (effect.type === "verdict" ? [effect.verdict] : []));
   }
