@@ -2,6 +2,7 @@
 import { expect, test } from "@jest/globals";
 import { renderMetrics } from "../../lib/runtime/metrics.ts";
 import { buildIndex } from "../../speaker/address-index.ts";
+import { macSet } from "../../speaker/mac-set.ts";
 import { finishChecksum } from "../../speaker/packet/ndp.ts";
 import { REPLY_BYTES_MAX, type ResponderDrop, respond } from "../../speaker/responder.ts";
 import { FrameCounters } from "../../speaker/shell/metrics.ts";
@@ -15,6 +16,7 @@ const index = buildIndex({
   listened: ["192.0.2.99", "2001:db8::97"],
   probed: [],
   lost: new Set(),
+  peers: macSet(["0a:00:00:00:00:0a"]),
 }).index;
 
 type Change = readonly [at: number, ...bytes: number[]];
@@ -61,6 +63,7 @@ const FRAMES: Record<ResponderDrop, Uint8Array> = {
   announcement: frame("arp-gratuitous-request"),
   "unknown-address": changed("arp-request", [ARP + 24, 203, 0, 113, 1]),
   "not-held-here": changed("arp-request", [ARP + 24, 192, 0, 2, 99]),
+  "peer-kernel": changed("ns-multicast", [6, 0x0a]),
 };
 
 test.each(Object.entries(FRAMES))("%s", (reason, bytes) => {

@@ -56,6 +56,7 @@ const DROPS: Record<ResponderDrop, true> = {
   announcement: true,
   "unknown-address": true,
   "not-held-here": true,
+  "peer-kernel": true,
 };
 const OUTCOMES = new Set<string>([...Object.keys(DROPS), "arp-reply", "na-reply"]);
 
