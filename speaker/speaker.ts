@@ -214,6 +214,7 @@ function isWatchedAlike(before: AddressState | undefined, after: AddressState): 
     before.record?.epoch === after.record?.epoch &&
     before.recordSeenMs === after.recordSeenMs &&
     before.pursuit?.node === after.pursuit?.node &&
+    before.pursuit?.backMs === after.pursuit?.backMs &&
     (before.serving === undefined) === (after.serving === undefined) &&
     before.deleting === after.deleting
   );

@@ -58,7 +58,8 @@ function targetOf(
 ): { readonly node: string; readonly mac: string; readonly pursued: boolean } | undefined {
   const { record, pursuit, serving } = one;
   if (serving !== undefined) {
-    return pursuit === undefined ? undefined : { node: pursuit.node, mac: pursuit.mac, pursued: true };
+    if (pursuit === undefined || pursuit.backMs !== undefined) return undefined;
+    return { node: pursuit.node, mac: pursuit.mac, pursued: true };
   }
   if (record === undefined || record.node === "" || record.node === state.node || record.mac === "") return undefined;
   return one.deleting || isSilentByRule(state, one, record.node)

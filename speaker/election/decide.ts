@@ -69,7 +69,8 @@ function endPursuit(d: Draft): void {
   if (pursuit === undefined) return;
   const peer = d.w.peers.get(pursuit.node);
   const isAnother = peer?.lease === "fresh" && peer.instance !== pursuit.instance;
-  if (isAnother || due(d, pursuit.sinceMs + TIMES.pursueMs)) d.s.pursuit = undefined;
+  const endMs = pursuit.backMs === undefined ? pursuit.sinceMs + TIMES.pursueMs : pursuit.backMs + TIMES.handOverMs;
+  if (isAnother || due(d, endMs)) d.s.pursuit = undefined;
 }
 
 /** What ends answering at once, whoever else could do it. */

@@ -53,7 +53,14 @@ export function serveUnrecorded(d: Draft, on: On, why: MoveReason): void {
   const { record } = s;
   if (record === undefined) return;
   s.taken = { epoch: record.epoch, why, sinceMs: d.now };
-  s.pursuit = { node: record.node, instance: record.instance, mac: record.mac, sinceMs: d.now, toldMs: d.now };
+  s.pursuit = {
+    node: record.node,
+    instance: record.instance,
+    mac: record.mac,
+    sinceMs: d.now,
+    toldMs: d.now,
+    backMs: undefined,
+  };
   begin(d, on, true, why, nextEpoch(d));
   d.effects.push({ type: "fence", node: record.node, instance: record.instance });
 }
@@ -210,6 +217,7 @@ export function initialState(vip: VirtualIP, now: number): AddressState {
     voluntary: { count: 0, atMs: 0 },
     heardEarly: "",
     defendedMs: Number.NEGATIVE_INFINITY,
+    askedMs: Number.NEGATIVE_INFINITY,
     foreign: undefined,
     posted: [],
     serial: 0,

@@ -7,11 +7,15 @@ import { lostOnWire, takeNow } from "./wire.ts";
 type Heard = Extract<Input, { type: "heard" }>;
 type Probed = Extract<Input, { type: "probed" }>;
 
-/** Probes of others are neither conflict nor evidence (section 9). */
+/** Probes of others are neither conflict nor evidence of anything on the wire (section 9). */
 export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
   const { s, w } = d;
   const owner = w.macOwners.get(mac);
-  if (owner === w.node || how === "probe") return;
+  if (owner === w.node) return;
+  if (how === "probe") {
+    if (owner !== undefined) onAsked(d);
+    return;
+  }
   if (owner !== undefined && how === "announcement") s.announcer = { node: owner, atMs: d.now };
   if (s.serving === undefined) return;
   if (owner === undefined) {
@@ -34,13 +38,25 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
 }
 
 /**
+ * A peer that asks before it takes finds no record that names this node. Usually this node has lost its way to the API server; but a
+ * store that was put back by less than a renewal shows itself in no resourceVersion, and then only a read does (F6).
+ */
+function onAsked(d: Draft): void {
+  const { s, now } = d;
+  if (s.serving === undefined || s.handing !== undefined || s.taken !== undefined || s.reading !== undefined) return;
+  if (now < s.askedMs + TIMES.askedMs) return;
+  s.askedMs = now;
+  needRead(d, "peer-asks");
+}
+
+/**
  * Whoever was away may have been on another side of a split segment, or stopped without a trace in any clock, and answer on for what
  * it has lost: it must hear at once who answers now (F2).
  */
 export function onBack(d: Draft, node: string): void {
   const { s } = d;
   if (s.serving === undefined || s.handing !== undefined) return;
-  if (s.pursuit?.node === node) s.pursuit = undefined;
+  if (s.pursuit?.node === node) s.pursuit = { ...s.pursuit, toldMs: d.now, backMs: d.now };
   d.effects.push({ type: "announce", address: s.address, interface: s.serving.interface, reason: "taken-back" });
 }
 

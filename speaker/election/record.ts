@@ -111,7 +111,14 @@ function pursue(d: Draft, before: AddressState["record"]): void {
   }
   if (before === undefined || before.node === "" || before.node === d.w.node || before.mac === "") return;
   if (s.pursuit?.node === before.node || before.from === d.w.node || record.from !== "") return;
-  s.pursuit = { node: before.node, instance: before.instance, mac: before.mac, sinceMs: d.now, toldMs: d.now };
+  s.pursuit = {
+    node: before.node,
+    instance: before.instance,
+    mac: before.mac,
+    sinceMs: d.now,
+    toldMs: d.now,
+    backMs: undefined,
+  };
 }
 
 /** The same address for somebody else: nothing known of the former object holds, and nothing is answered (A1). */

@@ -85,6 +85,8 @@ export interface Pursuit {
   readonly sinceMs: number;
   /** When it was last told. */
   readonly toldMs: number;
+  /** When it answered again: answers that were under way come for a moment more, and mean nothing new. */
+  readonly backMs: number | undefined;
 }
 
 /** The hand-over under way: the record names the successor, this node still answers. */
@@ -124,6 +126,8 @@ export type ReadWhy =
   | "write-outcome"
   /** A known peer announces what this node answers for (rule Y). */
   | "peer-heard"
+  /** A known peer asks whether anybody answers for what this node answers for: it has read another record (F6). */
+  | "peer-asks"
   /** This node fell silent and may have missed a change: carrier came back, the worker was fenced, a gap. */
   | "was-silent";
 
@@ -174,6 +178,8 @@ export interface AddressState {
   /** Announced while a write of this node was under way: the successor may see the record before the write is answered. */
   readonly heardEarly: string;
   readonly defendedMs: number;
+  /** When a peer's question last made this node read. */
+  readonly askedMs: number;
   readonly foreign: { readonly mac: string; readonly sinceMs: number } | undefined;
   /** Claims as last posted, so that none is posted twice within a while, shown or not. BOUNDED: two types. */
   readonly posted: readonly { readonly claim: ConditionClaim; readonly atMs: number }[];
@@ -294,6 +300,8 @@ export const TIMES = {
    * its turn is asked again behind all others, for ever; so this is only for an answer that was lost.
    */
   probeLimitMs: 60_000,
+  /** Peers that ask on the wire make the one that answers read its record, once in this time. */
+  askedMs: 5_000,
   /** RFC 5227 section 2.4 (c), DEFEND_INTERVAL. */
   defendMs: 10_000,
   /** A foreign host not heard for so long is no conflict any more. */

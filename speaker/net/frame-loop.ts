@@ -249,8 +249,7 @@ export class FrameLoop {
     const isHeld = known.interfaces.length > 0;
     if (how === "announcement" && isHeld) this.#evidence?.set(address, { address, mac });
     if (how === "announcement" && known.told && !isHeld) this.#announcements.add(said, this.#now);
-    // A probe for a held address is answered like any request; it tells nothing.
-    if (!isHeld || how === "probe") return;
+    if (!isHeld) return;
     this.#counters.add("heard");
     if (this.#hearing.admits(address, this.#now))
       this.#post({ type: "heard", address, interface: station.name, mac, how });

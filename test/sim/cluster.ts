@@ -1,10 +1,12 @@
 /** A whole cluster in one process, from one seed: N speakers, the API server, the switch, and hands that break things. */
 import { type Random, seededRandom } from "../../lib/runtime/random.ts";
 import { SimApi } from "./api.ts";
+import { SimHost } from "./host.ts";
 import { Invariants } from "./invariants.ts";
-import { endpointsOn, nodeObject, SERVICE, virtualIP } from "./objects.ts";
+import { endpointsOn, macOf, nodeObject, SERVICE, serviceAddress, virtualIP } from "./objects.ts";
 import { SimProcess } from "./process.ts";
-import { Timeline } from "./timeline.ts";
+import { HONEST, type Sabotage } from "./sabotage.ts";
+import { type Clocks, Timeline } from "./timeline.ts";
 import { SimWire } from "./wire.ts";
 
 export interface ClusterOptions {
@@ -15,8 +17,12 @@ export interface ClusterOptions {
   readonly watchLagMsMax?: number;
   /** Whether a router stands on the segment; default true. */
   readonly gateway?: boolean;
-  /** Rules broken on purpose, to see that the simulation finds it. */
-  readonly sabotage?: "ignore-epoch" | "never-yield" | "deaf";
+  /** So many addresses of IPv6 beside those of IPv4; default none. */
+  readonly addresses6?: number;
+  /** Each node's monotonic clock is faster or slower by up to this part; default 0. */
+  readonly drift?: number;
+  /** A rule broken on purpose, to see that the simulation finds it. */
+  readonly sabotage?: Sabotage;
 }
 
 export interface Move {
@@ -40,9 +46,14 @@ export class Cluster {
   readonly names: readonly string[];
   /** The processes that run, by node; two of one node during a rolling update. */
   readonly processes = new Map<string, SimProcess[]>();
+  /** Two hosts on the segment, one whose connections confirm its neighbour cache and one whose do not. */
+  readonly hosts: readonly SimHost[];
+  readonly clocks = new Map<string, Clocks>();
   readonly #options: ClusterOptions;
+  readonly #paused = new Set<string>();
   #instances = 0;
   #pods = 0;
+  readonly #nodeOfMac: ReadonlyMap<string, string>;
   readonly #lastSeen = new Map<string, number>();
 
   constructor(options: ClusterOptions) {
@@ -55,27 +66,49 @@ export class Cluster {
     this.api = new SimApi(
       this.timeline,
       this.random,
-      { latencyMsMax, watchLagMsMax, ignoreEpoch: options.sabotage === "ignore-epoch" },
+      { latencyMsMax, watchLagMsMax, sabotage: options.sabotage ?? HONEST },
       (before, after, by) => this.invariants.onRecord(before, after, by),
     );
     const slackMs = 3 * watchLagMsMax + 4 * latencyMsMax + 100;
     // A holder that hears another asks for the record and waits 200 ms; one announcement in 1.1 s may be the only sign.
-    const limits = { handOverMs: 1_000 + slackMs, otherMs: 1_100 + 200 + slackMs };
+    const limits = { handOverMs: 1_000 + slackMs, otherMs: 1_100 + 200 + slackMs, cacheMs: 1_100 + 200 + slackMs };
     this.invariants = new Invariants(this.api, this.wire, limits, () => this.timeline.now);
     this.names = Array.from({ length: options.nodes }, (_, index) => `n${index + 1}`);
     this.wire.nodes = this.names;
+    this.#nodeOfMac = new Map(this.names.map((name) => [macOf(name), name]));
+    const drift = options.drift ?? 0;
+    for (const name of this.names) {
+      const rate = 1 + drift * (2 * this.random() - 1);
+      this.clocks.set(name, { rate, offsetMs: Math.floor(this.random() * 1e6), wallJumpMs: 0 });
+    }
     for (const name of this.names) this.api.putNode(name, nodeObject());
     this.api.putEndpoints(SERVICE, endpointsOn(this.names));
-    for (let index = 0; index < options.addresses; index++) {
-      this.api.putVip(virtualIP(`10.0.${index >> 7}.${100 + (index & 127)}`, 0));
+    for (let index = 0; index < options.addresses; index++) this.api.putVip(virtualIP(serviceAddress(index), 0));
+    for (let index = 0; index < (options.addresses6 ?? 0); index++) {
+      this.api.putVip(virtualIP(serviceAddress(index, 6), 0));
     }
+    this.hosts = ["tcp", "udp"].map((name) => this.#host(name));
     for (const name of this.names) this.start(name);
     this.#nodeController();
   }
 
+  #host(name: string): SimHost {
+    const options = {
+      name,
+      confirms: name === "tcp",
+      // The name of a VirtualIP is its address here.
+      addresses: () => this.api.vips.keys(),
+      nodeOf: (mac: string) => this.#nodeOfMac.get(mac),
+      onTurn: (host: SimHost) => this.invariants.checkCache(host),
+    };
+    return new SimHost(options, this.timeline, this.wire);
+  }
+
   /** A new pod, or the next container of the old one. */
   start(node: string, pod = `pod-${node}-${++this.#pods}`): SimProcess {
-    const { sabotage } = this.#options;
+    const { sabotage = HONEST } = this.#options;
+    const clocks = this.clocks.get(node);
+    if (clocks === undefined) throw new Error(`there is no node ${node}`);
     const process = new SimProcess({
       node,
       instance: `${pod}/${++this.#instances}`,
@@ -83,8 +116,8 @@ export class Cluster {
       random: this.random,
       api: this.api,
       wire: this.wire,
-      neverYield: sabotage === "never-yield",
-      deaf: sabotage === "deaf",
+      clocks,
+      sabotage,
       onProtest: (what) => this.invariants.protest(what),
       onMove: (by, name, reason, epoch) => {
         this.moves.push({ atMs: this.timeline.now, node: by, name, reason, epoch });
@@ -92,6 +125,7 @@ export class Cluster {
       onExit: (gone) => this.#forget(gone),
     });
     this.processes.set(node, [...(this.processes.get(node) ?? []), process]);
+    if (this.#paused.has(node)) process.pause();
     return process;
   }
 
@@ -109,6 +143,19 @@ export class Cluster {
   /** Runs on, checking the invariants after each event. */
   run(forMs: number): number {
     return this.timeline.runUntil(this.timeline.now + forMs, () => this.invariants.check());
+  }
+
+  /** The machine stops, speakers and kernel, and no clock of it knows. */
+  pause(node: string): void {
+    this.#paused.add(node);
+    this.wire.off.add(node);
+    for (const process of this.processes.get(node) ?? []) process.pause();
+  }
+
+  resume(node: string): void {
+    if (!this.#paused.delete(node)) return;
+    this.wire.off.delete(node);
+    for (const process of this.processes.get(node) ?? []) process.resume();
   }
 
   unplug(node: string): void {
@@ -139,17 +186,32 @@ export class Cluster {
       this.wire.off.delete(node);
       this.wire.mute.delete(node);
       this.wire.deaf.delete(node);
+      this.wire.slowAnswersMs.delete(node);
       if (this.wire.unplugged.has(node)) this.plug(node);
       this.api.cut.delete(node);
-      for (const process of this.processes.get(node) ?? []) {
-        process.resume();
-        process.thaw();
-      }
+      this.resume(node);
+      for (const process of this.processes.get(node) ?? []) process.thaw();
       if (!this.isUp(node)) this.start(node);
     }
+    this.wire.blocked.clear();
+    this.wire.unanswered.clear();
+    this.wire.isolated = false;
     this.wire.loss = 0;
+    this.wire.duplicates = 0;
+    this.wire.delayMsMax = 0;
     this.api.slowMs = 0;
+    this.api.laggingMs = 0;
     this.setApi(true);
+  }
+
+  /** The longest time that a packet of any host did not come back, since the reset. */
+  get longestOutageMs(): number {
+    return Math.max(...this.hosts.map((host) => host.longestOutageMs));
+  }
+
+  resetOutages(): void {
+    this.invariants.resetGaps();
+    for (const host of this.hosts) host.resetOutages();
   }
 
   /** What the record says, for tests. */

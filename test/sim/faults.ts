@@ -17,7 +17,17 @@ export const FAULTS = [
   "mute",
   "lossy",
   "slow-api",
+  "stuck-main",
+  "deaf",
+  "one-way",
+  "disorder",
+  "lagging-api",
+  "roll-back",
+  "clock-jump",
 ] as const;
+
+/** How far a restored store goes back. */
+const ROLL_BACK_MS = 30_000;
 
 export type Fault = (typeof FAULTS)[number];
 
@@ -56,11 +66,8 @@ type Breaking = (cluster: Cluster, node: string) => () => void;
 
 const BREAKINGS: Readonly<Record<Fault, Breaking>> = {
   pause: (cluster, node) => {
-    const paused = [...(cluster.processes.get(node) ?? [])];
-    for (const process of paused) process.pause();
-    return () => {
-      for (const process of paused) process.resume();
-    };
+    cluster.pause(node);
+    return () => cluster.resume(node);
   },
   "dead-port": (cluster, node) => {
     cluster.wire.mute.add(node);
@@ -79,6 +86,55 @@ const BREAKINGS: Readonly<Record<Fault, Breaking>> = {
     return () => {
       cluster.wire.loss = 0;
     };
+  },
+  "stuck-main": (cluster, node) => {
+    const stuck = [...(cluster.processes.get(node) ?? [])];
+    for (const process of stuck) process.stick();
+    return () => {
+      for (const process of stuck) process.thaw();
+    };
+  },
+  deaf: (cluster, node) => {
+    cluster.wire.deaf.add(node);
+    return () => cluster.wire.deaf.delete(node);
+  },
+  "one-way": (cluster, node) => {
+    const others = cluster.names.filter((name) => name !== node);
+    const path = `${node}>${others.length === 0 ? node : pick(cluster, others)}`;
+    cluster.wire.blocked.add(path);
+    return () => cluster.wire.blocked.delete(path);
+  },
+  disorder: (cluster) => {
+    cluster.wire.duplicates = 0.1;
+    cluster.wire.delayMsMax = 15;
+    return () => {
+      cluster.wire.duplicates = 0;
+      cluster.wire.delayMsMax = 0;
+    };
+  },
+  "lagging-api": (cluster) => {
+    cluster.api.laggingMs = 2_000;
+    return () => {
+      cluster.api.laggingMs = 0;
+    };
+  },
+  // The store of some time ago; the server goes with it for a while, or its connections outlive the restore.
+  "roll-back": (cluster) => {
+    const { api, timeline } = cluster;
+    const revision = api.store.revisionAt(timeline.now - cluster.random() * ROLL_BACK_MS);
+    const breaks = cluster.random() < 0.5;
+    if (breaks) cluster.setApi(false);
+    else api.rollBack(revision, false);
+    return () => {
+      if (!breaks) return;
+      api.rollBack(revision, true);
+      cluster.setApi(true);
+    };
+  },
+  "clock-jump": (cluster, node) => {
+    const clocks = cluster.clocks.get(node);
+    if (clocks !== undefined) clocks.wallJumpMs += (cluster.random() - 0.5) * 2 * 3_600_000;
+    return () => {};
   },
   "slow-api": (cluster) => {
     cluster.api.slowMs = 2_000;

@@ -4,11 +4,14 @@ import type { HeartbeatEffect, HeartbeatInput, HeartbeatState, LeaseCall } from 
 import { factAnnotations, type SpeakerFacts, type SpeakerLease } from "../../lib/model/speaker-lease.ts";
 import type { SimApi } from "./api.ts";
 import { speakerLease } from "./objects.ts";
-import type { Time } from "./timeline.ts";
+import type { Sabotage } from "./sabotage.ts";
+import type { MachineTime } from "./timeline.ts";
 
 export interface HeartbeatHooks {
   /** The process runs: not dead and not frozen. */
   readonly runs: () => boolean;
+  /** Runs now, or when the process does again. */
+  readonly later: (run: () => void) => void;
   readonly onEffect: (effect: Exclude<HeartbeatEffect, { type: "request" }>) => void;
 }
 
@@ -17,17 +20,24 @@ type Answer = { readonly kind: "ok"; readonly lease: SpeakerLease | undefined } 
 export class SimHeartbeat {
   #state: HeartbeatState;
   readonly #api: SimApi;
-  readonly #timeline: Time;
+  readonly #timeline: MachineTime;
   readonly #hooks: HeartbeatHooks;
+  readonly #sabotage: Sabotage;
   #wakeSerial = 0;
 
   constructor(
-    options: { readonly node: string; readonly instance: string; readonly seed: number },
+    options: {
+      readonly node: string;
+      readonly instance: string;
+      readonly seed: number;
+      readonly sabotage: Sabotage;
+    },
     api: SimApi,
-    timeline: Time,
+    timeline: MachineTime,
     hooks: HeartbeatHooks,
   ) {
     this.#state = initialHeartbeat(options.node, options.instance, options.seed);
+    this.#sabotage = options.sabotage;
     this.#api = api;
     this.#timeline = timeline;
     this.#hooks = hooks;
@@ -52,25 +62,23 @@ export class SimHeartbeat {
     this.input({ type: "tick" });
   }
 
-  #request(request: number, call: LeaseCall): void {
+  #request(request: number, told: LeaseCall): void {
     const { node, instance } = this.#state;
+    const isSilent = this.#sabotage.forgetsLeaving === true && told.type === "renew";
+    const call = isSilent ? { ...told, leaving: false } : told;
+    const { wallText } = this.#timeline;
     this.#api.call<Answer>(
       node,
-      () => perform(this.#api, node, instance, call, String(this.#timeline.now)),
-      (answer) => {
-        const reply: HeartbeatInput =
-          answer === undefined
-            ? { type: "failed", request }
-            : answer.kind === "ok"
-              ? { type: "answered", request, lease: answer.lease }
-              : { type: "refused", request, retryAfterMs: undefined };
-        const deliver = (): void => {
-          if (this.#hooks.runs()) this.input(reply);
-        };
-        deliver();
-      },
+      () => perform(this.#api, node, instance, call, wallText),
+      (answer) => this.#hooks.later(() => this.input(inputOf(request, answer))),
     );
   }
+}
+
+function inputOf(request: number, answer: Answer | undefined): HeartbeatInput {
+  if (answer === undefined) return { type: "failed", request };
+  if (answer.kind === "ok") return { type: "answered", request, lease: answer.lease };
+  return { type: "refused", request, retryAfterMs: undefined };
 }
 
 function perform(api: SimApi, node: string, instance: string, call: LeaseCall, renewTime: string): Answer {
@@ -97,19 +105,29 @@ function perform(api: SimApi, node: string, instance: string, call: LeaseCall, r
       });
     case "renew":
       if (lease.instance !== instance) return { kind: "refused" };
+      if (call.unfence !== "" && call.unfence !== lease.fencedBy) return { kind: "refused" };
       return put({
         ...(call.facts === undefined ? lease : withFacts(lease, call.facts)),
         leaving: call.leaving,
-        fencedBy: call.unfence === lease.fencedBy ? "" : lease.fencedBy,
+        fencedBy: call.unfence === "" ? lease.fencedBy : "",
         renewTime,
       });
     case "queue":
+      if (!unchanged) return { kind: "refused" };
       return put({ ...lease, nextInstance: instance });
     case "unqueue":
+      if (lease.nextInstance !== instance) return { kind: "refused" };
       return put({ ...lease, nextInstance: "" });
     case "hand-over":
       if (lease.instance !== instance || lease.nextInstance !== call.to) return { kind: "refused" };
-      return put({ ...lease, instance: call.to, nextInstance: "", previousInstance: instance, leaving: false });
+      return put({
+        ...lease,
+        instance: call.to,
+        nextInstance: "",
+        previousInstance: instance,
+        leaving: false,
+        renewTime,
+      });
     case "release":
       if (lease.instance !== instance) return { kind: "refused" };
       return put({ ...lease, instance: "", leaving: false });

@@ -1,6 +1,7 @@
 /** The rules that must always hold (S1, S2, S5) and the one that must hold in the end (L1), checked against what nodes really answer. */
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { SimApi } from "./api.ts";
+import type { SimHost } from "./host.ts";
 import type { SimWire } from "./wire.ts";
 
 export interface Limits {
@@ -8,7 +9,14 @@ export interface Limits {
   readonly handOverMs: number;
   /** The same in any other case, after which the one that is not named must have heard of it. */
   readonly otherMs: number;
+  /** A neighbour cache on the segment names another node than the one that alone answers. */
+  readonly cacheMs: number;
 }
+
+/** With frames that get lost an announcement may be heard two rounds later. */
+const LOSSY_MS = 2_200;
+/** Until a host has doubted and probed what it learned while paths carried one way only. */
+const ONE_WAY_MS = 40_000;
 
 interface Overlap {
   readonly sinceMs: number;
@@ -23,6 +31,10 @@ export class Invariants {
   readonly #silentSince = new Map<string, number>();
   #longestGapMs = 0;
   readonly #overlaps = new Map<string, Overlap>();
+  #lossyAtMs = Number.NEGATIVE_INFINITY;
+  #oneWayAtMs = Number.NEGATIVE_INFINITY;
+  /** Since when the cache of a host is wrong, by host and address. */
+  readonly #wrongSince = new Map<string, number>();
   readonly #api: SimApi;
   readonly #wire: SimWire;
   readonly #limits: Limits;
@@ -69,11 +81,45 @@ export class Invariants {
       const { holder } = vip;
       const isHandOver =
         holder !== undefined && holder.from !== "" && pair === [holder.node, holder.from].sort().join(" and ");
-      const limit = isHandOver ? this.#limits.handOverMs : this.#limits.otherMs;
+      const limit = (isHandOver ? this.#limits.handOverMs : this.#limits.otherMs) + this.#lossyMs();
       if (lastedMs > limit) {
         this.protest(`S2: ${pair} answer for ${vip.address} at once for ${Math.round(lastedMs)} ms`);
         this.#overlaps.delete(vip.address);
       }
+    }
+  }
+
+  /** Of two that hear each other one way only both may answer, and whoever is not heard is not answered back (docs/failover.md). */
+  #isExcused(): boolean {
+    return this.#now() - this.#oneWayAtMs < ONE_WAY_MS;
+  }
+
+  #lossyMs(): number {
+    return this.#now() - this.#lossyAtMs < 2 * LOSSY_MS ? LOSSY_MS : 0;
+  }
+
+  /** Every cache on the segment comes to name the one node that answers, if host and node hear each other. */
+  checkCache(host: SimHost): void {
+    if (this.#wire.loss > 0) this.#lossyAtMs = this.#now();
+    if (this.#wire.isOneWay) this.#oneWayAtMs = this.#now();
+    for (const vip of this.#api.vips.values()) {
+      const key = `${host.name} ${vip.address}`;
+      const node = host.nodeOf(vip.address);
+      const nodes = this.answering(vip.address);
+      const [holder = ""] = nodes;
+      const isRight = node === undefined || nodes.length !== 1 || node === holder;
+      if (isRight || !this.#wire.connected(holder, host.name) || this.#isExcused()) {
+        this.#wrongSince.delete(key);
+        continue;
+      }
+      const since = this.#wrongSince.get(key) ?? this.#now();
+      this.#wrongSince.set(key, since);
+      const lastedMs = this.#now() - since;
+      if (lastedMs <= this.#limits.cacheMs + this.#lossyMs()) continue;
+      this.protest(
+        `C1: ${host.name} sends to ${node} for ${vip.address}, which ${holder} alone answers, ${Math.round(lastedMs)} ms`,
+      );
+      this.#wrongSince.set(key, Number.POSITIVE_INFINITY);
     }
   }
 

@@ -42,19 +42,36 @@ export function nodeObject(changes: Partial<NodeObjectFacts> = {}): NodeObjectFa
 }
 
 export function endpointsOn(ready: readonly string[], serving: readonly string[] = ready): ServiceEndpoints {
-  const four: FamilyEndpoints = { anywhere: serving.length > 0, ready: new Set(ready), serving: new Set(serving) };
-  return { 4: four, 6: { anywhere: false, ready: new Set(), serving: new Set() } };
+  const family: FamilyEndpoints = { anywhere: serving.length > 0, ready: new Set(ready), serving: new Set(serving) };
+  return { 4: family, 6: family };
+}
+
+/** Nodes are n1, n2, … n300. */
+function numberOf(node: string): number {
+  return Number(node.slice(1));
 }
 
 export function macOf(node: string): string {
-  return `02:00:00:00:00:0${node.slice(-1)}`;
+  const digits = numberOf(node).toString(16).padStart(4, "0");
+  return `02:00:00:00:${digits.slice(0, 2)}:${digits.slice(2)}`;
 }
 
+/** Out of the way of the addresses of Services. */
 export function addressOf(node: string): string {
-  return `10.0.0.${node.slice(-1)}`;
+  return `10.0.${200 + (numberOf(node) >> 7)}.${1 + (numberOf(node) & 127)}`;
 }
 
-export const GATEWAY = { address4: "10.0.0.254", linkLocal: "", mac: "02:00:00:00:00:fe" } as const;
+export function linkLocalOf(node: string): string {
+  return `fe80::${numberOf(node).toString(16)}`;
+}
+
+/** The first `count` addresses of Services; of a second family as many again. */
+export function serviceAddress(index: number, family: 4 | 6 = 4): string {
+  if (family === 6) return `fd00::1:${(index + 1).toString(16)}`;
+  return `10.0.${index >> 7}.${100 + (index & 127)}`;
+}
+
+export const GATEWAY = { address4: "10.0.0.254", linkLocal: "", mac: "02:00:00:00:ff:fe" } as const;
 
 export function link(node: string, carrier: boolean): Link {
   return {
@@ -65,7 +82,11 @@ export function link(node: string, carrier: boolean): Link {
     master: "",
     kind: "",
     broadcast: true,
-    addresses: [{ address: addressOf(node), prefixLength: 16, metric: 0 }],
+    addresses: [
+      { address: addressOf(node), prefixLength: 16, metric: 0 },
+      { address: `fd00::${numberOf(node).toString(16)}`, prefixLength: 64, metric: 0 },
+      { address: linkLocalOf(node), prefixLength: 64, metric: 0 },
+    ],
   };
 }
 

@@ -1,12 +1,18 @@
 /** One speaker process: the real loop and the real heartbeat, with a worker, an API server and a wire that are simulated. */
+import type { HeartbeatEffect } from "../../lib/lease/heartbeat-types.ts";
+import type { SpeakerLease } from "../../lib/model/speaker-lease.ts";
 import type { Random } from "../../lib/runtime/random.ts";
+import type { FromWorker } from "../../speaker/net/messages.ts";
 import { newsInputs } from "../../speaker/shell/news.ts";
 import { stepSpeaker } from "../../speaker/speaker.ts";
 import { initialSpeaker, type SpeakerEffect, type SpeakerInput, type SpeakerState } from "../../speaker/state.ts";
-import type { SimApi, WatchEvent } from "./api.ts";
+import type { SimApi } from "./api.ts";
 import { SimHeartbeat } from "./heartbeat.ts";
+import { SimInformer } from "./informer.ts";
 import { GATEWAY, link } from "./objects.ts";
-import { MachineTime, type Time } from "./timeline.ts";
+import type { Sabotage } from "./sabotage.ts";
+import { KINDS, type Kind, type Objects } from "./store.ts";
+import { type Clocks, MachineTime, type Time } from "./timeline.ts";
 import type { SimWire } from "./wire.ts";
 import { SimWorker } from "./worker.ts";
 
@@ -17,12 +23,14 @@ export interface ProcessOptions {
   readonly random: Random;
   readonly api: SimApi;
   readonly wire: SimWire;
-  readonly neverYield: boolean;
-  readonly deaf: boolean;
+  readonly clocks: Clocks;
+  readonly sabotage: Sabotage;
   readonly onProtest: (what: string) => void;
   readonly onMove: (node: string, name: string, reason: string, epoch: number) => void;
   readonly onExit: (process: SimProcess) => void;
 }
+
+type HeartbeatNews = Exclude<HeartbeatEffect, { type: "request" }>;
 
 export class SimProcess {
   readonly node: string;
@@ -30,7 +38,9 @@ export class SimProcess {
   readonly worker: SimWorker;
   state: SpeakerState;
   dead = false;
+  /** It does not run: stopped, or its machine paused. */
   frozen = false;
+  #isStopped = false;
   #inbox: SpeakerInput[] = [];
   /** Callbacks that came while the process was frozen. */
   readonly #waiting: (() => void)[] = [];
@@ -38,40 +48,72 @@ export class SimProcess {
   #wakeSerial = 0;
   #heartbeatStarted = false;
   readonly #heartbeat: SimHeartbeat;
-  readonly #closeWatch: () => void;
+  readonly #informers: { readonly [K in Kind]: SimInformer<K> };
+  #unsynced = KINDS.length;
+  #lossSeen = 0;
   readonly #options: ProcessOptions;
   readonly #time: MachineTime;
   #pausedMs: number | undefined;
 
   constructor(options: ProcessOptions) {
-    const { node, instance, random, api, wire } = options;
-    const timeline = new MachineTime(options.timeline);
+    const { node, instance, random, api, wire, sabotage } = options;
+    const timeline = new MachineTime(options.timeline, options.clocks);
     this.#time = timeline;
     this.#options = { ...options, timeline };
     this.node = node;
     this.instance = instance;
     this.state = initialSpeaker(node, instance, timeline.now);
+    const { onProtest } = options;
     this.worker = new SimWorker({
-      node,
-      timeline,
-      random,
-      wire,
-      neverYield: options.neverYield,
-      deaf: options.deaf,
-      onProtest: options.onProtest,
-      tell: (message) => this.later(() => this.post({ type: "worker", message })),
+      ...{ node, timeline, random, wire, sabotage, onProtest },
+      tell: (message) => this.later(() => this.#onWorker(message)),
     });
-    const seed = Math.floor(random() * 2 ** 32);
-    this.#heartbeat = new SimHeartbeat({ node, instance, seed }, api, timeline, {
+    this.#heartbeat = new SimHeartbeat({ node, instance, seed: this.#seed(), sabotage }, api, timeline, {
       runs: () => !this.dead && !this.frozen,
-      onEffect: (effect) => {
-        for (const input of newsInputs(effect)) this.post(input);
-      },
+      later: (run) => this.later(run),
+      onEffect: (effect) => this.#onNews(effect),
     });
-    this.#closeWatch = api.watch(node, (event) => this.later(() => this.#onEvent(event)));
+    this.#informers = {
+      vips: this.#informer("vips", (name, vip) => this.post({ type: "virtual-ip", name, vip })),
+      leases: this.#informer("leases", (of, lease) => this.#onLease(of, lease)),
+      nodes: this.#informer("nodes", (name, one) => this.post({ type: "node", name, node: one })),
+      endpoints: this.#informer("endpoints", (service, endpoints) =>
+        this.post({ type: "endpoints", service, endpoints }),
+      ),
+    };
     this.post({ type: "worker", message: { type: "links", links: [link(node, !wire.unplugged.has(node))] } });
     if (wire.hasGateway) this.post({ type: "gateways", byInterface: new Map([["eth0", GATEWAY]]) });
-    timeline.after(200, () => this.post({ type: "synced" }));
+    for (const kind of KINDS) this.#informers[kind].input({ type: "start" });
+    this.#sign();
+  }
+
+  #informer<K extends Kind>(kind: K, onChange: (key: string, value: Objects[K] | undefined) => void): SimInformer<K> {
+    const informer: SimInformer<K> = new SimInformer(
+      { node: this.#options.node, kind, seed: this.#seed() },
+      this.#options.api,
+      this.#time,
+      {
+        later: (run) => this.later(run),
+        runs: () => !this.dead && !this.frozen,
+        onChange: (key) => onChange(key, informer.get(key)),
+        onSynced: () => {
+          this.#unsynced -= 1;
+          if (this.#unsynced === 0) this.post({ type: "synced" });
+        },
+      },
+    );
+    return informer;
+  }
+
+  #seed(): number {
+    return Math.floor(this.#options.random() * 2 ** 32);
+  }
+
+  /** As speaker/net/frame-port.ts does, once a second: the main thread is there. */
+  #sign(): void {
+    if (this.dead) return;
+    if (!this.frozen) this.worker.receive({ type: "sign" });
+    this.#time.after(1_000, () => this.#sign());
   }
 
   /** Runs now, or after the thaw. */
@@ -92,42 +134,54 @@ export class SimProcess {
     if (this.dead) return;
     this.dead = true;
     this.worker.kill();
-    this.#closeWatch();
+    for (const kind of KINDS) this.#informers[kind].stop();
   }
 
+  /** The main thread alone stands still; the worker goes on for as long as it may. */
+  stick(): void {
+    this.#isStopped = true;
+    this.frozen = true;
+  }
+
+  /** Stopped by a signal. */
   freeze(): void {
+    this.#isStopped = true;
     this.frozen = true;
     this.worker.freeze();
   }
 
   thaw(): void {
-    if (!this.frozen || this.dead || this.#pausedMs !== undefined) return;
+    if (!this.#isStopped || this.dead) return;
+    this.#isStopped = false;
+    // Of a paused machine nothing runs.
+    if (this.#pausedMs !== undefined) return;
     this.frozen = false;
     this.worker.thaw();
+    this.#catchUp();
+  }
+
+  /** What came while it stood still, and the ticks that it missed. */
+  #catchUp(): void {
     for (const run of this.#waiting.splice(0)) run();
     this.#heartbeat.thaw();
+    for (const kind of KINDS) this.#informers[kind].input({ type: "tick" });
     this.post({ type: "tick" });
   }
 
-  /** The machine stops, speaker and kernel. */
+  /** The whole machine stops. */
   pause(): void {
-    // A process that is stopped by a signal goes on with it: the two are not mixed.
-    if (this.frozen) return;
-    this.freeze();
-    this.#pausedMs = this.#time.now;
-    this.#options.wire.off.add(this.node);
+    this.#pausedMs ??= this.#time.now;
+    this.frozen = true;
+    this.worker.freeze();
   }
 
   resume(): void {
     if (this.#pausedMs === undefined || this.dead) return;
     this.#time.miss(this.#time.now - this.#pausedMs);
     this.#pausedMs = undefined;
-    this.#options.wire.off.delete(this.node);
-    this.frozen = false;
-    this.worker.resume();
-    for (const run of this.#waiting.splice(0)) run();
-    this.#heartbeat.thaw();
-    this.post({ type: "tick" });
+    this.frozen = this.#isStopped;
+    this.worker.resume(this.#isStopped);
+    if (!this.frozen) this.#catchUp();
   }
 
   plugged(carrier: boolean): void {
@@ -141,12 +195,17 @@ export class SimProcess {
   #step(): void {
     this.#scheduled = false;
     if (this.dead || this.frozen) return;
-    const inputs = this.#inbox;
+    const { timeline, sabotage } = this.#options;
+    const { now } = timeline;
+    const before = sabotage.state?.(this.state, now) ?? this.state;
+    const inputs = this.#inbox.flatMap((input) => {
+      const told = sabotage.input === undefined ? input : sabotage.input(input, before, now);
+      return told === undefined ? [] : [told];
+    });
     this.#inbox = [];
-    const { timeline } = this.#options;
-    const { state, effects, wakeAt } = stepSpeaker(this.state, inputs, timeline.now);
+    const { state, effects, wakeAt } = stepSpeaker(before, inputs, now);
     this.state = state;
-    for (const effect of effects) this.#execute(effect);
+    for (const effect of sabotage.effects?.(effects, state, now) ?? effects) this.#execute(effect);
     if (!this.#heartbeatStarted && state.synced && state.linked) {
       this.#heartbeatStarted = true;
       this.#heartbeat.input({ type: "start" });
@@ -190,7 +249,7 @@ export class SimProcess {
         break;
       case "worker":
         this.worker.receive(
-          effect.message.type === "table" ? { ...effect.message, lossSeen: this.worker.loss } : effect.message,
+          effect.message.type === "table" ? { ...effect.message, lossSeen: this.#lossSeen } : effect.message,
         );
         break;
       case "facts":
@@ -209,8 +268,10 @@ export class SimProcess {
         this.kill();
         this.#options.onExit(this);
         break;
-      case "yielded":
       case "relist-leases":
+        this.#informers.leases.input({ type: "relist" });
+        break;
+      case "yielded":
         break;
       default:
         throw new Error(`unknown effect of ${instance}`);
@@ -248,14 +309,22 @@ export class SimProcess {
     }
   }
 
-  #onEvent(event: WatchEvent): void {
-    if (event.type === "vip") this.post({ type: "virtual-ip", name: event.name, vip: event.vip });
-    else if (event.type === "node") this.post({ type: "node", name: event.name, node: event.node });
-    else if (event.type === "endpoints") {
-      this.post({ type: "endpoints", service: event.service, endpoints: event.endpoints });
-    } else {
-      this.post({ type: "lease", input: { type: "lease", lease: event.lease } });
-      if (event.lease.node === this.node) this.#heartbeat.input({ type: "observed", lease: event.lease });
-    }
+  #onWorker(message: FromWorker): void {
+    if (message.type === "lost") this.#lossSeen = message.loss;
+    this.post({ type: "worker", message });
+  }
+
+  #onLease(node: string, lease: SpeakerLease | undefined): void {
+    this.post({ type: "lease", input: lease === undefined ? { type: "gone", node } : { type: "lease", lease } });
+    if (node === this.node) this.#heartbeat.input({ type: "observed", lease });
+  }
+
+  /** As speaker/main.ts and lib/lease/heartbeat-loop.ts do. */
+  #onNews(news: HeartbeatNews): void {
+    const informers = KINDS.map((kind) => this.#informers[kind]);
+    if (news.type === "pulse-lost") for (const one of informers) one.closeConnections();
+    for (const input of newsInputs(news)) this.post(input);
+    if (news.type === "pulse" && news.restored) for (const one of informers) one.input({ type: "retry-now" });
+    if (news.type === "rollback") for (const one of informers) one.input({ type: "relist" });
   }
 }

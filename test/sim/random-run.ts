@@ -20,7 +20,7 @@ export interface RunReport {
 
 /** One run from one seed: a cluster that starts, suffers, is healed, and must come to rest. */
 export function randomRun(options: ClusterOptions & { readonly faults: number }): RunReport {
-  const cluster = new Cluster(options);
+  const cluster = new Cluster({ drift: 0.02, ...options });
   let events = cluster.run(SETTLE_MS);
   const planned = planFaults(cluster, CHAOS_MS, options.faults);
   // To the end of the last fault, should some last for a minute, and a moment more.

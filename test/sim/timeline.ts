@@ -14,29 +14,51 @@ export interface Time {
   quietly(delayMs: number, run: () => void): void;
 }
 
-/** The time of one machine: a pause of the whole machine leaves no trace in it (F2). */
+/** The clocks of one machine. The monotonic one runs a little fast or slow, the wall clock is set by others. */
+export interface Clocks {
+  /** Milliseconds of this clock in one true millisecond. */
+  readonly rate: number;
+  readonly offsetMs: number;
+  /** How far the wall clock was set ahead. */
+  wallJumpMs: number;
+}
+
+export const TRUE_CLOCKS: Clocks = { rate: 1, offsetMs: 0, wallJumpMs: 0 };
+
+/** 2026-01-01, where the wall clocks of the simulation begin. */
+const EPOCH_MS = Date.UTC(2026, 0, 1);
+
+/** The time as a process sees it: a pause of the whole machine leaves no trace in it (F2). */
 export class MachineTime implements Time {
   readonly #timeline: Time;
+  readonly #clocks: Clocks;
   #missedMs = 0;
 
-  constructor(timeline: Time) {
+  constructor(timeline: Time, clocks: Clocks = TRUE_CLOCKS) {
     this.#timeline = timeline;
+    this.#clocks = clocks;
   }
 
   get now(): number {
-    return this.#timeline.now - this.#missedMs;
+    return this.#clocks.offsetMs + (this.#timeline.now - this.#missedMs) * this.#clocks.rate;
   }
 
+  /** What the machine's wall clock shows, as the API server is told it. */
+  get wallText(): string {
+    return new Date(Math.round(EPOCH_MS + this.now - this.#clocks.offsetMs + this.#clocks.wallJumpMs)).toISOString();
+  }
+
+  /** `ms` by its own clock. */
   miss(ms: number): void {
-    this.#missedMs += ms;
+    this.#missedMs += ms / this.#clocks.rate;
   }
 
   after(delayMs: number, run: () => void): void {
-    this.#timeline.after(delayMs, run);
+    this.#timeline.after(delayMs / this.#clocks.rate, run);
   }
 
   quietly(delayMs: number, run: () => void): void {
-    this.#timeline.quietly(delayMs, run);
+    this.#timeline.quietly(delayMs / this.#clocks.rate, run);
   }
 }
 

@@ -1,25 +1,41 @@
-/** The switch: who hears whom. Frames are as slow as a frame is; what matters is whether they arrive. */
+/** The switch: who hears whom, what gets lost, and what comes twice or late. Frames are as slow as a frame is. */
 
 import type { LivenessProbe } from "../../speaker/detector/types.ts";
-import type { HeardHow } from "../../speaker/net/messages.ts";
-import { addressOf, GATEWAY, macOf } from "./objects.ts";
+import type { AnnouncementForm } from "../../speaker/packet/frames.ts";
+import type { SimHost } from "./host.ts";
+import { addressOf, GATEWAY, linkLocalOf, macOf } from "./objects.ts";
 import type { Timeline } from "./timeline.ts";
 import type { SimWorker } from "./worker.ts";
+
+/** The name under which the router stands on the segment. */
+export const ROUTER = "router";
 
 export class SimWire {
   /** Nodes whose cable is out. */
   readonly unplugged = new Set<string>();
-  /** Side of the switch; nodes on different sides do not hear each other. */
+  /** Side of the switch, 0 where none is said; stations on different sides do not hear each other. */
   readonly sides = new Map<string, number>();
   readonly workers = new Set<SimWorker>();
-  /** Nodes that are switched off: no kernel answers. */
+  readonly hosts = new Set<SimHost>();
+  /** Nodes that are switched off, or paused: no kernel answers or forwards. */
   readonly off = new Set<string>();
   nodes: readonly string[] = [];
   /** Nodes whose frames reach nobody, and nodes that hear nobody, with the cable in. */
   readonly mute = new Set<string>();
   readonly deaf = new Set<string>();
-  /** Frames of the detector that get lost, of one. */
+  /** "n1>n2": what n1 sends does not reach n2. */
+  readonly blocked = new Set<string>();
+  /** Addresses that a node leaves unanswered though its table has them: "n1 10.0.0.100". */
+  readonly unanswered = new Set<string>();
+  /** Private VLAN: nodes reach hosts and the router, but not each other (E3). */
+  isolated = false;
+  /** Frames that get lost, of one. */
   loss = 0;
+  /** Frames that come twice, of one, and how much later any may come than the ones sent after it. */
+  duplicates = 0;
+  delayMsMax = 0;
+  /** How much later than a moment answers to the detector come from a node (a loaded one). */
+  readonly slowAnswersMs = new Map<string, number>();
   /** Whether there is a router; it stands on side 0. */
   hasGateway = true;
   readonly #timeline: Timeline;
@@ -30,9 +46,17 @@ export class SimWire {
     this.#random = random;
   }
 
-  /** Whether a frame gets from one to the other. */
+  /** Whether a frame gets from one station to the other: nodes, hosts, the router. */
   reaches(from: string, to: string): boolean {
-    return this.#isWired(from, to) && !this.mute.has(from) && !this.deaf.has(to);
+    if (this.unplugged.has(from) || this.unplugged.has(to)) return false;
+    if ((this.sides.get(from) ?? 0) !== (this.sides.get(to) ?? 0)) return false;
+    if (this.isolated && this.nodes.includes(from) && this.nodes.includes(to)) return false;
+    return !this.mute.has(from) && !this.deaf.has(to) && !this.blocked.has(`${from}>${to}`);
+  }
+
+  /** Whether some hear what others do not. */
+  get isOneWay(): boolean {
+    return this.mute.size + this.deaf.size + this.blocked.size > 0 || this.isolated;
   }
 
   /** Whether they hear each other. */
@@ -40,61 +64,73 @@ export class SimWire {
     return this.reaches(left, right) && this.reaches(right, left);
   }
 
-  #isWired(left: string, right: string): boolean {
-    if (this.unplugged.has(left) || this.unplugged.has(right)) return false;
-    return (this.sides.get(left) ?? 0) === (this.sides.get(right) ?? 0);
+  /** Whether what a host sends to this node is translated and answered: its kernel does that, whatever its speaker does. */
+  forwards(node: string, host: string): boolean {
+    return !this.off.has(node) && this.connected(node, host);
   }
 
-  /** A frame about an address from a node to all others. */
-  broadcast(from: string, address: string, how: HeardHow): void {
+  /** An announcement of a node to everybody. */
+  announce(from: string, address: string, form: AnnouncementForm): void {
     for (const worker of this.workers) {
-      if (worker.node !== from && this.reaches(from, worker.node)) worker.hear(address, macOf(from), how);
+      if (worker.node === from) continue;
+      this.#carry(from, worker.node, () => worker.onAnnouncement(address, macOf(from)));
+    }
+    for (const host of this.hosts) {
+      this.#carry(from, host.name, () => host.onAnnouncement(address, macOf(from), form));
     }
   }
 
-  /** The MACs that answer a probe of `from`. */
-  answers(from: string, address: string): readonly string[] {
-    const macs = new Set<string>();
+  /** A question of a node before it answers itself (RFC 5227 section 2.1): every speaker may answer, no kernel does. */
+  probe(from: string, address: string, arrive: (mac: string) => void): void {
     for (const worker of this.workers) {
-      if (worker.node === from || !this.reaches(from, worker.node) || !worker.answers(address)) continue;
-      if (this.reaches(worker.node, from)) macs.add(macOf(worker.node));
-      worker.hear(address, macOf(from), "probe");
+      if (worker.node === from) continue;
+      const reply = (): void => this.#carry(worker.node, from, () => arrive(macOf(worker.node)));
+      this.#carry(from, worker.node, () => worker.onRequest(address, reply, { probeBy: macOf(from) }));
     }
-    return [...macs];
   }
 
-  /** A question of the detector: there and back in less than a millisecond, or not at all. */
+  /** A question of a host: to everybody, or with a MAC to one. */
+  resolve(host: string, address: string, mac: string, arrive: (mac: string) => void): void {
+    for (const worker of this.workers) {
+      if (mac !== "" && macOf(worker.node) !== mac) continue;
+      this.#carry(host, worker.node, () =>
+        worker.onRequest(address, () => this.#carry(worker.node, host, () => arrive(macOf(worker.node)))),
+      );
+    }
+  }
+
+  /** A question of the detector. */
   ask(from: string, probe: LivenessProbe, arrive: (mac: string) => void): void {
-    if (this.unplugged.has(from) || this.#isLost()) return;
-    this.#timeline.quietly(0.2 + this.#random() * 0.6, () => {
-      for (const mac of this.#whoAnswers(from, probe)) if (!this.#isLost()) arrive(mac);
-    });
+    const { address, mac } = probe;
+    if (address === GATEWAY.address4) {
+      if (!this.hasGateway) return;
+      this.#carry(from, ROUTER, () => this.#carry(ROUTER, from, () => arrive(GATEWAY.mac)));
+      return;
+    }
+    const owner = this.nodes.find((node) => address === addressOf(node) || address === linkLocalOf(node));
+    if (owner !== undefined) {
+      // A kernel answers for its node's address whatever becomes of the speaker.
+      if (owner === from || (mac !== "" && mac !== macOf(owner))) return;
+      this.#carry(from, owner, () => this.#carry(owner, from, () => arrive(macOf(owner))));
+      return;
+    }
+    for (const worker of this.workers) {
+      const { node } = worker;
+      if (node === from || (mac !== "" && mac !== macOf(node))) continue;
+      const answer = (): void => this.#carry(node, from, () => arrive(macOf(node)), this.slowAnswersMs.get(node));
+      this.#carry(from, node, () => worker.onRequest(address, answer, { alarmBy: mac === "" ? macOf(from) : "" }));
+    }
   }
 
-  #isLost(): boolean {
-    return this.loss > 0 && this.#random() < this.loss;
-  }
-
-  #whoAnswers(from: string, probe: LivenessProbe): readonly string[] {
-    if (probe.address === GATEWAY.address4) {
-      const isWired = this.hasGateway && !this.unplugged.has(from) && (this.sides.get(from) ?? 0) === 0;
-      const reached = isWired && !this.mute.has(from) && !this.deaf.has(from);
-      return reached ? [GATEWAY.mac] : [];
+  #carry(from: string, to: string, arrive: () => void, lateMs = 0): void {
+    if (!this.reaches(from, to) || this.off.has(from)) return;
+    if (this.loss > 0 && this.#random() < this.loss) return;
+    const copies = this.duplicates > 0 && this.#random() < this.duplicates ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      const delayMs = 0.1 + this.#random() * 0.3 + this.#random() * this.delayMsMax + lateMs;
+      this.#timeline.quietly(delayMs, () => {
+        if (!this.off.has(to)) arrive();
+      });
     }
-    const macs = new Set<string>();
-    for (const worker of [...this.workers]) {
-      if (worker.node === from || !this.reaches(from, worker.node)) continue;
-      const mac = macOf(worker.node);
-      if (probe.mac !== "" && probe.mac !== mac) continue;
-      if (worker.answers(probe.address)) {
-        if (this.reaches(worker.node, from)) macs.add(mac);
-      } else if (probe.mac === "") worker.alarm(probe.address, macOf(from));
-    }
-    // A kernel answers for its node's address whatever becomes of the speaker.
-    for (const node of this.nodes) {
-      const isIt = probe.address === addressOf(node) && (probe.mac === "" || probe.mac === macOf(node));
-      if (isIt && !this.off.has(node) && node !== from && this.connected(from, node)) macs.add(macOf(node));
-    }
-    return [...macs];
   }
 }

@@ -1,54 +1,94 @@
-/** A frame worker without frames, with the real detector: keeps the table, announces in rounds, answers probes, hears, and fences itself after a gap. */
-import type { Random } from "../../lib/runtime/random.ts";
+/**
+ * A frame worker without sockets: the real fence, table, announcer, prober and detector (speaker/net/frame-loop.ts puts them
+ * together in the same order), over frames of the simulated wire.
+ */
+import { createAnnouncer, stepAnnouncer } from "../../speaker/announcer.ts";
 import { createDetector, stepDetector } from "../../speaker/detector/detector.ts";
 import type { DetectorInput } from "../../speaker/detector/types.ts";
+import { Announcements } from "../../speaker/net/announcements.ts";
+import {
+  createFence,
+  type FenceEffect,
+  type FenceInput,
+  isAnswering,
+  type LostAddress,
+  stepFence,
+} from "../../speaker/net/fence.ts";
+import { admit, createHearing } from "../../speaker/net/hearing-limit.ts";
 import type { FromWorker, HeardHow, ToWorker } from "../../speaker/net/messages.ts";
+import { HeldTable } from "../../speaker/net/table.ts";
+import { createProber, type ProberInput, stepProber } from "../../speaker/prober.ts";
+import type { Sabotage } from "./sabotage.ts";
 import type { Time } from "./timeline.ts";
 import type { SimWire } from "./wire.ts";
 
-const ROUNDS = 5;
-const ROUND_MS = 1_100;
-/** speaker/net/fence.ts: a longer gap stops the answers until the records were read. */
-const FENCE_GAP_MS = 5_000;
+const ON = "eth0";
+/** So many frames fit in the kernel's default buffer (M8); more of them are lost, and the kernel says so. */
+const QUEUE_MAX = 256;
+/** How often an idle worker looks whether its main thread is there; the real one turns twenty times a second. */
+const IDLE_MS = 500;
 
 export interface WorkerOptions {
   readonly node: string;
   readonly timeline: Time;
-  readonly random: Random;
+  readonly random: () => number;
   readonly wire: SimWire;
   readonly tell: (message: FromWorker) => void;
-  /** Sabotage: addresses that leave the table are answered on. */
-  readonly neverYield: boolean;
-  /** Sabotage: announcements of others are not heard. */
-  readonly deaf: boolean;
+  readonly sabotage: Sabotage;
   readonly onProtest: (what: string) => void;
 }
 
+type Frame =
+  | { readonly type: "announcement"; readonly address: string; readonly mac: string }
+  | { readonly type: "answer"; readonly address: string; readonly mac: string }
+  | ({ readonly type: "request"; readonly address: string; readonly reply: () => void } & Asker);
+
+/** The MAC of the node that asks: its detector asks everybody, or it asks before it answers itself; "" for neither. */
+interface Asker {
+  readonly alarmBy: string;
+  readonly probeBy: string;
+}
+
+const NOBODY: Asker = { alarmBy: "", probeBy: "" };
+
 export class SimWorker {
   readonly node: string;
-  #table = new Set<string>();
-  #sentTable = new Set<string>();
-  #dropped = new Set<string>();
-  #announcedMeanwhile = new Map<string, string>();
-  #fence = 0;
-  #fenced = false;
-  #frozenAt: number | undefined;
-  #dead = false;
-  #loss = 0;
-  #lastAt = 0;
+  #fence;
   #detector = createDetector();
-  #tickSerial = 0;
+  #announcer = createAnnouncer();
+  #prober = createProber();
+  #hearing;
+  readonly #table = new HeldTable();
+  readonly #announcements = new Announcements();
+  #sentTable = new Set<string>();
+  /** Sabotage: what was ever held. */
+  readonly #everHeld = new Set<string>();
+  #queue: Frame[] = [];
+  #dropped = 0;
+  readonly #messages: ToWorker[] = [];
+  #frozen = false;
+  #dead = false;
+  #lastAt = 0;
+  #serial = 0;
+  #detectorAt = Number.POSITIVE_INFINITY;
+  #announcerAt = Number.POSITIVE_INFINITY;
+  #proberAt = Number.POSITIVE_INFINITY;
   readonly #options: WorkerOptions;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.node = options.node;
+    this.#fence = createFence(options.timeline.now);
+    this.#hearing = createHearing(options.timeline.now);
     options.wire.workers.add(this);
+    this.#idle();
   }
 
   answers(address: string): boolean {
-    if (this.#dead || this.#frozenAt !== undefined || this.#fenced || this.#dropped.has(address)) return false;
-    return this.#table.has(address) && !this.#options.wire.unplugged.has(this.node);
+    if (this.#dead || this.#frozen || !isAnswering(this.#fence)) return false;
+    const { wire, sabotage } = this.#options;
+    const isHeld = this.#table.isHeld(address, ON) || (sabotage.neverYields === true && this.#everHeld.has(address));
+    return isHeld && !wire.unplugged.has(this.node) && !wire.unanswered.has(`${this.node} ${address}`);
   }
 
   kill(): void {
@@ -56,82 +96,51 @@ export class SimWorker {
     this.#options.wire.workers.delete(this);
   }
 
+  /** From here on it does not turn; what comes waits in the buffer of the socket. */
   freeze(): void {
-    this.#frozenAt ??= this.#options.timeline.now;
+    if (this.#frozen) return;
+    this.#fence = { ...this.#fence, loopAt: this.#options.timeline.now };
+    this.#frozen = true;
   }
 
   thaw(): void {
-    const { timeline, tell } = this.#options;
-    if (this.#frozenAt === undefined || this.#dead) return;
-    const gapMs = timeline.now - this.#frozenAt;
-    this.#frozenAt = undefined;
-    this.#detect({ type: "gap" });
-    const lost = [...this.#announcedMeanwhile].filter(([address]) => this.#table.has(address));
-    this.#announcedMeanwhile.clear();
-    if (gapMs > FENCE_GAP_MS) {
-      this.#fenced = true;
-      this.#fence += 1;
-      tell({ type: "fenced", fence: this.#fence, reason: "loop-gap", gapMs });
-    } else if (lost.length > 0 && gapMs > 150) {
-      for (const [address] of lost) this.#dropped.add(address);
-      this.#loss += 1;
-      tell({ type: "lost", loss: this.#loss, addresses: lost.map(([address, mac]) => ({ address, mac })) });
+    if (!this.#frozen || this.#dead) return;
+    this.#frozen = false;
+    const { sabotage, timeline } = this.#options;
+    const { now } = timeline;
+    if (sabotage.ignoresGaps === true) this.#fence = { ...this.#fence, loopAt: now, signAt: now };
+    else if (sabotage.answersBacklog === true) this.#answerBacklog();
+    // A short stop is none: the frames are read before anything is judged.
+    if (sabotage.judgesUnread === true && now - this.#fence.loopAt <= 150) {
+      this.#detector = { ...this.#detector, dueMs: Number.POSITIVE_INFINITY };
+      this.#detect({ type: "tick" });
     }
+    this.#step({ type: "turn" });
+    for (const frame of this.#queue.splice(0)) this.#read(frame);
+    while (this.#messages.length > 0) this.#readMessage();
+    this.#timers();
   }
 
   /** The whole machine goes on as if nothing had been: what came meanwhile never reached it, and no clock shows a gap. */
-  resume(): void {
-    this.#frozenAt = undefined;
-    this.#announcedMeanwhile.clear();
-    this.#detect({ type: "tick" });
+  resume(isStopped: boolean): void {
+    this.#fence = { ...this.#fence, loopAt: this.#options.timeline.now };
+    this.#queue = [];
+    this.#dropped = 0;
+    this.#frozen = isStopped;
+    if (isStopped) return;
+    while (this.#messages.length > 0) this.#readMessage();
+    this.#timers();
   }
 
-  hear(address: string, mac: string, how: HeardHow): void {
-    if (this.#dead || this.#options.deaf) return;
-    if (this.#frozenAt !== undefined) {
-      if (how === "announcement") this.#announcedMeanwhile.set(address, mac);
-      return;
-    }
-    if (this.#table.has(address)) this.#options.tell({ type: "heard", address, interface: "eth0", mac, how });
-    else if (how === "announcement") {
-      this.#options.tell({ type: "announced", entries: [{ address, interface: "eth0", mac }] });
-    }
+  onAnnouncement(address: string, mac: string): void {
+    this.#receive({ type: "announcement", address, mac });
   }
 
-  /** Somebody asks everybody for an address. */
-  alarm(address: string, mac: string): void {
-    if (this.#table.has(address) || !this.#hears()) return;
-    this.#detect({ type: "heard", answers: [], alarms: [{ interface: "eth0", address, mac }] });
+  onRequest(address: string, reply: () => void, asker: Partial<Asker> = {}): void {
+    this.#receive({ type: "request", address, reply, ...NOBODY, ...asker });
   }
 
-  #hears(): boolean {
-    return !this.#dead && !this.#options.deaf && this.#frozenAt === undefined;
-  }
-
-  #detect(input: DetectorInput): void {
-    const { timeline, tell, wire, node } = this.#options;
-    const { state, effects, wakeAt } = stepDetector(this.#detector, input, timeline.now);
-    this.#detector = state;
-    for (const effect of effects) {
-      if (effect.type === "verdict") {
-        if (!this.#fenced) tell({ type: "verdict", ...effect.verdict });
-      } else if (effect.type === "back") tell(effect);
-      else {
-        wire.ask(node, effect.probe, (mac) => {
-          const answer = { interface: "eth0", address: effect.probe.address, mac };
-          if (this.#hears()) this.#detect({ type: "heard", answers: [answer], alarms: [] });
-        });
-      }
-    }
-    const serial = ++this.#tickSerial;
-    if (wakeAt === undefined) return;
-    // A hair later: after a pause the difference of two times is not exact, and an alarm that rings early is set again.
-    timeline.quietly(Math.max(0, wakeAt - timeline.now) + 0.001, () => {
-      if (serial === this.#tickSerial && !this.#dead && this.#frozenAt === undefined) this.#detect({ type: "tick" });
-    });
-  }
-
-  /** From the main thread; the table takes a moment to be applied. */
+  /** From the main thread; the message takes a moment to be read. */
   receive(message: ToWorker): void {
     const { timeline, random } = this.#options;
     if (message.type === "table") this.#sentTable = new Set(message.entries.map((entry) => entry.address));
@@ -140,62 +149,214 @@ export class SimWorker {
     }
     // One channel: what was sent first arrives first.
     this.#lastAt = Math.max(this.#lastAt, timeline.now + 0.5 + random() * 0.5);
-    timeline.after(this.#lastAt - timeline.now, () => this.#act(message));
+    this.#messages.push(message);
+    timeline.after(this.#lastAt - timeline.now, () => {
+      if (this.#dead || this.#frozen) return;
+      this.#turn();
+      this.#readMessage();
+      this.#timers();
+    });
+  }
+
+  /** The oldest first; times that are a hair apart decide nothing. */
+  #readMessage(): void {
+    const message = this.#messages.shift();
+    if (message !== undefined) this.#act(message);
+  }
+
+  #idle(): void {
+    if (this.#dead) return;
+    if (!this.#frozen) this.#turn();
+    this.#options.timeline.quietly(IDLE_MS, () => this.#idle());
+  }
+
+  /** Between two events it has turned all the time. */
+  #turn(): void {
+    this.#fence = { ...this.#fence, loopAt: this.#options.timeline.now };
+    this.#step({ type: "turn" });
+  }
+
+  #step(input: FenceInput): void {
+    const { state, effects } = stepFence(this.#fence, input, this.#options.timeline.now);
+    this.#fence = state;
+    for (const effect of effects) this.#onFence(effect);
+  }
+
+  #onFence(effect: FenceEffect): void {
+    const { tell } = this.#options;
+    switch (effect.type) {
+      case "drain":
+        this.#drain();
+        break;
+      case "lost":
+        tell({ type: "lost", loss: this.#table.lose(effect.addresses), addresses: effect.addresses });
+        break;
+      case "fenced":
+        this.#announce({ type: "clear" });
+        this.#detect({ type: "gap" });
+        if (effect.reason !== "main-silent") this.#probe({ type: "failed", interface: undefined });
+        tell(effect);
+        break;
+      default:
+        throw new Error("unknown effect of the fence");
+    }
+  }
+
+  /** What was queued is evidence, and is not answered. */
+  #drain(): void {
+    this.#announce({ type: "clear" });
+    const announced = new Map<string, LostAddress>();
+    for (const frame of this.#queue.splice(0)) {
+      if (frame.type !== "announcement" || !this.#table.isHeld(frame.address, ON)) continue;
+      announced.set(frame.address, { address: frame.address, mac: frame.mac });
+    }
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    this.#detect({ type: "gap" });
+    this.#step({ type: "drained", dropped, announced: [...announced.values()] });
+  }
+
+  /** Sabotage: what was asked during the gap is answered after it. */
+  #answerBacklog(): void {
+    for (const frame of this.#queue) {
+      if (frame.type === "request" && this.#table.isHeld(frame.address, ON)) {
+        this.#options.onProtest(`${this.node} answers for ${frame.address} what was asked while it was stopped`);
+        frame.reply();
+      }
+    }
+  }
+
+  #receive(frame: Frame): void {
+    if (this.#dead) return;
+    if (this.#options.sabotage.deaf === true && frame.type === "announcement") return;
+    if (!this.#frozen) {
+      this.#read(frame);
+      this.#timers();
+    } else if (this.#queue.length < QUEUE_MAX) this.#queue.push(frame);
+    else this.#dropped += 1;
+  }
+
+  #read(frame: Frame): void {
+    const { address } = frame;
+    switch (frame.type) {
+      case "request":
+        if (this.answers(address)) frame.reply();
+        if (this.#table.isHeld(address, ON)) {
+          if (frame.probeBy !== "") this.#tellHeard(address, frame.probeBy, "probe");
+        } else if (frame.alarmBy !== "") {
+          this.#detect({ type: "heard", answers: [], alarms: [{ interface: ON, address, mac: frame.alarmBy }] });
+        }
+        break;
+      case "answer":
+        this.#onHeard(frame);
+        this.#detect({ type: "heard", answers: [{ interface: ON, address, mac: frame.mac }], alarms: [] });
+        break;
+      case "announcement":
+        this.#onHeard(frame);
+        break;
+      default:
+        throw new Error("unknown frame");
+    }
+  }
+
+  #onHeard({ address, mac, type }: Extract<Frame, { type: "announcement" | "answer" }>): void {
+    const { timeline, tell } = this.#options;
+    this.#probe({ type: "answers", answers: [{ address, interface: ON, mac }] });
+    if (this.#table.isHeld(address, ON)) this.#tellHeard(address, mac, type);
+    else if (type === "announcement") {
+      this.#announcements.add({ address, interface: ON, mac }, timeline.now);
+      const entries = this.#announcements.take();
+      if (entries.length > 0) tell({ type: "announced", entries });
+    }
+  }
+
+  #tellHeard(address: string, mac: string, how: HeardHow): void {
+    const told = admit(this.#hearing, address, this.#options.timeline.now);
+    this.#hearing = told.state;
+    if (told.tell) this.#options.tell({ type: "heard", address, interface: ON, mac, how });
   }
 
   #act(message: ToWorker): void {
-    if (this.#dead) return;
-    if (this.#frozenAt !== undefined) {
-      this.#options.timeline.after(5, () => this.#act(message));
-      return;
-    }
+    this.#step({ type: "signed" });
     switch (message.type) {
-      case "table": {
-        const addresses = message.entries.map((entry) => entry.address);
-        this.#table = new Set(this.#options.neverYield ? [...this.#table, ...addresses] : addresses);
-        // Only a table that was made in the knowledge of a loss brings its addresses back.
-        this.#dropped = new Set([...this.#dropped].filter(() => (message.lossSeen ?? 0) < this.#loss));
+      case "table":
+        this.#table.replace(message);
+        for (const { address } of message.entries) this.#everHeld.add(address);
+        this.#announce({ type: "keep", held: ({ address }) => this.#table.isHeld(address, ON) });
         this.#options.tell({ type: "applied", generation: message.generation });
         break;
-      }
-      case "announce":
-        this.#round(message.address, ROUNDS);
+      case "announce": {
+        const { address } = message;
+        if (!isAnswering(this.#fence) || !this.#table.isHeld(address, ON)) break;
+        const family = address.includes(":") ? 6 : 4;
+        this.#announce({ type: "plan", entries: [{ address, family, interface: ON }] });
         break;
+      }
       case "probe":
-        this.#probe(message.id, message.address, 3, new Set());
+        this.#probe({ type: "probe", requests: [message] });
         break;
       case "watch":
-        this.#detect({ type: "plan", plan: message.plan });
+        this.#detect({ type: "plan", plan: this.#options.sabotage.plan?.(message.plan) ?? message.plan });
         break;
       case "resume":
-        if (message.fence === this.#fence) this.#fenced = false;
+        this.#step({ type: "resume", fence: message.fence });
         break;
       default:
     }
   }
 
-  get loss(): number {
-    return this.#loss;
-  }
-
-  #round(address: string, left: number): void {
-    if (left === 0 || this.#dead) return;
-    if (this.answers(address)) this.#options.wire.broadcast(this.node, address, "announcement");
-    else if (!this.#table.has(address)) return;
-    this.#options.timeline.after(ROUND_MS, () => this.#round(address, left - 1));
-  }
-
-  #probe(id: number, address: string, left: number, found: Set<string>): void {
-    if (this.#dead) return;
-    const { wire, timeline, tell } = this.#options;
-    if (wire.unplugged.has(this.node)) {
-      tell({ type: "probed", id, address, answers: [], sent: false });
-    } else if (left === 0) {
-      tell({ type: "probed", id, address, answers: [...found], sent: true });
-    } else {
-      if (this.#frozenAt === undefined && !this.#options.deaf)
-        for (const mac of wire.answers(this.node, address)) found.add(mac);
-      timeline.after(100, () => this.#probe(id, address, left - 1, found));
+  #announce(input: Parameters<typeof stepAnnouncer>[1]): void {
+    const { now } = this.#options.timeline;
+    const { state, effects, wakeAt } = stepAnnouncer(this.#announcer, input, now);
+    this.#announcer = state;
+    this.#announcerAt = wakeAt ?? Number.POSITIVE_INFINITY;
+    const { wire } = this.#options;
+    for (const { address, form } of effects) {
+      if (this.answers(address)) wire.announce(this.node, address, form);
     }
+  }
+
+  #probe(input: ProberInput): void {
+    const { timeline, wire, tell } = this.#options;
+    const { state, effects, wakeAt } = stepProber(this.#prober, input, timeline.now);
+    this.#prober = state;
+    this.#proberAt = wakeAt ?? Number.POSITIVE_INFINITY;
+    for (const effect of effects) {
+      if (effect.type === "probed") tell(effect);
+      else if (wire.unplugged.has(this.node)) this.#probe({ type: "failed", interface: ON });
+      else wire.probe(this.node, effect.address, (mac) => this.#receive({ ...effect, type: "answer", mac }));
+    }
+  }
+
+  #detect(input: DetectorInput): void {
+    const { timeline, tell, wire, sabotage } = this.#options;
+    const before = sabotage.detector?.(this.#detector) ?? this.#detector;
+    const { state, effects, wakeAt } = stepDetector(before, input, timeline.now);
+    this.#detector = state;
+    this.#detectorAt = wakeAt ?? Number.POSITIVE_INFINITY;
+    for (const effect of effects) {
+      if (effect.type === "ask") {
+        const { probe } = effect;
+        wire.ask(this.node, probe, (mac) => this.#receive({ type: "answer", address: probe.address, mac }));
+      } else if (effect.type === "back") tell(effect);
+      else tell({ type: "verdict", ...(sabotage.verdict?.(effect.verdict) ?? effect.verdict) });
+    }
+  }
+
+  /** The real loop's order: the detector judges only what was read, and nothing while nothing may be answered. */
+  #timers(): void {
+    const { timeline } = this.#options;
+    const { now } = timeline;
+    const isRunning = isAnswering(this.#fence);
+    if (isRunning && now >= this.#detectorAt) this.#detect({ type: "tick" });
+    if (now >= this.#announcerAt) this.#announce({ type: "tick" });
+    if (now >= this.#proberAt) this.#probe({ type: "tick" });
+    const serial = ++this.#serial;
+    const at = Math.min(isRunning ? this.#detectorAt : Number.POSITIVE_INFINITY, this.#announcerAt, this.#proberAt);
+    if (at === Number.POSITIVE_INFINITY) return;
+    // A hair later: the difference of two times is not exact, and an alarm that rings early is set again.
+    timeline.quietly(Math.max(0, at - now) + 0.001, () => {
+      if (serial === this.#serial && !this.#dead && !this.#frozen) this.#timers();
+    });
   }
 }

@@ -127,7 +127,7 @@ const table: Record<string, Row> = {
       "another uid": "silent, probe (first-holder) | yielded uid-changed, probe",
       deleting: "silent | yielded deleted",
       "b is heard": "answers, reads (peer-heard) | read",
-      "b probes": "answers | ",
+      "b probes": "answers, reads (peer-asks) | read",
       "a stranger is heard": "answers | announce, Conflict=True ForeignHost",
       "worker fenced": "silent, reads (was-silent) | yielded fenced, read",
       "lost in a gap": "silent, reads (was-silent) | yielded peer-announced-in-gap, read",

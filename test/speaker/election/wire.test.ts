@@ -132,7 +132,10 @@ describe("answered before any record", () => {
     expect(done.state.pursuit).toMatchObject({ node: "b", mac: MAC_B });
     const back = next(done, { input: { type: "back", node: "b" }, afterMs: 60_000 });
     expect(sketch(back)).toBe("answers | announce");
-    expect(back.state.pursuit).toBeUndefined();
+    // Its answers that were under way come after it; then the pursuit is over.
+    const late = next(back, { input: heard(MAC_B, "answer"), afterMs: 10, world: { ...verdict(), apiUp: false } });
+    expect(sketch(late)).toBe("answers | ");
+    expect(next(back, { afterMs: 1_000, world: verdict() }).state.pursuit).toBeUndefined();
   });
 
   test("it answers for it again although the verdict stands: told, once a second, and not yielded to", () => {

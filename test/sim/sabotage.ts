@@ -1,0 +1,38 @@
+/**
+ * Rules broken on purpose, one at a time, around the production cores and never inside them: what they are told, what they want
+ * done, and what they know can be bent here. A simulation that does not find each of these proves nothing (sabotage.test.ts).
+ */
+import type { DetectorState } from "../../speaker/detector/detector.ts";
+import type { Verdict, WatchPlan } from "../../speaker/detector/types.ts";
+import type { SpeakerEffect, SpeakerInput, SpeakerState } from "../../speaker/state.ts";
+
+export interface Sabotage {
+  /** The API server takes what it must refuse. */
+  readonly ignoresEpoch?: boolean;
+  /** Records of a hand-over do not say who hands over. */
+  readonly forgetsFrom?: boolean;
+  /** A Lease never says that its node leaves. */
+  readonly forgetsLeaving?: boolean;
+  /** Addresses that leave the table are answered on. */
+  readonly neverYields?: boolean;
+  /** Announcements of others are not heard. */
+  readonly deaf?: boolean;
+  /** What was asked while the worker stood still is answered when it runs again. */
+  readonly answersBacklog?: boolean;
+  /** The worker does not notice that it stood still. */
+  readonly ignoresGaps?: boolean;
+  /** After a short stop the detector judges before it has read what came, and rounds that came late count. */
+  readonly judgesUnread?: boolean;
+  /** What the main thread is told; undefined: it never hears of it. */
+  readonly input?: (input: SpeakerInput, state: SpeakerState, now: number) => SpeakerInput | undefined;
+  /** What it knows before a step. */
+  readonly state?: (state: SpeakerState, now: number) => SpeakerState;
+  /** What it wants done after a step. */
+  readonly effects?: (effects: readonly SpeakerEffect[], state: SpeakerState, now: number) => readonly SpeakerEffect[];
+  readonly plan?: (plan: WatchPlan) => WatchPlan;
+  readonly detector?: (state: DetectorState) => DetectorState;
+  readonly verdict?: (verdict: Verdict) => Verdict;
+}
+
+/** Everything by the rules. */
+export const HONEST: Sabotage = {};
