@@ -1,6 +1,5 @@
 /** One speaker process: the real loop and the real heartbeat, with a worker, an API server and a wire that are simulated. */
 import type { HeartbeatEffect } from "../../lib/lease/heartbeat-types.ts";
-import type { SpeakerLease } from "../../lib/model/speaker-lease.ts";
 import type { Random } from "../../lib/runtime/random.ts";
 import type { FromWorker } from "../../speaker/net/messages.ts";
 import { newsInputs } from "../../speaker/shell/news.ts";
@@ -8,10 +7,10 @@ import { stepSpeaker } from "../../speaker/speaker.ts";
 import { initialSpeaker, type SpeakerEffect, type SpeakerInput, type SpeakerState } from "../../speaker/state.ts";
 import type { SimApi } from "./api.ts";
 import { SimHeartbeat } from "./heartbeat.ts";
-import { SimInformer } from "./informer.ts";
+import { SimInformers } from "./informers.ts";
 import { GATEWAY, link } from "./objects.ts";
+import { postCondition, postFence } from "./records.ts";
 import type { Sabotage } from "./sabotage.ts";
-import { KINDS, type Kind, type Objects } from "./store.ts";
 import { type Clocks, MachineTime, type Time } from "./timeline.ts";
 import type { SimWire } from "./wire.ts";
 import { SimWorker } from "./worker.ts";
@@ -48,8 +47,7 @@ export class SimProcess {
   #wakeSerial = 0;
   #heartbeatStarted = false;
   readonly #heartbeat: SimHeartbeat;
-  readonly #informers: { readonly [K in Kind]: SimInformer<K> };
-  #unsynced = KINDS.length;
+  readonly #informers: SimInformers;
   #lossSeen = 0;
   readonly #options: ProcessOptions;
   readonly #time: MachineTime;
@@ -73,36 +71,16 @@ export class SimProcess {
       later: (run) => this.later(run),
       onEffect: (effect) => this.#onNews(effect),
     });
-    this.#informers = {
-      vips: this.#informer("vips", (name, vip) => this.post({ type: "virtual-ip", name, vip })),
-      leases: this.#informer("leases", (of, lease) => this.#onLease(of, lease)),
-      nodes: this.#informer("nodes", (name, one) => this.post({ type: "node", name, node: one })),
-      endpoints: this.#informer("endpoints", (service, endpoints) =>
-        this.post({ type: "endpoints", service, endpoints }),
-      ),
-    };
+    this.#informers = new SimInformers(node, random, api, timeline, {
+      later: (run) => this.later(run),
+      runs: () => !this.dead && !this.frozen,
+      post: (input) => this.post(input),
+      onLease: (lease) => this.#heartbeat.input({ type: "observed", lease }),
+    });
     this.post({ type: "worker", message: { type: "links", links: [link(node, !wire.unplugged.has(node))] } });
     if (wire.hasGateway) this.post({ type: "gateways", byInterface: new Map([["eth0", GATEWAY]]) });
-    for (const kind of KINDS) this.#informers[kind].input({ type: "start" });
+    this.#informers.input({ type: "start" });
     this.#sign();
-  }
-
-  #informer<K extends Kind>(kind: K, onChange: (key: string, value: Objects[K] | undefined) => void): SimInformer<K> {
-    const informer: SimInformer<K> = new SimInformer(
-      { node: this.#options.node, kind, seed: this.#seed() },
-      this.#options.api,
-      this.#time,
-      {
-        later: (run) => this.later(run),
-        runs: () => !this.dead && !this.frozen,
-        onChange: (key) => onChange(key, informer.get(key)),
-        onSynced: () => {
-          this.#unsynced -= 1;
-          if (this.#unsynced === 0) this.post({ type: "synced" });
-        },
-      },
-    );
-    return informer;
   }
 
   #seed(): number {
@@ -134,7 +112,7 @@ export class SimProcess {
     if (this.dead) return;
     this.dead = true;
     this.worker.kill();
-    for (const kind of KINDS) this.#informers[kind].stop();
+    this.#informers.stop();
   }
 
   /** The main thread alone stands still; the worker goes on for as long as it may. */
@@ -164,7 +142,7 @@ export class SimProcess {
   #catchUp(): void {
     for (const run of this.#waiting.splice(0)) run();
     this.#heartbeat.thaw();
-    for (const kind of KINDS) this.#informers[kind].input({ type: "tick" });
+    this.#informers.input({ type: "tick" });
     this.post({ type: "tick" });
   }
 
@@ -245,7 +223,7 @@ export class SimProcess {
         );
         break;
       case "condition":
-        this.#condition(effect);
+        postCondition(api, node, effect);
         break;
       case "worker":
         this.worker.receive(
@@ -259,7 +237,7 @@ export class SimProcess {
         this.#heartbeat.input({ type: effect.input });
         break;
       case "fence":
-        this.#fence(effect);
+        postFence(api, node, effect);
         break;
       case "moved":
         this.#options.onMove(node, effect.name, effect.reason, effect.epoch);
@@ -269,34 +247,13 @@ export class SimProcess {
         this.#options.onExit(this);
         break;
       case "relist-leases":
-        this.#informers.leases.input({ type: "relist" });
+        this.#informers.relistLeases();
         break;
       case "yielded":
         break;
       default:
         throw new Error(`unknown effect of ${instance}`);
     }
-  }
-
-  #condition({ claim, name, uid }: Extract<SpeakerEffect, { type: "condition" }>): void {
-    const { api } = this.#options;
-    const act = (): void => {
-      const vip = api.vips.get(name);
-      if (vip === undefined || vip.meta.uid !== uid) return;
-      const others = vip.conditions.filter((one) => one.type !== claim.type);
-      const condition = { ...claim, lastTransitionTime: "", observedGeneration: undefined };
-      api.putVip({ ...vip, conditions: [...others, condition] });
-    };
-    api.call(this.node, act, () => {});
-  }
-
-  #fence({ node, instance, by }: Extract<SpeakerEffect, { type: "fence" }>): void {
-    const { api } = this.#options;
-    const act = (): void => {
-      const lease = api.leases.get(node);
-      if (lease?.instance === instance) api.putLease({ ...lease, fencedBy: by });
-    };
-    api.call(this.node, act, () => {});
   }
 
   /** S5: whoever writes that it holds no more has fallen silent before, unless the record says that it hands over. */
@@ -314,17 +271,11 @@ export class SimProcess {
     this.post({ type: "worker", message });
   }
 
-  #onLease(node: string, lease: SpeakerLease | undefined): void {
-    this.post({ type: "lease", input: lease === undefined ? { type: "gone", node } : { type: "lease", lease } });
-    if (node === this.node) this.#heartbeat.input({ type: "observed", lease });
-  }
-
   /** As speaker/main.ts and lib/lease/heartbeat-loop.ts do. */
   #onNews(news: HeartbeatNews): void {
-    const informers = KINDS.map((kind) => this.#informers[kind]);
-    if (news.type === "pulse-lost") for (const one of informers) one.closeConnections();
+    if (news.type === "pulse-lost") this.#informers.closeConnections();
     for (const input of newsInputs(news)) this.post(input);
-    if (news.type === "pulse" && news.restored) for (const one of informers) one.input({ type: "retry-now" });
-    if (news.type === "rollback") for (const one of informers) one.input({ type: "relist" });
+    if (news.type === "pulse" && news.restored) this.#informers.input({ type: "retry-now" });
+    if (news.type === "rollback") this.#informers.input({ type: "relist" });
   }
 }

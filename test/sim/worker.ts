@@ -2,24 +2,17 @@
  * A frame worker without sockets: the real fence, table, announcer, prober and detector (speaker/net/frame-loop.ts puts them
  * together in the same order), over frames of the simulated wire.
  */
-import { createAnnouncer, stepAnnouncer } from "../../speaker/announcer.ts";
-import { createDetector, stepDetector } from "../../speaker/detector/detector.ts";
-import type { DetectorInput } from "../../speaker/detector/types.ts";
 import { Announcements } from "../../speaker/net/announcements.ts";
-import {
-  createFence,
-  type FenceEffect,
-  type FenceInput,
-  isAnswering,
-  type LostAddress,
-  stepFence,
-} from "../../speaker/net/fence.ts";
-import { admit, createHearing } from "../../speaker/net/hearing-limit.ts";
+import { Counters } from "../../speaker/net/counters.ts";
+import { createFence, type FenceEffect, type FenceInput, isAnswering, stepFence } from "../../speaker/net/fence.ts";
+import { HELD_LIMITS, HearingLimit } from "../../speaker/net/hearing-limit.ts";
 import type { FromWorker, HeardHow, ToWorker } from "../../speaker/net/messages.ts";
 import { HeldTable } from "../../speaker/net/table.ts";
-import { createProber, type ProberInput, stepProber } from "../../speaker/prober.ts";
+import { type Asker, announcedIn, answerAll, type Frame, NOBODY } from "./frame.ts";
 import type { Sabotage } from "./sabotage.ts";
+import { SimSender } from "./sender.ts";
 import type { Time } from "./timeline.ts";
+import { SimWatching } from "./watching.ts";
 import type { SimWire } from "./wire.ts";
 
 const ON = "eth0";
@@ -38,28 +31,14 @@ export interface WorkerOptions {
   readonly onProtest: (what: string) => void;
 }
 
-type Frame =
-  | { readonly type: "announcement"; readonly address: string; readonly mac: string }
-  | { readonly type: "answer"; readonly address: string; readonly mac: string }
-  | ({ readonly type: "request"; readonly address: string; readonly reply: () => void } & Asker);
-
-/** The MAC of the node that asks: its detector asks everybody, or it asks before it answers itself; "" for neither. */
-interface Asker {
-  readonly alarmBy: string;
-  readonly probeBy: string;
-}
-
-const NOBODY: Asker = { alarmBy: "", probeBy: "" };
-
 export class SimWorker {
   readonly node: string;
   #fence;
-  #detector = createDetector();
-  #announcer = createAnnouncer();
-  #prober = createProber();
-  #hearing;
+  readonly #watching: SimWatching;
+  readonly #sender: SimSender;
+  readonly #hearing = new HearingLimit(HELD_LIMITS);
   readonly #table = new HeldTable();
-  readonly #announcements = new Announcements();
+  readonly #announcements = new Announcements(new Counters());
   #sentTable = new Set<string>();
   /** Sabotage: what was ever held. */
   readonly #everHeld = new Set<string>();
@@ -70,16 +49,15 @@ export class SimWorker {
   #dead = false;
   #lastAt = 0;
   #serial = 0;
-  #detectorAt = Number.POSITIVE_INFINITY;
-  #announcerAt = Number.POSITIVE_INFINITY;
-  #proberAt = Number.POSITIVE_INFINITY;
   readonly #options: WorkerOptions;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.node = options.node;
     this.#fence = createFence(options.timeline.now);
-    this.#hearing = createHearing(options.timeline.now);
+    const onAnswer = (address: string, mac: string): void => this.#receive({ type: "answer", address, mac });
+    this.#watching = new SimWatching({ ...options, onAnswer });
+    this.#sender = new SimSender({ ...options, onAnswer, answers: (address) => this.answers(address) });
     options.wire.workers.add(this);
     this.#idle();
   }
@@ -109,11 +87,14 @@ export class SimWorker {
     const { sabotage, timeline } = this.#options;
     const { now } = timeline;
     if (sabotage.ignoresGaps === true) this.#fence = { ...this.#fence, loopAt: now, signAt: now };
-    else if (sabotage.answersBacklog === true) this.#answerBacklog();
+    else if (sabotage.answersBacklog === true) {
+      for (const address of answerAll(this.#queue, (one) => this.#table.isHeld(one, ON))) {
+        this.#options.onProtest(`${this.node} answers for ${address} what was asked while it was stopped`);
+      }
+    }
     // A short stop is none: the frames are read before anything is judged.
     if (sabotage.judgesUnread === true && now - this.#fence.loopAt <= 150) {
-      this.#detector = { ...this.#detector, dueMs: Number.POSITIVE_INFINITY };
-      this.#detect({ type: "tick" });
+      this.#watching.judgeUnread();
     }
     this.#step({ type: "turn" });
     for (const frame of this.#queue.splice(0)) this.#read(frame);
@@ -192,9 +173,9 @@ export class SimWorker {
         tell({ type: "lost", loss: this.#table.lose(effect.addresses), addresses: effect.addresses });
         break;
       case "fenced":
-        this.#announce({ type: "clear" });
-        this.#detect({ type: "gap" });
-        if (effect.reason !== "main-silent") this.#probe({ type: "failed", interface: undefined });
+        this.#sender.announce({ type: "clear" });
+        this.#watching.step({ type: "gap" });
+        if (effect.reason !== "main-silent") this.#sender.probe({ type: "failed", interface: undefined });
         tell(effect);
         break;
       default:
@@ -204,26 +185,12 @@ export class SimWorker {
 
   /** What was queued is evidence, and is not answered. */
   #drain(): void {
-    this.#announce({ type: "clear" });
-    const announced = new Map<string, LostAddress>();
-    for (const frame of this.#queue.splice(0)) {
-      if (frame.type !== "announcement" || !this.#table.isHeld(frame.address, ON)) continue;
-      announced.set(frame.address, { address: frame.address, mac: frame.mac });
-    }
+    this.#sender.announce({ type: "clear" });
+    const announced = announcedIn(this.#queue.splice(0), (address) => this.#table.isHeld(address, ON));
     const dropped = this.#dropped;
     this.#dropped = 0;
-    this.#detect({ type: "gap" });
-    this.#step({ type: "drained", dropped, announced: [...announced.values()] });
-  }
-
-  /** Sabotage: what was asked during the gap is answered after it. */
-  #answerBacklog(): void {
-    for (const frame of this.#queue) {
-      if (frame.type === "request" && this.#table.isHeld(frame.address, ON)) {
-        this.#options.onProtest(`${this.node} answers for ${frame.address} what was asked while it was stopped`);
-        frame.reply();
-      }
-    }
+    this.#watching.step({ type: "gap" });
+    this.#step({ type: "drained", dropped, announced });
   }
 
   #receive(frame: Frame): void {
@@ -244,12 +211,12 @@ export class SimWorker {
         if (this.#table.isHeld(address, ON)) {
           if (frame.probeBy !== "") this.#tellHeard(address, frame.probeBy, "probe");
         } else if (frame.alarmBy !== "") {
-          this.#detect({ type: "heard", answers: [], alarms: [{ interface: ON, address, mac: frame.alarmBy }] });
+          this.#watching.step({ type: "heard", answers: [], alarms: [{ interface: ON, address, mac: frame.alarmBy }] });
         }
         break;
       case "answer":
         this.#onHeard(frame);
-        this.#detect({ type: "heard", answers: [{ interface: ON, address, mac: frame.mac }], alarms: [] });
+        this.#watching.step({ type: "heard", answers: [{ interface: ON, address, mac: frame.mac }], alarms: [] });
         break;
       case "announcement":
         this.#onHeard(frame);
@@ -261,7 +228,7 @@ export class SimWorker {
 
   #onHeard({ address, mac, type }: Extract<Frame, { type: "announcement" | "answer" }>): void {
     const { timeline, tell } = this.#options;
-    this.#probe({ type: "answers", answers: [{ address, interface: ON, mac }] });
+    this.#sender.probe({ type: "answers", answers: [{ address, interface: ON, mac }] });
     if (this.#table.isHeld(address, ON)) this.#tellHeard(address, mac, type);
     else if (type === "announcement") {
       this.#announcements.add({ address, interface: ON, mac }, timeline.now);
@@ -271,9 +238,8 @@ export class SimWorker {
   }
 
   #tellHeard(address: string, mac: string, how: HeardHow): void {
-    const told = admit(this.#hearing, address, this.#options.timeline.now);
-    this.#hearing = told.state;
-    if (told.tell) this.#options.tell({ type: "heard", address, interface: ON, mac, how });
+    const { timeline, tell } = this.#options;
+    if (this.#hearing.admits(address, timeline.now)) tell({ type: "heard", address, interface: ON, mac, how });
   }
 
   #act(message: ToWorker): void {
@@ -282,21 +248,21 @@ export class SimWorker {
       case "table":
         this.#table.replace(message);
         for (const { address } of message.entries) this.#everHeld.add(address);
-        this.#announce({ type: "keep", held: ({ address }) => this.#table.isHeld(address, ON) });
+        this.#sender.announce({ type: "keep", held: ({ address }) => this.#table.isHeld(address, ON) });
         this.#options.tell({ type: "applied", generation: message.generation });
         break;
       case "announce": {
         const { address } = message;
         if (!isAnswering(this.#fence) || !this.#table.isHeld(address, ON)) break;
         const family = address.includes(":") ? 6 : 4;
-        this.#announce({ type: "plan", entries: [{ address, family, interface: ON }] });
+        this.#sender.announce({ type: "plan", entries: [{ address, family, interface: ON }] });
         break;
       }
       case "probe":
-        this.#probe({ type: "probe", requests: [message] });
+        this.#sender.probe({ type: "probe", requests: [message] });
         break;
       case "watch":
-        this.#detect({ type: "plan", plan: this.#options.sabotage.plan?.(message.plan) ?? message.plan });
+        this.#watching.step({ type: "plan", plan: message.plan });
         break;
       case "resume":
         this.#step({ type: "resume", fence: message.fence });
@@ -305,54 +271,15 @@ export class SimWorker {
     }
   }
 
-  #announce(input: Parameters<typeof stepAnnouncer>[1]): void {
-    const { now } = this.#options.timeline;
-    const { state, effects, wakeAt } = stepAnnouncer(this.#announcer, input, now);
-    this.#announcer = state;
-    this.#announcerAt = wakeAt ?? Number.POSITIVE_INFINITY;
-    const { wire } = this.#options;
-    for (const { address, form } of effects) {
-      if (this.answers(address)) wire.announce(this.node, address, form);
-    }
-  }
-
-  #probe(input: ProberInput): void {
-    const { timeline, wire, tell } = this.#options;
-    const { state, effects, wakeAt } = stepProber(this.#prober, input, timeline.now);
-    this.#prober = state;
-    this.#proberAt = wakeAt ?? Number.POSITIVE_INFINITY;
-    for (const effect of effects) {
-      if (effect.type === "probed") tell(effect);
-      else if (wire.unplugged.has(this.node)) this.#probe({ type: "failed", interface: ON });
-      else wire.probe(this.node, effect.address, (mac) => this.#receive({ ...effect, type: "answer", mac }));
-    }
-  }
-
-  #detect(input: DetectorInput): void {
-    const { timeline, tell, wire, sabotage } = this.#options;
-    const before = sabotage.detector?.(this.#detector) ?? this.#detector;
-    const { state, effects, wakeAt } = stepDetector(before, input, timeline.now);
-    this.#detector = state;
-    this.#detectorAt = wakeAt ?? Number.POSITIVE_INFINITY;
-    for (const effect of effects) {
-      if (effect.type === "ask") {
-        const { probe } = effect;
-        wire.ask(this.node, probe, (mac) => this.#receive({ type: "answer", address: probe.address, mac }));
-      } else if (effect.type === "back") tell(effect);
-      else tell({ type: "verdict", ...(sabotage.verdict?.(effect.verdict) ?? effect.verdict) });
-    }
-  }
-
   /** The real loop's order: the detector judges only what was read, and nothing while nothing may be answered. */
   #timers(): void {
     const { timeline } = this.#options;
     const { now } = timeline;
     const isRunning = isAnswering(this.#fence);
-    if (isRunning && now >= this.#detectorAt) this.#detect({ type: "tick" });
-    if (now >= this.#announcerAt) this.#announce({ type: "tick" });
-    if (now >= this.#proberAt) this.#probe({ type: "tick" });
+    if (isRunning && now >= this.#watching.wakeAt) this.#watching.step({ type: "tick" });
+    this.#sender.tick();
     const serial = ++this.#serial;
-    const at = Math.min(isRunning ? this.#detectorAt : Number.POSITIVE_INFINITY, this.#announcerAt, this.#proberAt);
+    const at = Math.min(isRunning ? this.#watching.wakeAt : Number.POSITIVE_INFINITY, this.#sender.wakeAt);
     if (at === Number.POSITIVE_INFINITY) return;
     // A hair later: the difference of two times is not exact, and an alarm that rings early is set again.
     timeline.quietly(Math.max(0, at - now) + 0.001, () => {

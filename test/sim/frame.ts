@@ -1,0 +1,35 @@
+/** What reaches a simulated worker. */
+import type { LostAddress } from "../../speaker/net/fence.ts";
+
+export type Frame =
+  | { readonly type: "announcement"; readonly address: string; readonly mac: string }
+  | { readonly type: "answer"; readonly address: string; readonly mac: string }
+  | ({ readonly type: "request"; readonly address: string; readonly reply: () => void } & Asker);
+
+/** The MAC of the node that asks: its detector asks everybody, or it asks before it answers itself; "" for neither. */
+export interface Asker {
+  readonly alarmBy: string;
+  readonly probeBy: string;
+}
+
+export const NOBODY: Asker = { alarmBy: "", probeBy: "" };
+
+/** The held addresses that others announced in these frames, each with the last one who did. */
+export function announcedIn(frames: readonly Frame[], isHeld: (address: string) => boolean): readonly LostAddress[] {
+  const announced = new Map<string, LostAddress>();
+  for (const frame of frames) {
+    if (frame.type === "announcement" && isHeld(frame.address)) {
+      announced.set(frame.address, { address: frame.address, mac: frame.mac });
+    }
+  }
+  return [...announced.values()];
+}
+
+/** Sabotage: answers what was asked while nobody could answer, and says for which addresses. */
+export function answerAll(frames: readonly Frame[], isHeld: (address: string) => boolean): readonly string[] {
+  return frames.flatMap((frame) => {
+    if (frame.type !== "request" || !isHeld(frame.address)) return [];
+    frame.reply();
+    return [frame.address];
+  });
+}

@@ -1,0 +1,58 @@
+/** What leaves a simulated worker unasked: the real announcer and the real prober (speaker/net/sender.ts) over the simulated wire. */
+import { type AnnouncerInput, createAnnouncer, stepAnnouncer } from "../../speaker/announcer.ts";
+import type { FromWorker } from "../../speaker/net/messages.ts";
+import { createProber, type ProberInput, stepProber } from "../../speaker/prober.ts";
+import type { Time } from "./timeline.ts";
+import type { SimWire } from "./wire.ts";
+
+export interface SenderOptions {
+  readonly node: string;
+  readonly timeline: Time;
+  readonly wire: SimWire;
+  readonly tell: (message: FromWorker) => void;
+  /** Whether a frame may leave for the address now. */
+  readonly answers: (address: string) => boolean;
+  readonly onAnswer: (address: string, mac: string) => void;
+}
+
+export class SimSender {
+  #announcer = createAnnouncer();
+  #prober = createProber();
+  #announcerAt = Number.POSITIVE_INFINITY;
+  #proberAt = Number.POSITIVE_INFINITY;
+  readonly #options: SenderOptions;
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  get wakeAt(): number {
+    return Math.min(this.#announcerAt, this.#proberAt);
+  }
+
+  tick(): void {
+    const { now } = this.#options.timeline;
+    if (now >= this.#announcerAt) this.announce({ type: "tick" });
+    if (now >= this.#proberAt) this.probe({ type: "tick" });
+  }
+
+  announce(input: AnnouncerInput): void {
+    const { timeline, wire, node, answers } = this.#options;
+    const { state, effects, wakeAt } = stepAnnouncer(this.#announcer, input, timeline.now);
+    this.#announcer = state;
+    this.#announcerAt = wakeAt ?? Number.POSITIVE_INFINITY;
+    for (const { address, form } of effects) if (answers(address)) wire.announce(node, address, form);
+  }
+
+  probe(input: ProberInput): void {
+    const { timeline, wire, node, tell, onAnswer } = this.#options;
+    const { state, effects, wakeAt } = stepProber(this.#prober, input, timeline.now);
+    this.#prober = state;
+    this.#proberAt = wakeAt ?? Number.POSITIVE_INFINITY;
+    for (const effect of effects) {
+      if (effect.type === "probed") tell(effect);
+      else if (wire.unplugged.has(node)) this.probe({ type: "failed", interface: effect.interface });
+      else wire.probe(node, effect.address, (mac) => onAnswer(effect.address, mac));
+    }
+  }
+}
