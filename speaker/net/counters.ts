@@ -34,12 +34,15 @@ const POST_EVERY_MS = 10_000;
 
 /** Counts since the start of the worker. */
 export class Counters {
-  readonly #counts = new Map<CounterName, number>();
+  /** One object for each name, so that counting is one look-up. BOUNDED by the names. */
+  readonly #counts = new Map<CounterName, { value: number }>();
   #changed = false;
   #postedAt = Number.NEGATIVE_INFINITY;
 
   add(name: CounterName, count = 1): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + count);
+    const known = this.#counts.get(name);
+    if (known === undefined) this.#counts.set(name, { value: count });
+    else known.value += count;
     this.#changed = true;
   }
 
@@ -48,6 +51,7 @@ export class Counters {
     if (!this.#changed || now - this.#postedAt < POST_EVERY_MS) return undefined;
     this.#changed = false;
     this.#postedAt = now;
-    return Object.fromEntries([...this.#counts].sort(([left], [right]) => (left < right ? -1 : 1)));
+    const sorted = [...this.#counts].sort(([left], [right]) => (left < right ? -1 : 1));
+    return Object.fromEntries(sorted.map(([name, { value }]) => [name, value]));
   }
 }

@@ -65,9 +65,18 @@ export function isAnswering(state: FenceState): boolean {
   return !state.fenced && state.drainingGapMs === undefined;
 }
 
-/** Whether a batch received in this turn may still leave at `now`. */
-export function isInTime(state: FenceState, now: number): boolean {
-  return now - state.loopAt <= LOOP_GAP_MS;
+/** Whether a batch received in the turn that began at `loopAt` may still leave at `now`. */
+export function isInTime(loopAt: number, now: number): boolean {
+  return now - loopAt <= LOOP_GAP_MS;
+}
+
+/**
+ * Whether a turn at `now` changes nothing but the time of the loop, which is the last one at `loopAt`: no gap, and nothing new
+ * about the main thread. Such a turn is what runs for every frame, and a caller that asks first saves it the new state.
+ */
+export function isPlainTurn(state: FenceState, loopAt: number, now: number): boolean {
+  if (now - loopAt > LOOP_GAP_MS) return false;
+  return state.mainSilent || now - state.signAt <= MAIN_SILENT_MS;
 }
 
 export function stepFence(state: FenceState, input: FenceInput, now: number): FenceStep {

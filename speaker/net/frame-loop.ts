@@ -11,7 +11,7 @@ import { receiveMessageOnPort } from "node:worker_threads";
 import { assertNever } from "../../lib/runtime/errors.ts";
 import type { Announced } from "../announcer.ts";
 import type { ProbeAnswer } from "../prober.ts";
-import type { Asked, Heard } from "../responder.ts";
+import type { Heard } from "../responder.ts";
 import { Announcements } from "./announcements.ts";
 import { Counters } from "./counters.ts";
 import { Failures } from "./failures.ts";
@@ -21,6 +21,7 @@ import {
   type FenceInput,
   isAnswering,
   isInTime,
+  isPlainTurn,
   type LostAddress,
   stepFence,
 } from "./fence.ts";
@@ -34,12 +35,13 @@ import { Rtnetlink } from "./rtnetlink.ts";
 import { type Probed, Sender } from "./sender.ts";
 import { HeldTable } from "./table.ts";
 import { Watching } from "./watching.ts";
-import { type Station, Wire } from "./wire.ts";
+import { type Reading, type Station, Wire } from "./wire.ts";
 
 const POLL_MS_MAX = 50;
 /** Messages taken in one turn; more of them wait for the next. */
 const MESSAGES_PER_TURN = 4096;
 const HOUSEKEEPING_MS = 1000;
+const TURN: FenceInput = { type: "turn" };
 
 export class FrameLoop {
   readonly #port: MessagePort;
@@ -48,12 +50,14 @@ export class FrameLoop {
   readonly #sender = new Sender(this.#wire, (probed) => this.#probed(probed));
   readonly #watching = new Watching(this.#wire, this.#counters, (message) => this.#post(message));
   readonly #announcements = new Announcements(this.#counters);
-  readonly #groups = new GroupMembership();
+  readonly #groups = new GroupMembership(() => this.#counters.add("group-join-refused"));
   readonly #links = new Rtnetlink();
   readonly #poller = new Poller();
   readonly #table = new HeldTable();
   #knownLinks: readonly Link[] = [];
   #fence = createFence(bootMs());
+  /** The `loopAt` of the fence, kept here so that a turn in which nothing happens makes no new state. */
+  #turnedAt = this.#fence.loopAt;
   readonly #hearing = new HearingLimit(HELD_LIMITS);
   /** Gathered while frames are read, given to the prober in one step. BOUNDED by the frames of one turn. */
   #answers: ProbeAnswer[] = [];
@@ -64,6 +68,14 @@ export class FrameLoop {
   #wakeAt = 0;
   #tidyAt = 0;
   #stopping = false;
+  readonly #nextMessage = () => (receiveMessageOnPort(this.#port) as { message: ToWorker } | undefined)?.message;
+  readonly #reading: Reading = {
+    index: () => this.#table.index,
+    isAnswering: () => isAnswering(this.#fence),
+    isInTime: () => isInTime(this.#turnedAt, bootMs()),
+    heard: (station, heard) => this.#heard(station, heard),
+    alarmed: (station, asked) => this.#watching.alarmed({ ...asked, interface: station.name }),
+  };
 
   constructor(port: MessagePort) {
     this.#port = port;
@@ -87,7 +99,8 @@ export class FrameLoop {
     const timeoutMs = Math.ceil(Math.min(POLL_MS_MAX, Math.max(0, this.#wakeAt - bootMs())));
     this.#poller.wait(timeoutMs);
     this.#now = bootMs();
-    this.#stepFence({ type: "turn" });
+    if (isPlainTurn(this.#fence, this.#turnedAt, this.#now)) this.#turnedAt = this.#now;
+    else this.#stepFence(TURN);
     if (this.#poller.isReady(this.#links.fd)) this.#readLinks();
     if (this.#poller.wasWoken()) this.#readMessages();
     if (this.#stopping) return;
@@ -97,8 +110,9 @@ export class FrameLoop {
   }
 
   #stepFence(input: FenceInput): void {
-    const { state, effects } = stepFence(this.#fence, input, this.#now);
+    const { state, effects } = stepFence({ ...this.#fence, loopAt: this.#turnedAt }, input, this.#now);
     this.#fence = state;
+    this.#turnedAt = state.loopAt;
     for (const effect of effects) this.#onFence(effect);
   }
 
@@ -127,7 +141,7 @@ export class FrameLoop {
     this.#counters.add("gaps");
     this.#sender.silence(this.#now);
     this.#evidence = new Map();
-    this.#wire.readEvidence(this.#reading());
+    this.#wire.readEvidence(this.#reading);
     const announced = [...this.#evidence.values()];
     this.#evidence = undefined;
     const dropped = this.#wire.takeDrops();
@@ -150,13 +164,8 @@ export class FrameLoop {
   }
 
   #readMessages(): void {
-    const inbox = new Inbox();
-    for (let count = 0; count < MESSAGES_PER_TURN; count++) {
-      const received = receiveMessageOnPort(this.#port) as { message: ToWorker } | undefined;
-      if (received === undefined) break;
-      inbox.add(received.message);
-    }
-    if (inbox.isEmpty) return;
+    const inbox = Inbox.gather(this.#nextMessage, MESSAGES_PER_TURN);
+    if (inbox === undefined) return;
     this.#stepFence({ type: "signed" });
     for (const fence of inbox.resumed) this.#stepFence({ type: "resume", fence });
     this.#stopping = inbox.stop;
@@ -217,23 +226,13 @@ export class FrameLoop {
   /** True when a socket may have more than was read in this turn. */
   #readFrames(): boolean {
     if (!this.#poller.anyReady()) return false;
-    const reading = this.#reading();
     let more = false;
     for (const station of this.#wire.stations()) {
-      if (this.#poller.isReady(station.arp.fd)) more = this.#wire.answer(station, station.arp, reading) || more;
-      if (this.#poller.isReady(station.nd.fd)) more = this.#wire.answer(station, station.nd, reading) || more;
+      const { arp, nd } = station;
+      if (this.#poller.isReady(arp.fd)) more = this.#wire.answer(station, arp, this.#reading) || more;
+      if (this.#poller.isReady(nd.fd)) more = this.#wire.answer(station, nd, this.#reading) || more;
     }
     return more;
-  }
-
-  #reading() {
-    return {
-      index: this.#table.index,
-      answering: isAnswering(this.#fence),
-      inTime: () => isInTime(this.#fence, bootMs()),
-      heard: (station: Station, heard: Heard) => this.#heard(station, heard),
-      alarmed: (station: Station, asked: Asked) => this.#watching.alarmed({ ...asked, interface: station.name }),
-    };
   }
 
   #heard(station: Station, heard: Heard): void {
@@ -266,9 +265,8 @@ export class FrameLoop {
     }
     const watchingAt = this.#watching.tick(this.#now, isDrained && isAnswering(this.#fence));
     const senderAt = this.#sender.tick(this.#now);
-    const groups = this.#groups.step(this.#now);
-    if (groups.refused > 0) this.#counters.add("group-join-refused", groups.refused);
-    this.#wakeAt = Math.min(this.#now + POLL_MS_MAX, senderAt, groups.wakeAt, watchingAt);
+    if (this.#now >= this.#groups.dueAt) this.#groups.step(this.#now);
+    this.#wakeAt = Math.min(this.#now + POLL_MS_MAX, senderAt, this.#groups.dueAt, watchingAt);
     if (this.#now >= this.#tidyAt) this.#tidy();
   }
 

@@ -25,8 +25,13 @@ export class GroupMembership {
   readonly #sockets = new Map<number, number>();
   readonly #joined = new Map<number, number>();
   #wanted: ReadonlySet<number> = new Set();
-  /** When there is something to do; until then a turn of the loop costs nothing here. */
+  /** Called for each join that the kernel refuses; it is tried again. */
+  readonly #refused: () => void;
   #dueAt = Number.POSITIVE_INFINITY;
+
+  constructor(refused: () => void) {
+    this.#refused = refused;
+  }
 
   /** The keys are those of `groupKey`. */
   want(keys: ReadonlySet<number>, now: number): void {
@@ -44,22 +49,28 @@ export class GroupMembership {
     this.#dueAt = now;
   }
 
-  /** Joins and leaves a few groups. Returns when to come again, and how many joins the kernel refused. */
-  step(now: number): { readonly wakeAt: number; readonly refused: number } {
-    if (now < this.#dueAt) return { wakeAt: this.#dueAt, refused: 0 };
+  /** When `step` has something to do. Asked in every turn of the loop, so it makes nothing. */
+  get dueAt(): number {
+    return this.#dueAt;
+  }
+
+  /** Joins and leaves a few groups. */
+  step(now: number): void {
     const plan = planGroups(this.#joined, this.#wanted, CHANGES_PER_TURN);
     for (const { key, socket } of plan.leave) {
       // A failure means that the interface is gone, and the membership with it.
       this.#change(IPV6_LEAVE_GROUP, key, socket);
       this.#joined.delete(key);
     }
-    let refused = 0;
+    let refused = false;
     for (const { key, socket } of plan.join) {
       if (this.#change(IPV6_JOIN_GROUP, key, socket) >= 0) this.#joined.set(key, socket);
-      else refused++;
+      else {
+        refused = true;
+        this.#refused();
+      }
     }
-    this.#dueAt = refused > 0 ? now + RETRY_MS : plan.more ? now : Number.POSITIVE_INFINITY;
-    return { wakeAt: this.#dueAt, refused };
+    this.#dueAt = refused ? now + RETRY_MS : plan.more ? now : Number.POSITIVE_INFINITY;
   }
 
   #change(option: number, key: number, socket: number): number {

@@ -11,14 +11,24 @@ export class Inbox {
   listen: Message<"listen"> | undefined;
   watch: Message<"watch"> | undefined;
   stop = false;
-  isEmpty = true;
   readonly generations: number[] = [];
   readonly announced: Announced[] = [];
   readonly probes: ProbeRequest[] = [];
   readonly resumed: number[] = [];
 
+  /** All that wait, at most `limit` of them; undefined when there is none, which costs nothing. */
+  static gather(next: () => ToWorker | undefined, limit: number): Inbox | undefined {
+    let message = next();
+    if (message === undefined) return undefined;
+    const inbox = new Inbox();
+    for (let count = 1; message !== undefined; count++) {
+      inbox.add(message);
+      message = count < limit ? next() : undefined;
+    }
+    return inbox;
+  }
+
   add(message: ToWorker): void {
-    this.isEmpty = false;
     switch (message.type) {
       case "table":
         this.table = message;

@@ -12,6 +12,7 @@ import {
   MSG_DONTWAIT,
   PACKET_STATISTICS,
   SO_ATTACH_FILTER,
+  SO_RCVBUF,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_RAW,
@@ -20,6 +21,11 @@ import {
 } from "./libc.ts";
 
 const SOCKADDR_LL_BYTES = 20;
+/**
+ * The kernel doubles it and takes no more than net.core.rmem_max: room for some 550 frames at its default, twice of what a
+ * socket has that does not ask. Larger queues would outlast what is read of them after a gap (wire.ts, EVIDENCE_BATCHES_MAX).
+ */
+const RECEIVE_BUFFER_BYTES = 256 * 1024;
 
 export class PacketSocket {
   readonly fd: number;
@@ -31,6 +37,9 @@ export class PacketSocket {
   constructor(etherType: number, interfaceIndex: number, filter: Uint8Array) {
     this.fd = check("socket(AF_PACKET)", libc.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     try {
+      const room = new Uint8Array(4);
+      new DataView(room.buffer).setInt32(0, RECEIVE_BUFFER_BYTES, true);
+      check("SO_RCVBUF", libc.setsockopt(this.fd, SOL_SOCKET, SO_RCVBUF, room, room.length));
       this.setFilter(filter);
       const address = new Uint8Array(SOCKADDR_LL_BYTES);
       const view = new DataView(address.buffer);

@@ -40,10 +40,11 @@ export interface Station extends Receiver {
 
 /** What the loop knows while frames are read. */
 export interface Reading {
-  readonly index: AddressIndex;
-  readonly answering: boolean;
+  /** Asked once for each batch: nothing of one batch is answered under two of them. */
+  index(): AddressIndex;
+  isAnswering(): boolean;
   /** Whether a batch read in this turn may still leave. */
-  inTime(): boolean;
+  isInTime(): boolean;
   heard(station: Station, heard: Heard): void;
   alarmed(station: Station, asked: Asked): void;
 }
@@ -71,6 +72,8 @@ export class Wire {
   readonly #received = new FrameBatch(RECEIVE_SLOT_BYTES);
   readonly #replies = new FrameBatch(SEND_SLOT_BYTES);
   #stations: ReadonlyMap<string, Station> = new Map();
+  /** The same ones, to be gone through for every frame without an iterator. */
+  #stationList: readonly Station[] = [];
   #ownMacs: ReadonlySet<string> = new Set();
   #filterMacs = "";
 
@@ -82,8 +85,8 @@ export class Wire {
     return this.#stations.get(name);
   }
 
-  stations(): Iterable<Station> {
-    return this.#stations.values();
+  stations(): readonly Station[] {
+    return this.#stationList;
   }
 
   isOwn(mac: string): boolean {
@@ -120,6 +123,7 @@ export class Wire {
       if (next?.index === old.index) renewed.push(next);
     }
     this.#stations = stations;
+    this.#stationList = [...stations.values()];
     return { failures, renewed };
   }
 
@@ -158,6 +162,8 @@ export class Wire {
   #answerBatch(station: Station, socket: PacketSocket, reading: Reading, count: number): void {
     const { frames, slotBytes } = this.#received;
     const replies = this.#replies;
+    const index = reading.index();
+    const answering = reading.isAnswering();
     let waiting = 0;
     for (let slot = 0; slot < count; slot++) {
       if (this.#received.isTruncated(slot)) {
@@ -166,29 +172,28 @@ export class Wire {
       }
       const at = slot * slotBytes;
       const end = at + this.#received.received(slot);
-      const outcome: Outcome | "fenced" = reading.answering
-        ? respond(reading.index, station, frames, at, end, replies.frames, waiting * SEND_SLOT_BYTES)
+      const outcome: Outcome | "fenced" = answering
+        ? respond(index, station, frames, at, end, replies.frames, waiting * SEND_SLOT_BYTES)
         : "fenced";
       this.#counters.add(outcome);
       const bytes = outcome === "fenced" ? 0 : replyBytes(outcome);
       if (bytes > 0) replies.setLength(waiting++, bytes);
-      const heard = hear(reading.index, frames, at, end);
+      const heard = hear(index, frames, at, end);
       if (heard !== undefined) reading.heard(station, heard);
-      if (outcome === "not-held-here") this.#noteAlarm(station, reading, at, end);
+      if (outcome === "not-held-here") {
+        const alarm = hearAlarm(index, frames, at, end);
+        if (alarm !== undefined) reading.alarmed(station, alarm);
+      }
     }
     if (waiting === 0) return;
-    if (reading.inTime()) this.#send(socket, replies, waiting, "replies-sent");
+    if (reading.isInTime()) this.#send(socket, replies, waiting, "replies-sent");
     else this.#counters.add("late", waiting);
-  }
-
-  #noteAlarm(station: Station, reading: Reading, at: number, end: number): void {
-    const alarm = hearAlarm(reading.index, this.#received.frames, at, end);
-    if (alarm !== undefined) reading.alarmed(station, alarm);
   }
 
   /** Reads everything that was queued during a gap without answering any of it. */
   readEvidence(reading: Reading): void {
     const { frames, slotBytes } = this.#received;
+    const index = reading.index();
     for (const station of this.#stations.values()) {
       for (const socket of [station.arp, station.nd]) {
         for (let batch = 0; batch < EVIDENCE_BATCHES_MAX; batch++) {
@@ -196,7 +201,7 @@ export class Wire {
           this.#counters.add("evidence", count);
           for (let slot = 0; slot < count; slot++) {
             const at = slot * slotBytes;
-            const heard = hear(reading.index, frames, at, at + Math.min(slotBytes, this.#received.received(slot)));
+            const heard = hear(index, frames, at, at + Math.min(slotBytes, this.#received.received(slot)));
             if (heard !== undefined) reading.heard(station, heard);
           }
           if (count < BATCH_FRAMES) break;
@@ -249,6 +254,7 @@ export class Wire {
   close(): void {
     for (const station of this.#stations.values()) closeStation(station);
     this.#stations = new Map();
+    this.#stationList = [];
   }
 }
 

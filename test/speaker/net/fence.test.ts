@@ -6,6 +6,7 @@ import {
   type FenceState,
   isAnswering,
   isInTime,
+  isPlainTurn,
   stepFence,
 } from "../../../speaker/net/fence.ts";
 
@@ -162,6 +163,38 @@ describe("a batch in flight", () => {
     [250, true],
     [251, false],
   ])("at %i ms may leave: %s", (now, inTime) => {
-    expect(isInTime(state, now)).toBe(inTime);
+    expect(isInTime(state.loopAt, now)).toBe(inTime);
+  });
+});
+
+describe("a plain turn", () => {
+  const states: readonly (readonly [string, FenceState])[] = [
+    ["at the start", createFence(0)],
+    ["fenced by silence", play(healthy(0, 4000, false)).state],
+    ["fenced by silence and signed", play([...healthy(0, 4000, false), [4000, SIGN]]).state],
+    [
+      "fenced by drops",
+      play([
+        [1000, TURN],
+        [1001, drained(1)],
+      ]).state,
+    ],
+    ["after a minute", play(healthy(0, 60_000)).state],
+  ];
+  test.each(states)("%s: changes the time of the loop alone, and any other turn more", (_name, state) => {
+    let plain = 0;
+    for (let gap = 0; gap < 8000; gap += 1) {
+      const now = state.loopAt + gap;
+      for (const loopAt of [state.loopAt, Math.max(state.loopAt, now - 150), Math.max(state.loopAt, now - 151)]) {
+        const before = { ...state, loopAt };
+        const step = stepFence(before, TURN, now);
+        const same = { state: { ...before, loopAt: now }, effects: [] };
+        const isPlain = isPlainTurn(state, loopAt, now);
+        plain += Number(isPlain);
+        if (isPlain) expect(step).toEqual(same);
+        else expect(step.effects).toHaveLength(1);
+      }
+    }
+    expect(plain).toBeGreaterThan(150);
   });
 });

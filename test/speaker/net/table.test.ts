@@ -65,7 +65,6 @@ describe("the table", () => {
 
 test("of many messages in one turn the last table and listen set count, and every generation is confirmed", () => {
   const inbox = new Inbox();
-  expect(inbox.isEmpty).toBe(true);
   inbox.add({ type: "table", generation: 1, entries: [entry(A)] });
   inbox.add({ type: "announce", address: A, interface: "eth0", reason: "first-holder" });
   inbox.add({ type: "announce", address: "2001:db8::1", interface: "eth0", reason: "first-holder" });
@@ -75,7 +74,15 @@ test("of many messages in one turn the last table and listen set count, and ever
   expect(inbox.table?.entries).toEqual([entry(B)]);
   expect(inbox.generations).toEqual([1, 2]);
   expect(inbox.announced.map(({ family }) => family)).toEqual([4, 6]);
-  expect([inbox.resumed, inbox.stop, inbox.isEmpty]).toEqual([[3], false, false]);
+  expect([inbox.resumed, inbox.stop]).toEqual([[3], false]);
+});
+
+test("a turn takes all messages that wait, up to its limit, and leaves the rest for the next", () => {
+  const waiting = [1, 2, 3].map((generation) => ({ type: "table", generation, entries: [] }) as const);
+  const next = () => waiting.shift();
+  expect(Inbox.gather(next, 2)?.generations).toEqual([1, 2]);
+  expect(Inbox.gather(next, 2)?.generations).toEqual([3]);
+  expect(Inbox.gather(next, 2)).toBeUndefined();
 });
 
 describe("solicited-node groups", () => {
