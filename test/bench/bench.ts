@@ -1,24 +1,32 @@
 /**
  * `make bench ONLY=prefix`: every figure, or those whose names start so, one JSON object a line on standard output.
- * Progress goes to standard error. The figures are taken in one lab, which is started for them and ended afterwards.
+ * Progress goes to standard error. The responder is measured first, in network namespaces of its own; the other figures are
+ * taken in one lab, which is started for them and ended afterwards.
  */
 import { Berth } from "../e2e/berth.ts";
 import { startLab } from "../lab/lab.ts";
 import { failoverFigures } from "./failover.ts";
 import { type Figure, lineOf } from "./figures.ts";
 import { memoryFigures } from "./memory.ts";
+import { measureResponder } from "./responder/measure.ts";
+import { responderNames } from "./responder/plan.ts";
 
-/** In the order in which they run; each needs an installed Berth. */
+/** Those of the lab in the order in which they run; each needs an installed Berth. */
 const figures: readonly Figure[] = [...memoryFigures, ...failoverFigures];
 
 async function main(only: string): Promise<void> {
   const wanted = figures.filter(({ name }) => name.startsWith(only));
   const wantsStart = "lab/warm".startsWith(only);
-  if (wanted.length === 0 && !wantsStart) {
-    throw new Error(
-      `no figure's name starts with "${only}"; there are ${["lab/warm", ...figures.map(({ name }) => name)].join(", ")}`,
-    );
+  const responder = responderNames.filter((name) => name.startsWith(only));
+  if (responder.length > 0) await measureResponder(new Set(responder));
+  else if (wanted.length === 0 && !wantsStart) {
+    const names = ["lab/warm", ...responderNames, ...figures.map(({ name }) => name)];
+    throw new Error(`no figure's name starts with "${only}"; there are ${names.join(", ")}`);
   }
+  if (wanted.length > 0 || wantsStart) await measureInLab(wanted, wantsStart);
+}
+
+async function measureInLab(wanted: readonly Figure[], wantsStart: boolean): Promise<void> {
   const startedAt = performance.now();
   const lab = await startLab();
   try {

@@ -11,6 +11,12 @@ function mebibytes(rollup: string, field: string): number {
   return Number(kibibytes) / 1024;
 }
 
+/** Resident and anonymous memory of a process in MiB, proc_pid_smaps(5). */
+export function memoryOfProcess(pid: number): { readonly rss: number; readonly anon: number } {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  return { rss: mebibytes(rollup, "Rss"), anon: mebibytes(rollup, "Anonymous") };
+}
+
 /** Resident and anonymous memory of all processes of a component, in the shipped image with the manifest's flags. */
 async function memoryOf(berth: Berth, component: "controller" | "speaker"): Promise<Measured> {
   await new Promise((resolve) => setTimeout(resolve, settleMs));
@@ -19,9 +25,9 @@ async function memoryOf(berth: Berth, component: "controller" | "speaker"): Prom
   for (const { metadata, spec } of await berth.pods(component)) {
     const pod = { node: spec.nodeName, pod: metadata.name, namespace: berthNamespace };
     for (const { pid } of await berth.lab.processesOf(pod)) {
-      const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-      samples.push(mebibytes(rollup, "Rss"));
-      anon = Math.max(anon, mebibytes(rollup, "Anonymous"));
+      const memory = memoryOfProcess(pid);
+      samples.push(memory.rss);
+      anon = Math.max(anon, memory.anon);
     }
   }
   return { samples, also: { anon: Math.round(anon * 10) / 10 } };

@@ -116,6 +116,11 @@ async function compile(module: Module, output: string, say: Say): Promise<void> 
   say(`built ${module.output}: ${compiled} packages compiled, ${seconds()}`);
 }
 
+/** Builds a program of the standard library alone from the Go source in a directory, or finds it in the cache; its path. */
+export async function goProgram(directory: string, output: string, say: Say): Promise<string> {
+  return build({ directory, output, ldflags: "-s -w" }, await goVersion(), say);
+}
+
 export interface Toolchain {
   /** Every Kubernetes program and etcd, by first argument. */
   readonly cluster: string;

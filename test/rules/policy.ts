@@ -103,6 +103,7 @@ export const entryPoints: readonly string[] = [
   "test/lab/jest-{setup,teardown}.ts",
   "test/demo/demo.ts",
   "test/bench/bench.ts",
+  "test/bench/responder/{api.ts,inside.mjs}",
   "test/speaker/net/{agent,station,ping-once}.ts",
   "**/fixtures/**",
   "test/**/*.{test,e2e}.ts",

@@ -5,7 +5,7 @@
 import type { Json } from "../../../lib/kube/api.ts";
 import { KubeError } from "../../../lib/kube/errors.ts";
 
-type Tree = { [key: string]: Json | undefined };
+export type Tree = { [key: string]: Json | undefined };
 
 export interface Operation {
   readonly op: string;
@@ -37,7 +37,7 @@ export class LeaseServer {
 
   patch(path: string, operations: readonly Operation[]): Json {
     const object = this.read(path) as Tree;
-    for (const operation of operations) apply(object, operation);
+    for (const operation of operations) applyOperation(object, operation);
     return this.#store(path, object);
   }
 
@@ -74,7 +74,8 @@ export class LeaseServer {
   }
 }
 
-function apply(object: Tree, operation: Operation): void {
+/** One operation of a JSON patch (RFC 6902) in place; a `test` that fails throws as the API server answers. */
+export function applyOperation(object: Tree, operation: Operation): void {
   const steps = operation.path
     .split("/")
     .slice(1)

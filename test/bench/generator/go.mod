@@ -1,0 +1,3 @@
+module berth.dev/bench/generator
+
+go 1.26

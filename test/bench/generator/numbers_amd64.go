@@ -1,0 +1,6 @@
+package main
+
+const (
+	sysRecvmmsg = 299
+	sysSendmmsg = 307
+)

@@ -1,0 +1,6 @@
+package main
+
+const (
+	sysRecvmmsg = 243
+	sysSendmmsg = 269
+)
