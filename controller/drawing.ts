@@ -4,8 +4,9 @@ import type { Labels } from "../lib/model/meta.ts";
 import { matchesSelector } from "../lib/model/selector.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { PoolSpace } from "./allocator.ts";
-import { familyOfName, heldBy, type Ledger, vipsOfService } from "./ledger.ts";
+import { heldBy, type Ledger, vipsOfService } from "./ledger.ts";
 import type { PoolConfig } from "./pool-config.ts";
+import { familyOfName } from "./vip-names.ts";
 
 /** What the rules are judged by. */
 export interface DrawWorld {

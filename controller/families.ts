@@ -4,11 +4,13 @@ import type { Service } from "../lib/model/service.ts";
 import { choose, poolOf } from "./allocator.ts";
 import { drawOrder, roomIn } from "./drawing.ts";
 import { findHeld, type Holding, isDeleting, isMet } from "./holding.ts";
-import { ipOfName, ownerOf } from "./ledger.ts";
+import { ownerOf } from "./ledger.ts";
 import { explainNoChoice, explainRequestedIp, type Problem, type World } from "./problems.ts";
 import { claimedIps } from "./published.ts";
+import { conflictText, judgeConflict } from "./quarantine.ts";
 import { type AddressRequest, familiesOf } from "./requests.ts";
 import { findJoinable, mayDraw, shareConflict, shareRefusal } from "./sharing.ts";
+import { ipOfName } from "./vip-names.ts";
 
 /** What happens in one family. */
 export type FamilyDecision = {
@@ -87,9 +89,19 @@ function allocateRequested(world: World, service: Service, ip: Ip, request: Addr
   return { problem: { reason: "AddressInUse", message: `${formatIp(ip)} is in use` } };
 }
 
-/** Services that share an address and do not go together any more keep it. Each of them is told. */
+/**
+ * What its owner should know of an address that stays: that a foreign host uses it, or that the Services which share it do
+ * not go together any more. Nothing is taken away for that.
+ */
 function withConflict(world: World, service: Service, decision: FamilyDecision, key: string): FamilyDecision {
-  if (decision.type !== "keep" || decision.problem !== undefined) return decision;
+  if (decision.type !== "keep") return decision;
+  const verdict = judgeConflict(world.ledger, decision.vip);
+  const foreign = conflictText(verdict, decision.vip);
+  if (foreign !== undefined) {
+    const message = decision.problem === undefined ? foreign : `${foreign}; ${decision.problem.message}`;
+    return { ...decision, problem: { reason: verdict === "proxy-arp" ? "ProxyARP" : "AddressConflict", message } };
+  }
+  if (decision.problem !== undefined) return decision;
   const message = shareConflict(world, service, key, decision.vip);
   return message === undefined ? decision : { ...decision, problem: { reason: "SharingConflict", message } };
 }

@@ -4,7 +4,7 @@
  * done about one that is not as Berth makes them.
  */
 import { HELD_FINALIZER } from "../lib/model/meta.ts";
-import type { VirtualIP } from "../lib/model/virtual-ip.ts";
+import type { Quarantine, VirtualIP } from "../lib/model/virtual-ip.ts";
 
 /** The Lease unchanged for this long, seen by reads of this controller: the speaker has fallen silent. */
 export const LEASE_EXPIRY_MS = 10_000;
@@ -40,6 +40,8 @@ export type HeldVerdict =
   | { readonly type: "mark" }
   /** Names no Service. Berth makes none like that: removed if it stays so for ORPHAN_MS. */
   | { readonly type: "orphan" }
+  /** Put aside: removed when its time is over. */
+  | { readonly type: "quarantined"; readonly quarantine: Quarantine }
   /** Nobody holds it: the finalizer may be removed from this version of the object (a holder recorded meanwhile is a conflict). */
   | { readonly type: "let-go" }
   /** The holder's Node and Lease must be read. */
@@ -49,6 +51,9 @@ export function judgeHeld(vip: VirtualIP): HeldVerdict {
   const { deletionTimestamp, finalizers } = vip.meta;
   const marked = finalizers.includes(HELD_FINALIZER);
   if (deletionTimestamp === undefined) {
+    if (vip.services.length === 0 && vip.quarantine !== undefined) {
+      return { type: "quarantined", quarantine: vip.quarantine };
+    }
     if (vip.services.length === 0) return { type: "orphan" };
     return { type: marked ? "nothing" : "mark" };
   }

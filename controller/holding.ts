@@ -6,6 +6,7 @@ import { poolOf, spaceOf } from "./allocator.ts";
 import { claimantsOf, ownerOf, vipsOfService } from "./ledger.ts";
 import type { World } from "./problems.ts";
 import { type Given, listedIps, publishedGiven } from "./published.ts";
+import { judgeConflict } from "./quarantine.ts";
 import type { AddressRequest } from "./requests.ts";
 import { shareRefusal } from "./sharing.ts";
 
@@ -124,7 +125,7 @@ function reclaim(
     const others = new Set(owner.vip.services.map((one) => one.uid));
     const contested = claimantsOf(world.ledger, ip).some(({ uid }) => uid !== service.meta.uid && others.has(uid));
     const refused = contested && !isShareable(world, service, owner.vip, sharingKey);
-    if (recorded === "" || refused || isDeleting(owner.vip)) return undefined;
+    if (recorded === "" || refused || isDeleting(owner.vip) || owner.vip.quarantine !== undefined) return undefined;
     return { type: "join", ip, vip: owner.vip };
   }
   const pool = poolOf(world.ledger.allocator, ip);
@@ -141,6 +142,7 @@ export function isMet(world: World, service: Service, held: Holding, family: Fam
   if (ip !== undefined) return sameIp(ip, held.ip);
   const given = held.type === "create" ? undefined : entryIn(held.vip, service);
   if (request.renumber !== "" && given !== undefined && (given.renumber ?? "") !== request.renumber) return false;
+  if (held.type === "keep" && judgeConflict(world.ledger, held.vip) === "quarantine") return false;
   if (request.pools === undefined || held.type === "await") return true;
   const named = held.type !== "create" && request.pools.includes(held.vip.pool);
   return named || request.pools.includes(poolOf(world.ledger.allocator, held.ip)?.name ?? "");

@@ -2,14 +2,17 @@
  * Which addresses are in use, and by whom: by VirtualIPs, by Service.status, and by writes under way. It is changed in
  * place, since it holds the whole cluster, but it is a plain value and knows no clock: same changes, same ledger.
  */
-import { compareIps, type Family, type Ip, parseIp, virtualIpName } from "../lib/address/ip.ts";
+import { compareIps, type Family, type Ip, virtualIpName } from "../lib/address/ip.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { type Allocator, buildAllocator, occupy, poolOf, spaceOf, vacate } from "./allocator.ts";
 import { contains } from "./interval-set.ts";
+import { countUse, type PoolUse } from "./pool-use.ts";
 import type { ActivePool } from "./pools.ts";
 import { claimedIps } from "./published.ts";
+import { foreignMac } from "./quarantine.ts";
 import type { Sharer } from "./sharing.ts";
+import { familyOfName, ipOfName } from "./vip-names.ts";
 
 export interface Ledger {
   allocator: Allocator;
@@ -25,6 +28,10 @@ export interface Ledger {
   readonly reserved: Map<string, Reservation>;
   /** Names of the VirtualIPs with this sharing key. */
   readonly byKey: Map<string, Set<string>>;
+  /** Names of the VirtualIPs for which a foreign host with this MAC was found to answer. */
+  readonly byMac: Map<string, Set<string>>;
+  /** How often an address was put aside, by VirtualIP name, of those that are not now. BOUNDED by STRIKES_MAX. */
+  readonly strikes: Map<string, number>;
   /** Services that have a sharing key, by `namespace/name`. */
   readonly sharers: Map<string, Sharer>;
   /** What the VirtualIPs make of each pool that one of them names, whether or not it exists. */
@@ -33,19 +40,11 @@ export interface Ledger {
   readonly drawn: Map<string, readonly number[]>;
 }
 
+const STRIKES_MAX = 1_000;
+
 export interface Reservation {
   readonly key: string;
   readonly sharingKey: string;
-}
-
-/** The VirtualIPs that name one pool. */
-export interface PoolUse {
-  readonly count: Record<Family, number>;
-  readonly names: Set<string>;
-  /** Names of those whose address the pool does not have (any more). */
-  readonly strays: Set<string>;
-  /** How many have a Service of this namespace. */
-  readonly byNamespace: Map<string, number>;
 }
 
 export interface Claim {
@@ -74,6 +73,8 @@ export function createLedger(): Ledger {
     drawn: new Map(),
     byKey: new Map(),
     sharers: new Map(),
+    byMac: new Map(),
+    strikes: new Map(),
   };
 }
 
@@ -93,15 +94,17 @@ export function setPools(ledger: Ledger, pools: readonly ActivePool[]): void {
 export function setVip(ledger: Ledger, name: string, vip: VirtualIP | undefined): boolean {
   const before = ledger.vips.get(name);
   for (const service of before?.services ?? []) unlink(ledger.vipsOf, serviceKey(service), name);
-  if (before !== undefined) countUse(ledger, before, -1);
+  if (before !== undefined) countUse(ledger.uses, before, -1);
   unlink(ledger.byKey, before?.sharingKey ?? "", name);
+  unlink(ledger.byMac, macOf(before), name);
+  if (before?.quarantine !== undefined && vip === undefined) noteStrike(ledger, name, before.quarantine.times);
   if (vip === undefined) ledger.vips.delete(name);
   else ledger.vips.set(name, vip);
   if (vip !== undefined) {
-    countUse(ledger, vip, 1);
+    countUse(ledger.uses, vip, 1);
     noteStray(ledger, vip);
-    const { sharingKey = "" } = vip;
-    if (sharingKey !== "") ledger.byKey.set(sharingKey, (ledger.byKey.get(sharingKey) ?? new Set()).add(name));
+    link(ledger.byKey, vip.sharingKey ?? "", name);
+    link(ledger.byMac, macOf(vip), name);
   }
   for (const service of vip?.services ?? []) {
     const key = serviceKey(service);
@@ -213,16 +216,6 @@ export function countVips(ledger: Ledger, family: Family): number {
   return count;
 }
 
-export function familyOfName(name: string): Family {
-  return name.includes(".") ? 4 : 6;
-}
-
-/** The address that a VirtualIP's name spells out. */
-export function ipOfName(name: string): Ip | undefined {
-  const ip = parseIp(familyOfName(name) === 4 ? name : name.replaceAll("-", ":"));
-  return ip.ok ? ip.value : undefined;
-}
-
 /** The older Service wins a tie (RFC 3339 texts of one zone sort by time), then the name decides. */
 function compareClaims(left: Claim, right: Claim): number {
   if (left.creationTimestamp !== right.creationTimestamp)
@@ -239,30 +232,28 @@ function settle(ledger: Ledger, name: string): boolean {
   return !inUse;
 }
 
-function countUse(ledger: Ledger, vip: VirtualIP, step: 1 | -1): void {
-  const use = ledger.uses.get(vip.pool) ?? emptyUse();
-  ledger.uses.set(vip.pool, use);
-  use.count[familyOfName(vip.meta.name)] += step;
-  if (step > 0) use.names.add(vip.meta.name);
-  else use.names.delete(vip.meta.name);
-  if (step < 0) use.strays.delete(vip.meta.name);
-  for (const namespace of new Set(vip.services.map((one) => one.namespace))) {
-    const count = (use.byNamespace.get(namespace) ?? 0) + step;
-    if (count === 0) use.byNamespace.delete(namespace);
-    else use.byNamespace.set(namespace, count);
-  }
-  if (use.names.size === 0) ledger.uses.delete(vip.pool);
-}
-
-function emptyUse(): PoolUse {
-  return { count: { 4: 0, 6: 0 }, names: new Set(), strays: new Set(), byNamespace: new Map() };
-}
-
 function noteStray(ledger: Ledger, vip: VirtualIP): void {
   const ip = ipOfName(vip.meta.name);
   const pool = spaceOf(ledger.allocator, vip.pool)?.pool;
   if (ip === undefined || pool === undefined) return;
   if (!contains(pool.whole[ip.family], ip.value)) ledger.uses.get(vip.pool)?.strays.add(vip.meta.name);
+}
+
+/** The foreign host that uses the address, by the speakers or by the controller's own record. */
+function macOf(vip: VirtualIP | undefined): string {
+  if (vip === undefined) return "";
+  return vip.quarantine?.mac ?? foreignMac(vip) ?? "";
+}
+
+function noteStrike(ledger: Ledger, name: string, times: number): void {
+  ledger.strikes.delete(name);
+  ledger.strikes.set(name, times);
+  const [oldest] = ledger.strikes.keys();
+  if (ledger.strikes.size > STRIKES_MAX && oldest !== undefined) ledger.strikes.delete(oldest);
+}
+
+function link(index: Map<string, Set<string>>, key: string, name: string): void {
+  if (key !== "") index.set(key, (index.get(key) ?? new Set()).add(name));
 }
 
 function unlink(index: Map<string, Set<string>>, key: string, name: string): void {

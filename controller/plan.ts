@@ -3,59 +3,22 @@
  * giving is VirtualIP, then Service; taking is Service.status, then VirtualIP. A pass can be cut off after any effect,
  * and the next one, of this process or another, ends in the same state.
  */
-import { formatIp, parseIp, virtualIpName } from "../lib/address/ip.ts";
-import type { Json } from "../lib/kube/api.ts";
+import { formatIp, parseIp } from "../lib/address/ip.ts";
 import { type ConditionClaim, findCondition, saysAlready } from "../lib/model/conditions.ts";
 import { LB_CLASS, SERVICE_FINALIZER } from "../lib/model/meta.ts";
 import { type Ingress, type Service, serviceKey } from "../lib/model/service.ts";
-import { type VirtualIP, type VirtualIPSpec, virtualIPSpecJson } from "../lib/model/virtual-ip.ts";
-import { assertNever } from "../lib/runtime/errors.ts";
+import type { VirtualIP } from "../lib/model/virtual-ip.ts";
+import type { Effect, Outcome, Plan, ServiceWrite } from "./effects.ts";
 import type { FamilyDecision } from "./families.ts";
 import { decideFamilies, keepOnly } from "./families.ts";
-import { entryIn, isDeleting, ownVips } from "./holding.ts";
+import { isDeleting, ownVips } from "./holding.ts";
 import { isBeingShared, ownerOf, vipsOfService } from "./ledger.ts";
 import type { World } from "./problems.ts";
 import { ASSIGNED_CONDITION, assignedMessage, isPublished } from "./published.ts";
-import { type AddressRequest, parseRequest } from "./requests.ts";
-import { findJoinable } from "./sharing.ts";
-import { entryOf, sourceOf, specFor, withoutService } from "./vip-spec.ts";
-
-export type Effect =
-  /** A name that exists already is the API server's "no": the shell reads that object and plans again. */
-  | { readonly type: "create-vip"; readonly name: string; readonly spec: VirtualIPSpec }
-  /** Refused unless the object is still the one that the plan was made from: two Services may write to it at once. */
-  | {
-      readonly type: "update-vip";
-      readonly name: string;
-      readonly uid: string;
-      readonly resourceVersion: string;
-      readonly spec: VirtualIPSpec;
-    }
-  /** One patch of the Service's status subresource, refused unless uid and resourceVersion are those of the snapshot (or of the last write of this pass). */
-  | ServiceWrite
-  /** A consistent read must show the Service as the snapshot has it (gone, if the snapshot has none); else the pass ends. */
-  | { readonly type: "confirm-service" }
-  /** Refused as an update is. Always after a `write-service` or `confirm-service`, so that a stale cache takes nothing away. */
-  | { readonly type: "delete-vip"; readonly name: string; readonly uid: string; readonly resourceVersion: string }
-  | { readonly type: "warn"; readonly reason: string; readonly message: string };
-
-export interface ServiceWrite {
-  readonly type: "write-service";
-  readonly ingress: readonly Ingress[] | undefined;
-  /** true adds the finalizer, false removes it, undefined leaves it. */
-  readonly finalizer: boolean | undefined;
-  /** A claim to write, `null` to remove Berth's condition, undefined leaves it. */
-  readonly condition: ConditionClaim | null | undefined;
-}
-
-export type Outcome = "not-ours" | "released" | "assigned" | "partly-assigned" | "not-assigned";
-
-export interface Plan {
-  readonly effects: readonly Effect[];
-  readonly outcome: Outcome;
-  /** True while something is missing that a pool or another Service could bring: plan again when an address or pool changes. */
-  readonly waiting: boolean;
-}
+import { judgeConflict } from "./quarantine.ts";
+import { parseRequest } from "./requests.ts";
+import { dropAll, giveVip, notShared, putAside } from "./vip-effects.ts";
+import { sourceOf } from "./vip-spec.ts";
 
 export interface PlanInput {
   readonly key: string;
@@ -63,6 +26,8 @@ export interface PlanInput {
   readonly world: World;
   /** Whether Services without loadBalancerClass are Berth's. */
   readonly classLess: boolean;
+  /** For the end of a quarantine: milliseconds since 1970. */
+  readonly wallMs: number;
 }
 
 export function planService(input: PlanInput): Plan {
@@ -71,7 +36,7 @@ export function planService(input: PlanInput): Plan {
   if (service === undefined)
     return { effects: confirmed(dropAll(stale, input.key)), outcome: "released", waiting: false };
   if (!isOurs(service, input.classLess)) return planRelease(service, stale, input);
-  return planGive(service, stale, input.world);
+  return planGive(service, stale, input);
 }
 
 /** Whether the plan only sets right what somebody else overwrote: nothing new is given, and Berth's condition stands as it should. */
@@ -95,7 +60,7 @@ function staleVips({ key, service, world }: PlanInput): readonly VirtualIP[] {
   );
 }
 
-function planGive(service: Service, stale: readonly VirtualIP[], world: World): Plan {
+function planGive(service: Service, stale: readonly VirtualIP[], { world, wallMs }: PlanInput): Plan {
   const request = parseRequest(service);
   // Another Service with the same sharing key is being given an address: this one may join it in a moment.
   const sharingKey = request.ok ? request.value.sharingKey : undefined;
@@ -112,7 +77,15 @@ function planGive(service: Service, stale: readonly VirtualIP[], world: World): 
   const claim = claimOf(decisions, world);
   const write = giveWrite(service, ingress, claim, world);
   const leftover = [...surplus, ...stale].filter((vip) => !kept.has(vip.meta.name));
-  const deletes = dropAll(leftover, serviceKey(service.meta));
+  const aside = leftover.filter((vip) => judgeConflict(world.ledger, vip) === "quarantine");
+  const key = serviceKey(service.meta);
+  const deletes = [
+    ...dropAll(
+      leftover.filter((vip) => !aside.includes(vip)),
+      key,
+    ),
+    ...aside.flatMap((vip) => putAside(vip, key, world, wallMs)),
+  ];
   const warn = claim.reason !== "Assigned" && !saysAlready(service.conditions, claim);
   const effects: Effect[] = [
     ...decisions.flatMap((one) => giveVip(one, service, marks, world)),
@@ -189,6 +162,9 @@ function isMarked(service: Service): boolean {
   return findCondition(service.conditions, ASSIGNED_CONDITION) !== undefined;
 }
 
+/** Problems of an address that the Service has and that is what it asked for. */
+const TOLD_ONLY: ReadonlySet<string> = new Set(["AddressConflict", "ProxyARP", "SharingConflict"]);
+
 function claimOf(decisions: readonly FamilyDecision[], world: World): ConditionClaim {
   const given = decisions.flatMap((one) => {
     if (one.type === "none") return [];
@@ -203,66 +179,8 @@ function claimOf(decisions: readonly FamilyDecision[], world: World): ConditionC
   }
   if (problems.length === 0) return { type, status: "True", reason: "Assigned", message };
   if (decisions.some((one) => one.type === "none")) return { type, status: "True", reason: "PartlyAssigned", message };
-  const shared = problems.every((problem) => problem.reason === "SharingConflict");
-  return { type, status: "True", reason: shared ? "SharingConflict" : "RequestNotMet", message };
-}
-
-/** What brings the VirtualIP of a decision to where it should be: made, or its copy of Service and pool brought up to date. */
-function giveVip(
-  decision: FamilyDecision,
-  service: Service,
-  { renumber, sharingKey }: { readonly renumber: string; readonly sharingKey: string | undefined },
-  world: World,
-): readonly Effect[] {
-  switch (decision.type) {
-    case "create": {
-      const { ip, pool } = decision;
-      const services = [entryOf(service, renumber)];
-      const spec = { address: formatIp(ip), pool: pool.name, services, l2: pool.l2, sharingKey };
-      return [{ type: "create-vip", name: virtualIpName(ip), spec }];
-    }
-    case "keep":
-    case "join": {
-      const { vip } = decision;
-      const given = entryIn(vip, service);
-      const entry = entryOf(service, given === undefined ? renumber : (given.renumber ?? ""));
-      const spec = specFor(vip, entry, sharingKey, world);
-      if (sameJson(virtualIPSpecJson(spec), virtualIPSpecJson(vip))) return [];
-      const { name, uid, resourceVersion } = vip.meta;
-      return [{ type: "update-vip", name, uid, resourceVersion, spec }];
-    }
-    case "await":
-    case "none":
-      return [];
-    default:
-      return assertNever(decision);
-  }
-}
-
-/** Who has a sharing key and gets an address of his own is told why. */
-function notShared(
-  decisions: readonly FamilyDecision[],
-  service: Service,
-  { sharingKey, pools }: AddressRequest,
-  world: World,
-): readonly Effect[] {
-  return decisions.flatMap((one) => {
-    if (one.type !== "create") return [];
-    const { refusal } = findJoinable(world, service, one.family, sharingKey, pools);
-    if (refusal === undefined) return [];
-    const message = `${formatIp(one.ip)} is given to this Service alone: ${refusal}`;
-    return [{ type: "warn" as const, reason: "NotShared", message }];
-  });
-}
-
-/** Deletes them, or takes the Service out of those that others share. */
-function dropAll(vips: readonly VirtualIP[], key: string): readonly Effect[] {
-  return vips.map((vip): Effect => {
-    const { name, uid, resourceVersion } = vip.meta;
-    const spec = withoutService(vip, key);
-    if (spec === undefined) return { type: "delete-vip", name, uid, resourceVersion };
-    return { type: "update-vip", name, uid, resourceVersion, spec };
-  });
+  const told = problems.find((problem) => TOLD_ONLY.has(problem.reason));
+  return { type, status: "True", reason: told?.reason ?? "RequestNotMet", message };
 }
 
 function confirmed(effects: readonly Effect[]): readonly Effect[] {
@@ -274,17 +192,9 @@ function ingressOf(ip: string): Ingress {
 }
 
 function sameIngress(left: readonly Ingress[], right: readonly Ingress[]): boolean {
-  return sameJson(
-    left.map((entry) => ({ ...entry })),
-    right.map((entry) => ({ ...entry })),
-  );
+  return JSON.stringify(left) === JSON.stringify(right);
 }
 
 function isEmptyWrite(write: ServiceWrite): boolean {
   return write.ingress === undefined && write.finalizer === undefined && write.condition === undefined;
-}
-
-/** Both sides are built by the same code, so their keys stand in the same order. */
-function sameJson(left: Json, right: Json): boolean {
-  return JSON.stringify(left) === JSON.stringify(right);
 }

@@ -17,10 +17,13 @@ import { size } from "./interval-set.ts";
 import { type Ledger, straysOf, vipsOfPool } from "./ledger.ts";
 import { isNote, type PoolProblem } from "./pool-config.ts";
 import { type ActivePool, isInvalid, type PoolEntry } from "./pools.ts";
+import { quarantineTexts } from "./quarantine.ts";
 
 export const READY_CONDITION = "Ready";
 /** Present while the pool keeps addresses that its spec does not have: of a shrunk pool, or of one being deleted. */
 export const RETAINED_CONDITION = "Retained";
+/** Present while addresses of the pool are put aside. */
+export const QUARANTINED_CONDITION = "Quarantined";
 /** The status of one pool is written at most this often. */
 export const STATUS_PERIOD_MS = 1_000;
 /** Addresses that a message names. */
@@ -37,13 +40,16 @@ export function planPoolStatus(entry: PoolEntry, ledger: Ledger, nowText: string
   const { pool } = entry;
   const status = statusOf(entry, ledger);
   const ready = readyClaim(entry, ledger);
-  const retained = retainedClaim(entry, ledger);
   const said = saysAlready(pool.conditions, ready);
-  const goes = retained === undefined && findCondition(pool.conditions, RETAINED_CONDITION) !== undefined;
-  const retainedSaid = retained === undefined ? !goes : saysAlready(pool.conditions, retained);
-  if (said && retainedSaid && sameStatus(status, pool.status)) return { apply: undefined, warning: undefined };
+  const extra = [retainedClaim(entry, ledger), quarantinedClaim(entry, ledger)].filter((one) => one !== undefined);
+  const extraSaid = [RETAINED_CONDITION, QUARANTINED_CONDITION].every((type) => {
+    const claim = extra.find((one) => one.type === type);
+    const found = findCondition(pool.conditions, type);
+    return claim === undefined ? found === undefined : saysAlready(pool.conditions, claim);
+  });
+  if (said && extraSaid && sameStatus(status, pool.status)) return { apply: undefined, warning: undefined };
   const at = { nowText, observedGeneration: pool.meta.generation };
-  const claims = retained === undefined ? [ready] : [ready, retained];
+  const claims = [ready, ...extra];
   const conditions = claims.map((claim) => conditionJson(stampCondition(pool.conditions, claim, at)));
   const apply = {
     apiVersion: API_VERSION,
@@ -113,6 +119,14 @@ function retainedClaim({ pool }: PoolEntry, ledger: Ledger): ConditionClaim | un
   const named = some(vips.map((vip) => `${vip.address} (${usersOf(vip)})`));
   const message = `${named}: kept until the Services that have them go or ask for others`;
   return { type: RETAINED_CONDITION, status: "True", reason: leaving ? "Deleting" : "OutsideSpec", message };
+}
+
+/** Addresses that are put aside since hosts outside the cluster use them. */
+function quarantinedClaim({ pool }: PoolEntry, ledger: Ledger): ConditionClaim | undefined {
+  const texts = quarantineTexts(ledger, pool.meta.name);
+  if (texts.length === 0) return undefined;
+  const message = `${some(texts)}: give these hosts other addresses, or exclude them here`;
+  return { type: QUARANTINED_CONDITION, status: "True", reason: "ForeignHost", message };
 }
 
 function usersOf(vip: VirtualIP): string {

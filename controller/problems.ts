@@ -21,6 +21,8 @@ export type NoAddressReason =
   | "AddressNotInPool"
   | "AddressReserved"
   | "SharingConflict"
+  | "AddressConflict"
+  | "ProxyARP"
   | "OtherFamilyMissing";
 
 export interface Problem {
@@ -80,6 +82,11 @@ function explainOwner(world: World, service: Service, ip: Ip, sharingKey: string
     case "nobody":
       return undefined;
     case "vip": {
+      const { quarantine } = owner.vip;
+      if (quarantine !== undefined) {
+        const message = `${formatIp(ip)} is put aside until ${quarantine.until}: a host with the MAC ${quarantine.mac} uses it`;
+        return { reason: "AddressInUse", message };
+      }
       const users = owner.vip.services.map(serviceKey).join(", ") || "nobody (a VirtualIP without Services)";
       const leaving = owner.vip.meta.deletionTimestamp !== undefined;
       if (leaving || owner.vip.services.length === 0) {

@@ -9,7 +9,8 @@ import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { ExternalTrafficPolicy, VirtualIP, VirtualIPService } from "../lib/model/virtual-ip.ts";
 import { spaceOf } from "./allocator.ts";
 import { type DrawWorld, drawOrder, drawRefusal, roomIn } from "./drawing.ts";
-import { familyOfName, ipOfName, type Ledger } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
+import { familyOfName, ipOfName } from "./vip-names.ts";
 
 /** As the schema of VirtualIPs allows. */
 export const SHARERS_MAX = 64;

@@ -4,8 +4,8 @@ import type { VirtualIP, VirtualIPService, VirtualIPSpec } from "../lib/model/vi
 import { poolOf, spaceOf } from "./allocator.ts";
 import type { PoolSource } from "./holding.ts";
 import { contains } from "./interval-set.ts";
-import { ipOfName } from "./ledger.ts";
 import type { World } from "./problems.ts";
+import { ipOfName } from "./vip-names.ts";
 
 export function entryOf(service: Service, renumber: string): VirtualIPService {
   const { namespace, name, uid } = service.meta;

@@ -9,11 +9,13 @@ import { assertNever, BerthError } from "../../lib/runtime/errors.ts";
 import type { Logger } from "../../lib/runtime/log.ts";
 import type { Warning } from "../events.ts";
 import { HOLDER_CHECK_MS, judgeHeld, ORPHAN_MS } from "../held.ts";
-import { claimantsOf, countVips, ipOfName, reserve, unreserve } from "../ledger.ts";
+import { claimantsOf, countVips, reserve, unreserve } from "../ledger.ts";
 import * as metrics from "../metrics.ts";
 import { isRepair, planService } from "../plan.ts";
 import { finalizerChange, planPoolStatus, STATUS_PERIOD_MS } from "../pool-status.ts";
 import { isInvalid } from "../pools.ts";
+import { remainingMs } from "../quarantine.ts";
+import { ipOfName } from "../vip-names.ts";
 import { Books, type BooksDeps } from "./books.ts";
 import { creations, type ExecutorDeps, execute } from "./executor.ts";
 import { createHolders, type Holders } from "./holders.ts";
@@ -32,6 +34,8 @@ export interface ControllerDeps extends BooksDeps {
   readonly namespace: string;
 }
 
+/** The wall clock may be set in between, so a long quarantine is looked at again now and then. */
+const QUARANTINE_LOOK_MS = 600_000;
 const DONE: Outcome = { type: "done" };
 /** A status that another controller goes on overwriting is set right at most this often, so that no write storm comes of it. */
 const REPAIR_PERIOD_MS = 1_000;
@@ -139,7 +143,13 @@ export class Controller {
     const world = this.#books.world();
     const { ledger } = world;
     const service = this.#books.services.get(key);
-    const plan = planService({ key, service, world, classLess: this.#deps.classLess });
+    const plan = planService({
+      key,
+      service,
+      world,
+      classLess: this.#deps.classLess,
+      wallMs: this.#deps.clock.wallMs(),
+    });
     metrics.passes.inc({ outcome: plan.outcome });
     if (plan.waiting) this.#waiting.set(key, `${service?.meta.creationTimestamp ?? ""} ${key}`);
     else this.#waiting.delete(key);
@@ -175,6 +185,14 @@ export class Controller {
         return this.#unlessChanged(markVip(this.#deps.api, vip));
       case "orphan":
         return this.#collect(vip);
+      case "quarantined": {
+        const pool = this.#books.pools.get(vip.pool);
+        const restMs = remainingMs(verdict.quarantine, this.#deps.clock.wallMs());
+        if (restMs === 0 || pool === undefined || pool.pool.meta.deletionTimestamp !== undefined) {
+          return this.#unlessChanged(deleteVip(this.#deps.api, vip.meta));
+        }
+        return { type: "requeue", afterMs: Math.min(restMs, QUARANTINE_LOOK_MS) };
+      }
       case "let-go":
         return this.#letGo(vip, "released");
       case "ask": {

@@ -4,8 +4,8 @@ import type { KubeApi } from "../../lib/kube/api.ts";
 import type { Service } from "../../lib/model/service.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { assertNever, BerthError } from "../../lib/runtime/errors.ts";
+import type { Effect } from "../effects.ts";
 import { taken, writes } from "../metrics.ts";
-import type { Effect } from "../plan.ts";
 import { createVip, deleteVip, readService, readVip, updateVip, writeService } from "./writes.ts";
 
 export interface ExecutorDeps {

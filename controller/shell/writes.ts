@@ -13,7 +13,7 @@ import {
   virtualIPSpecJson,
 } from "../../lib/model/virtual-ip.ts";
 import { BerthError } from "../../lib/runtime/errors.ts";
-import type { ServiceWrite } from "../plan.ts";
+import type { ServiceWrite } from "../effects.ts";
 import { ASSIGNED_CONDITION } from "../published.ts";
 
 export const FIELD_MANAGER = "berth-controller";

@@ -49,6 +49,16 @@ export interface VirtualIPService {
   readonly renumber?: string | undefined;
 }
 
+/** Why and for how long an address is put aside (election.md section 10). */
+export interface Quarantine {
+  /** RFC 3339. */
+  readonly until: string;
+  /** How often it was put aside in a row. */
+  readonly times: number;
+  /** Of the host that uses it. */
+  readonly mac: string;
+}
+
 /** The outcome of the election of one address (election.md section 1): changed only by compare-and-set, each change raises `epoch`. */
 export interface Holder {
   /** Node name; "" when the address was released. */
@@ -75,12 +85,14 @@ export interface VirtualIP {
   readonly l2: L2Rules;
   /** What the Services that share the address have in common; absent or "": it is for one Service alone. */
   readonly sharingKey?: string | undefined;
+  /** Present on an address that is put aside since a foreign host uses it; such a one names no Service. */
+  readonly quarantine?: Quarantine | undefined;
   readonly holder: Holder | undefined;
   readonly conditions: readonly Condition[];
 }
 
 /** The part of a VirtualIP that the controller writes. */
-export type VirtualIPSpec = Pick<VirtualIP, "address" | "pool" | "services" | "l2" | "sharingKey">;
+export type VirtualIPSpec = Pick<VirtualIP, "address" | "pool" | "services" | "l2" | "sharingKey" | "quarantine">;
 
 /** Narrows a VirtualIP; undefined when a part is missing that the schema requires (never guessed: it decides who answers). */
 export function parseVirtualIP(raw: Json): VirtualIP | undefined {
@@ -97,7 +109,18 @@ export function parseVirtualIP(raw: Json): VirtualIP | undefined {
   const pool = asText(spec["pool"]) ?? "";
   const sharingKey = asText(spec["sharingKey"]);
   const vip = { meta, address, pool, services, l2, holder, conditions: parseConditions(status["conditions"]) };
-  return sharingKey === undefined ? vip : { ...vip, sharingKey };
+  const quarantine = parseQuarantine(spec["quarantine"]);
+  return {
+    ...vip,
+    ...(sharingKey === undefined ? {} : { sharingKey }),
+    ...(quarantine === undefined ? {} : { quarantine }),
+  };
+}
+
+function parseQuarantine(raw: Json | undefined): Quarantine | undefined {
+  const { until, times, mac } = fields(raw);
+  const text = asText(until);
+  return text === undefined ? undefined : { until: text, times: asInteger(times) ?? 1, mac: asText(mac) ?? "" };
 }
 
 function parseService(raw: Json): VirtualIPService | undefined {
@@ -170,6 +193,7 @@ export function virtualIPSpecJson(spec: VirtualIPSpec): Json {
       ...((service.renumber ?? "") === "" ? {} : { renumber: service.renumber }),
     })),
     ...((spec.sharingKey ?? "") === "" ? {} : { sharingKey: spec.sharingKey }),
+    ...(spec.quarantine === undefined ? {} : { quarantine: { ...spec.quarantine } }),
     l2: l2RulesJson(spec.l2),
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import type { Effect, Plan } from "../../controller/effects.ts";
 import {
   createLedger,
   type Ledger,
@@ -9,7 +10,7 @@ import {
   setVip,
   unreserve,
 } from "../../controller/ledger.ts";
-import { type Effect, type Plan, planService } from "../../controller/plan.ts";
+import { planService } from "../../controller/plan.ts";
 import { activePools, type Pools, setPool } from "../../controller/pools.ts";
 import type { IPPool } from "../../lib/model/ip-pool.ts";
 import { type Service, serviceKey } from "../../lib/model/service.ts";
@@ -38,7 +39,13 @@ function plan({ service, key, pools = [FIRST], vips = [], others = [], classLess
   for (const one of [...others, ...(service === undefined ? [] : [service])])
     setService(ledger, serviceKey(one.meta), one);
   const at = key ?? serviceKey(service?.meta ?? { namespace: "default", name: "web" });
-  return planService({ key: at, service, world: { ledger, pools: all, namespaceLabels: () => undefined }, classLess });
+  return planService({
+    key: at,
+    service,
+    world: { ledger, pools: all, namespaceLabels: () => undefined },
+    classLess,
+    wallMs: 0,
+  });
 }
 
 /** One line per effect, so that a table shows the order of the writes. */
@@ -504,6 +511,7 @@ describe("ledger", () => {
         service,
         world: { ledger, pools, namespaceLabels: () => undefined },
         classLess: true,
+        wallMs: 0,
       });
     reserve(ledger, ip("10.0.0.1"), "default/web");
     expect(planFor(other).outcome).toBe("not-assigned");

@@ -1,4 +1,5 @@
 /** The small pure parts of the controller: holders, events, own writes, pool status. */
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import {
   admitEvent,
@@ -180,6 +181,13 @@ describe("what was published", () => {
     const message = assignedMessage([], ["10.0.0.9 from IPPool first is what somebody wanted"]);
     expect(publishedIps(serviceOf("web", { conditions: [assigned(message, "AddressInUse", "False")] }))).toEqual([]);
   });
+});
+
+test("the speakers' message of a conflict begins with the MAC, as the controller reads it", () => {
+  const source = readFileSync(new URL("../../speaker/election/conditions.ts", import.meta.url), "utf8");
+  expect(source).toMatch(
+    /const message = `\$\{s\.foreign\.mac\}, [^`]*`;\s*return \{ type: "Conflict", status: "True"/,
+  );
 });
 
 describe("status of a pool", () => {

@@ -1,0 +1,90 @@
+/** What is written to VirtualIPs for the decisions about one Service. */
+import { formatIp, virtualIpName } from "../lib/address/ip.ts";
+import type { Json } from "../lib/kube/api.ts";
+import type { Service } from "../lib/model/service.ts";
+import { type VirtualIP, virtualIPSpecJson } from "../lib/model/virtual-ip.ts";
+import { assertNever } from "../lib/runtime/errors.ts";
+import type { Effect } from "./effects.ts";
+import type { FamilyDecision } from "./families.ts";
+import { entryIn } from "./holding.ts";
+import type { World } from "./problems.ts";
+import { quarantineOf } from "./quarantine.ts";
+import type { AddressRequest } from "./requests.ts";
+import { findJoinable } from "./sharing.ts";
+import { entryOf, specFor, withoutService } from "./vip-spec.ts";
+
+/** What brings the VirtualIP of a decision to where it should be: made, or its copy of Service and pool brought up to date. */
+export function giveVip(
+  decision: FamilyDecision,
+  service: Service,
+  { renumber, sharingKey }: { readonly renumber: string; readonly sharingKey: string | undefined },
+  world: World,
+): readonly Effect[] {
+  switch (decision.type) {
+    case "create": {
+      const { ip, pool } = decision;
+      const services = [entryOf(service, renumber)];
+      const spec = { address: formatIp(ip), pool: pool.name, services, l2: pool.l2, sharingKey };
+      return [{ type: "create-vip", name: virtualIpName(ip), spec }];
+    }
+    case "keep":
+    case "join": {
+      const { vip } = decision;
+      const given = entryIn(vip, service);
+      const entry = entryOf(service, given === undefined ? renumber : (given.renumber ?? ""));
+      const spec = specFor(vip, entry, sharingKey, world);
+      if (sameJson(virtualIPSpecJson(spec), virtualIPSpecJson(vip))) return [];
+      const { name, uid, resourceVersion } = vip.meta;
+      return [{ type: "update-vip", name, uid, resourceVersion, spec }];
+    }
+    case "await":
+    case "none":
+      return [];
+    default:
+      return assertNever(decision);
+  }
+}
+
+/** Who has a sharing key and gets an address of his own is told why. */
+export function notShared(
+  decisions: readonly FamilyDecision[],
+  service: Service,
+  { sharingKey, pools }: AddressRequest,
+  world: World,
+): readonly Effect[] {
+  return decisions.flatMap((one) => {
+    if (one.type !== "create") return [];
+    const { refusal } = findJoinable(world, service, one.family, sharingKey, pools);
+    if (refusal === undefined) return [];
+    const message = `${formatIp(one.ip)} is given to this Service alone: ${refusal}`;
+    return [{ type: "warn" as const, reason: "NotShared", message }];
+  });
+}
+
+/** An address that a foreign host uses is kept from everybody for a while; the last Service that leaves it puts it aside. */
+export function putAside(vip: VirtualIP, key: string, world: World, wallMs: number): readonly Effect[] {
+  if (withoutService(vip, key) !== undefined) return dropAll([vip], key);
+  const { name, uid, resourceVersion } = vip.meta;
+  const { address, pool, l2 } = vip;
+  const quarantine = quarantineOf(world.ledger, vip, wallMs);
+  const message = `${address} was given back before it was ever announced: a host with the MAC ${quarantine.mac} uses it`;
+  return [
+    { type: "update-vip", name, uid, resourceVersion, spec: { address, pool, services: [], l2, quarantine } },
+    { type: "warn", reason: "AddressConflict", message },
+  ];
+}
+
+/** Deletes them, or takes the Service out of those that others share. */
+export function dropAll(vips: readonly VirtualIP[], key: string): readonly Effect[] {
+  return vips.map((vip): Effect => {
+    const { name, uid, resourceVersion } = vip.meta;
+    const spec = withoutService(vip, key);
+    if (spec === undefined) return { type: "delete-vip", name, uid, resourceVersion };
+    return { type: "update-vip", name, uid, resourceVersion, spec };
+  });
+}
+
+/** Both sides are built by the same code, so their keys stand in the same order. */
+function sameJson(left: Json, right: Json): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}

@@ -1,0 +1,12 @@
+/** The name of a VirtualIP spells its address out. */
+import { type Family, type Ip, parseIp } from "../lib/address/ip.ts";
+
+export function familyOfName(name: string): Family {
+  return name.includes(".") ? 4 : 6;
+}
+
+/** The address that a VirtualIP's name spells out. */
+export function ipOfName(name: string): Ip | undefined {
+  const ip = parseIp(familyOfName(name) === 4 ? name : name.replaceAll("-", ":"));
+  return ip.ok ? ip.value : undefined;
+}
