@@ -21,6 +21,7 @@ import {
 import { interfacesFor, type NodeInterface } from "./interfaces.ts";
 import type { ExclusionReason } from "./reasons.ts";
 import { rendezvousOrder } from "./rendezvous.ts";
+import { type Joined, segmentsOf } from "./segments.ts";
 
 /** What this node knows of the cluster. BOUNDED by the objects of the API server. */
 export interface Cluster {
@@ -32,6 +33,8 @@ export interface Cluster {
   readonly speakers: ReadonlyMap<string, SpeakerFacts>;
   /** Interfaces of this node, out of rtnetlink, best first. */
   readonly interfaces: readonly NodeInterface[];
+  /** Which of them were found to be on one segment. */
+  readonly joined: Joined;
   /** kube-proxy of this node translates, or there is none. */
   readonly proxyReady: boolean;
   /** Addresses that the kernel of this node answers for by itself. */
@@ -60,6 +63,8 @@ export interface Standing {
   readonly rule: ExclusionReason | undefined;
   /** Interfaces with carrier that may carry the address, best first. */
   readonly usable: readonly { readonly interface: string; readonly mac: string }[];
+  /** Their names by segment, best first; an address is answered on one of each. */
+  readonly segments: readonly (readonly string[])[];
   /** Why `usable` is empty. */
   readonly unusable: "no-interface" | "no-carrier" | undefined;
 }
@@ -120,13 +125,15 @@ function isReporter(address: string, node: string, nodes: readonly NodeFacts[]):
 function standingOf(facts: AddressFacts, cluster: Cluster): Standing {
   const own: NodeFacts = { name: cluster.node, node: cluster.nodes.get(cluster.node), speaker: undefined };
   const matching = interfacesFor(cluster.interfaces, facts.l2.interfaces, facts.ip);
-  const usable = matching.filter((one) => one.carrier).map((one) => ({ interface: one.name, mac: one.mac }));
+  const live = matching.filter((one) => one.carrier);
+  const usable = live.map((one) => ({ interface: one.name, mac: one.mac }));
   return {
     rule:
       nodeRule(facts, own) ??
       endpointRule(facts.endpoints, cluster.node) ??
       kernelRule(cluster.kernelAnswers, facts.address),
     usable,
+    segments: segmentsOf(live, facts.ip, cluster.joined),
     unusable: usable.length > 0 ? undefined : matching.length === 0 ? "no-interface" : "no-carrier",
   };
 }

@@ -86,7 +86,7 @@ export function interfacesFor(
   return [...named.filter((one) => isConnected(one, address)), ...named.filter((one) => !isConnected(one, address))];
 }
 
-function isConnected(one: NodeInterface, address: Ip): boolean {
+export function isConnected(one: NodeInterface, address: Ip): boolean {
   return one.networks.some((network) => rangeContains(network, address));
 }
 

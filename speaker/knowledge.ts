@@ -7,6 +7,7 @@ import type { Input } from "./election/types.ts";
 import { type InterfaceFacts, interfaceFacts, withNetworks } from "./interfaces.ts";
 import { kernelAnswers, localAddresses } from "./kernel.ts";
 import type { FromWorker } from "./net/messages.ts";
+import { join, stillJoined } from "./segments.ts";
 import type { SpeakerInput, SpeakerState } from "./state.ts";
 import { onBack, onVerdict } from "./verdicts.ts";
 
@@ -151,7 +152,8 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
       const facts = interfaceFacts(message.links);
       const same = state.linked && JSON.stringify(facts) === JSON.stringify(interfaceFactsOf(state));
       const interfaces = same ? state.interfaces : withNetworks(facts);
-      batch.state = { ...state, linked: true, interfaces, local: localAddresses(message.links) };
+      const joined = stillJoined(state.joined, state.interfaces, interfaces);
+      batch.state = { ...state, linked: true, interfaces, joined, local: localAddresses(message.links) };
       if (!same) batch.clusterChanged = true;
       return;
     }
@@ -184,6 +186,12 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
         tellAddress(batch, one.address, { type: "heard", mac: one.mac, how: "announcement" });
       }
       return;
+    case "one-segment": {
+      const joined = join(state.joined, message.interfaces);
+      if (joined !== state.joined) batch.clusterChanged = true;
+      batch.state = { ...state, joined };
+      return;
+    }
     case "verdict":
       onVerdict(batch, message, now);
       return;

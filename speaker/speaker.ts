@@ -11,8 +11,9 @@ import { initialState, step } from "./election/machine.ts";
 import type { AddressState, Effect, Input, World } from "./election/types.ts";
 import { knowAll } from "./knowledge.ts";
 import { leave } from "./leave.ts";
-import type { TableEntry } from "./net/messages.ts";
-import { PROBES_MAX, type SpeakerEffect, type SpeakerInput, type SpeakerState, type SpeakerStep } from "./state.ts";
+import { type Outlet, route } from "./route.ts";
+import type { SpeakerEffect, SpeakerInput, SpeakerState, SpeakerStep } from "./state.ts";
+import { reannouncements, tableOf } from "./table-plan.ts";
 import { speakerFacts, viewMacs, viewPeers, viewSpeakers } from "./view.ts";
 import { watchPlan } from "./watch-plan.ts";
 import { viewWire } from "./wire-view.ts";
@@ -99,6 +100,8 @@ function refreshPlaces(state: SpeakerState, batch: Batch, now: number): SpeakerS
   for (const name of names) {
     const vip = state.vips.get(name);
     const place = vip && placeOf(vip, cluster, nodes);
+    if (state.addresses.get(name)?.serving !== undefined && !isAnsweredAlike(state.places.get(name), place))
+      batch.touched = true;
     if (place === undefined) places.delete(name);
     else places.set(name, place);
     batch.due.add(name);
@@ -110,6 +113,11 @@ function refreshPlaces(state: SpeakerState, batch: Batch, now: number): SpeakerS
   // At once, before anything is announced there.
   batch.effects.push(listenTo(state, interfaces));
   return { ...state, places, listening: { interfaces, isStale: false, toldMs: now } };
+}
+
+/** Whether a held address is answered on the same interfaces. */
+function isAnsweredAlike(before: Place | undefined, after: Place | undefined): boolean {
+  return JSON.stringify(before?.standing.segments) === JSON.stringify(after?.standing.segments);
 }
 
 /** Every address is listened for: whoever is next must know that somebody else has announced it already. */
@@ -143,9 +151,9 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
   const addresses = new Map(state.addresses);
   const wakes = new Map(state.wakes);
   const names = new Map(state.names);
-  const effects: SpeakerEffect[] = [];
   const probing = { serial: state.probeSerial, probes: new Map(state.probes) };
-  const fenced = new Set<string>();
+  const effects: SpeakerEffect[] = [];
+  const out: Outlet = { effects, probing, fenced: new Set(), by: `${state.node}/${Math.round(now)}` };
   for (const name of dueNames(state, batch, now)) {
     const place = state.places.get(name);
     const vip = state.vips.get(name);
@@ -176,21 +184,16 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
       wake = done.wakeAt;
       own.push(...done.effects);
     }
-    for (const effect of own) {
-      // Begun and ended within one batch: it was never answered, and so there is nothing to announce.
-      const isVoid = current.serving === undefined && (effect.type === "announce" || effect.type === "moved");
-      if (isVoid) continue;
-      if (effect.type !== "fence") effects.push(toSpeakerEffect(effect, name, probing));
-      else if (!fenced.has(effect.node)) {
-        fenced.add(effect.node);
-        effects.push({ ...effect, by: `${state.node}/${Math.round(now)}` });
-      }
-    }
+    for (const effect of own) route(effect, current, place, out);
     if (!isWatchedAlike(known, current)) batch.rewatch = true;
     addresses.set(name, current);
     wakes.set(name, wake);
   }
-  const table = batch.touched ? tableOf(addresses) : state.table;
+  const table = batch.touched ? tableOf(addresses, state.places) : state.table;
+  if (batch.touched) {
+    const placeAt = (address: string): Place | undefined => state.places.get(names.get(address) ?? "");
+    for (const message of reannouncements(state.table, table, placeAt)) effects.push({ type: "worker", message });
+  }
   const generation = batch.touched ? state.generation + 1 : state.generation;
   return {
     state: {
@@ -226,28 +229,6 @@ function dueNames(state: SpeakerState, batch: Batch, now: number): readonly stri
   if (batch.allDue) for (const name of state.vips.keys()) due.add(name);
   for (const [name, at] of state.wakes) if (at <= now) due.add(name);
   return [...due].filter((name) => state.vips.has(name) || state.addresses.has(name)).sort();
-}
-
-interface Probing {
-  serial: number;
-  readonly probes: Map<number, { readonly name: string; readonly id: number }>;
-}
-
-/** Probes of all addresses share the worker, so they get numbers of the node. */
-function toSpeakerEffect(effect: Exclude<Effect, { type: "fence" }>, name: string, probing: Probing): SpeakerEffect {
-  if (effect.type === "announce") return { type: "worker", message: effect };
-  if (effect.type !== "probe") return effect;
-  probing.serial += 1;
-  probing.probes.set(probing.serial, { name, id: effect.id });
-  const oldest = probing.probes.keys().next();
-  if (probing.probes.size > PROBES_MAX && oldest.done !== true) probing.probes.delete(oldest.value);
-  return { type: "worker", message: { ...effect, id: probing.serial } };
-}
-
-function tableOf(addresses: ReadonlyMap<string, AddressState>): readonly TableEntry[] {
-  return [...addresses.values()]
-    .flatMap(({ address, serving }) => (serving === undefined ? [] : [{ address, interface: serving.interface }]))
-    .sort((left, right) => (left.address < right.address ? -1 : left.address > right.address ? 1 : 0));
 }
 
 /** A new generation whenever an address began or ended to be answered, even if both: who waits for one must get it. */

@@ -9,6 +9,7 @@ import type { Verdict } from "./detector/types.ts";
 import type { AddressState, Effect, ReadResult, World, WriteResult } from "./election/types.ts";
 import type { NodeInterface } from "./interfaces.ts";
 import type { FromWorker, TableEntry, ToWorker } from "./net/messages.ts";
+import { type Joined, NOT_JOINED } from "./segments.ts";
 
 /** What this process may do by its node's Lease. */
 export type OwnLease =
@@ -57,6 +58,8 @@ export interface SpeakerState {
   readonly nodes: ReadonlyMap<string, NodeObjectFacts>;
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
   readonly interfaces: readonly NodeInterface[];
+  /** Which of them are on one segment, as the worker has heard. BOUNDED by the pairs of interfaces. */
+  readonly joined: Joined;
   /** kube-proxy of this node translates, or there is none (proxy-health.ts). */
   readonly proxyReady: boolean;
   /** The links that have an address as their own, by address. BOUNDED by what the kernel has. */
@@ -199,6 +202,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     nodes: new Map(),
     endpoints: new Map(),
     interfaces: [],
+    joined: NOT_JOINED,
     // Until the shell has asked it knows nothing against the node.
     proxyReady: true,
     local: new Map(),

@@ -33,6 +33,7 @@ import type { FromWorker, Link, ToWorker } from "./messages.ts";
 import { Poller } from "./poller.ts";
 import { Rtnetlink } from "./rtnetlink.ts";
 import { type Probed, Sender } from "./sender.ts";
+import { SiblingNews } from "./siblings.ts";
 import { HeldTable } from "./table.ts";
 import { Watching } from "./watching.ts";
 import { type Reading, type Station, Wire } from "./wire.ts";
@@ -49,6 +50,7 @@ export class FrameLoop {
   readonly #wire = new Wire(this.#counters);
   readonly #sender = new Sender(this.#wire, (probed) => this.#probed(probed));
   readonly #watching = new Watching(this.#wire, this.#counters, (message) => this.#post(message));
+  readonly #siblings = new SiblingNews((message) => this.#post(message));
   readonly #announcements = new Announcements(this.#counters);
   readonly #groups = new GroupMembership(() => this.#counters.add("group-join-refused"));
   readonly #links = new Rtnetlink();
@@ -74,6 +76,7 @@ export class FrameLoop {
     isAnswering: () => isAnswering(this.#fence),
     isInTime: () => isInTime(this.#turnedAt, bootMs()),
     heard: (station, heard) => this.#heard(station, heard),
+    sibling: (station, from) => this.#siblings.heard(station.name, from),
     alarmed: (station, asked) => this.#watching.alarmed({ ...asked, interface: station.name }),
   };
 
@@ -159,6 +162,7 @@ export class FrameLoop {
     const links = this.#links.drain();
     if (links === undefined) return;
     this.#knownLinks = links;
+    this.#siblings.forget();
     this.#reconcile();
     this.#post({ type: "links", links });
   }

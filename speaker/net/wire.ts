@@ -22,6 +22,7 @@ import { BATCH_FRAMES, FrameBatch } from "./batch.ts";
 import type { Counters } from "./counters.ts";
 import type { Link } from "./messages.ts";
 import { PacketSocket } from "./packet-socket.ts";
+import { type Sibling, siblingAt, siblingsOf } from "./siblings.ts";
 
 /** An Ethernet frame of the usual size; neighbour messages are far shorter. */
 const RECEIVE_SLOT_BYTES = 1536;
@@ -36,6 +37,7 @@ export interface Station extends Receiver {
   readonly macText: string;
   readonly arp: PacketSocket;
   readonly nd: PacketSocket;
+  readonly siblings: readonly Sibling[];
 }
 
 /** What the loop knows while frames are read. */
@@ -47,6 +49,8 @@ export interface Reading {
   isInTime(): boolean;
   heard(station: Station, heard: Heard): void;
   alarmed(station: Station, asked: Asked): void;
+  /** A frame of this node's own other interface: both are on one segment. */
+  sibling(station: Station, from: string): void;
 }
 
 export interface Reconciled {
@@ -104,13 +108,14 @@ export class Wire {
     // Those in use first, because a filter has room for a limited number.
     const macs = [...new Set([...used, ...usable].map((link) => link.mac))];
     this.#ownMacs = new Set(macs);
-    const sameMacs = this.#filterMacs === macs.join();
-    this.#filterMacs = macs.join();
+    const filtered = `${macs.join()} ${used.map((link) => `${link.name}=${link.mac}`).join()}`;
+    const sameMacs = this.#filterMacs === filtered;
+    this.#filterMacs = filtered;
     const failures: { name: string; message: string }[] = [];
     const stations = new Map<string, Station>();
     for (const link of used) {
       try {
-        stations.set(link.name, this.#stationOf(link, macs, sameMacs));
+        stations.set(link.name, this.#stationOf(link, used, macs, sameMacs));
       } catch (thrown) {
         failures.push({ name: link.name, message: BerthError.from(thrown, "os").message });
       }
@@ -127,21 +132,23 @@ export class Wire {
     return { failures, renewed };
   }
 
-  #stationOf(link: Link, macs: readonly string[], sameMacs: boolean): Station {
+  #stationOf(link: Link, used: readonly Link[], own: readonly string[], sameMacs: boolean): Station {
     const mac = parseMac(link.mac);
     if (!mac.ok) throw new BerthError("internal", mac.reason);
+    const siblings = siblingsOf(link, used);
+    const macs = own.filter((one) => !siblings.some((sibling) => sibling.mac === one));
     const old = this.#stations.get(link.name);
     if (old?.index === link.index && old.arp.isBoundTo(link.index)) {
       if (!sameMacs) {
         old.arp.setFilter(arpFilter(link.index, macs));
         old.nd.setFilter(ndFilter(link.index, macs));
       }
-      return old.macText === link.mac ? old : { ...old, mac: mac.value, macText: link.mac };
+      return sameMacs ? old : { ...old, mac: mac.value, macText: link.mac, siblings };
     }
     const arp = new PacketSocket(ETHER_TYPE_ARP, link.index, arpFilter(link.index, macs));
     try {
       const nd = new PacketSocket(ETHER_TYPE_IPV6, link.index, ndFilter(link.index, macs));
-      return { name: link.name, index: link.index, mac: mac.value, macText: link.mac, arp, nd };
+      return { name: link.name, index: link.index, mac: mac.value, macText: link.mac, arp, nd, siblings };
     } catch (thrown) {
       arp.close();
       throw thrown;
@@ -172,6 +179,12 @@ export class Wire {
       }
       const at = slot * slotBytes;
       const end = at + this.#received.received(slot);
+      const sibling = station.siblings.length === 0 ? undefined : siblingAt(station.siblings, frames, at);
+      if (sibling !== undefined) {
+        this.#counters.add("own-frame");
+        reading.sibling(station, sibling.name);
+        continue;
+      }
       const outcome: Outcome | "fenced" = answering
         ? respond(index, station, frames, at, end, replies.frames, waiting * SEND_SLOT_BYTES)
         : "fenced";

@@ -153,6 +153,7 @@ describe("placeOf", () => {
     proxyReady: true,
     kernelAnswers: new Set(),
     uplinkLost: new Set(),
+    joined: new Set(),
     endpoints: new Map([
       ["default/web", endpoints(["n1"])],
       ["default/api", endpoints(["n2"])],

@@ -225,6 +225,21 @@ describe("yielding", () => {
   });
 });
 
+describe("two interfaces on one segment (W3)", () => {
+  test("an announcement on one is heard on the other, and told once", async () => {
+    const from = agent.messages.length;
+    say({ type: "announce", address: VIP4, interface: "eth0", reason: "first-holder" });
+    await rest(500);
+    const told = agent.messages.filter((m) => m.type === "one-segment");
+    expect(told[0]).toEqual({ type: "one-segment", interfaces: ["eth0", "eth1"] });
+    expect(agent.messages.slice(from).filter((m) => m.type === "heard" || m.type === "announced")).toEqual([]);
+  });
+  test("what this node asks through one is not answered through the other", () => {
+    const asked = attempt(`ip netns exec ${NODE_NS} arping -0 -c 2 -w 3 -i eth1 ${VIP4}`);
+    expect(asked).toContain("0 packets received");
+  });
+});
+
 test("raw-socket pings the client over both families, and says when nobody answers", () => {
   const output = run(
     `ip netns exec ${NODE_NS} ${process.execPath} test/speaker/net/ping-once.ts 192.0.2.9 2001:db8::9 ${FREE4}`,

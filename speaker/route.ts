@@ -1,0 +1,57 @@
+/** From the effects of single addresses to those of the node: on which interfaces, under which number, how often. */
+import type { Place } from "./desired.ts";
+import type { AddressState, Effect } from "./election/types.ts";
+import { PROBES_MAX, type SpeakerEffect } from "./state.ts";
+import { answeringOn } from "./table-plan.ts";
+
+/** Where the effects of the addresses go. */
+export interface Outlet {
+  readonly effects: SpeakerEffect[];
+  readonly probing: Probing;
+  /** Nodes whose Lease is marked in this step already. */
+  readonly fenced: Set<string>;
+  readonly by: string;
+}
+
+/** What one address wants done, as the shell is told. */
+export function route(
+  effect: Effect,
+  current: AddressState,
+  place: Place,
+  { effects, probing, fenced, by }: Outlet,
+): void {
+  switch (effect.type) {
+    case "announce":
+    case "moved":
+      // Begun and ended within one batch: it was never answered, and so there is nothing to announce.
+      if (current.serving === undefined) return;
+      if (effect.type === "moved") effects.push(effect);
+      else
+        for (const one of answeringOn(current, place))
+          effects.push({ type: "worker", message: { ...effect, interface: one } });
+      return;
+    case "fence":
+      if (!fenced.has(effect.node)) effects.push({ ...effect, by });
+      fenced.add(effect.node);
+      return;
+    case "probe":
+      effects.push({ type: "worker", message: { ...effect, id: numberOf(effect.id, current.name, probing) } });
+      return;
+    default:
+      effects.push(effect);
+  }
+}
+
+export interface Probing {
+  serial: number;
+  readonly probes: Map<number, { readonly name: string; readonly id: number }>;
+}
+
+/** Probes of all addresses share the worker, so they get numbers of the node. */
+function numberOf(id: number, name: string, probing: Probing): number {
+  probing.serial += 1;
+  probing.probes.set(probing.serial, { name, id });
+  const oldest = probing.probes.keys().next();
+  if (probing.probes.size > PROBES_MAX && oldest.done !== true) probing.probes.delete(oldest.value);
+  return probing.serial;
+}

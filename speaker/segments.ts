@@ -1,0 +1,56 @@
+/**
+ * Which interfaces of this node stand on one segment (election.md section 3, W3): on each segment one of them answers for an address, and
+ * no more, or its clients are told two MACs.
+ */
+import type { Ip } from "../lib/address/ip.ts";
+import type { InterfaceFacts } from "./interfaces.ts";
+import { isConnected, type NodeInterface } from "./interfaces.ts";
+
+/** Pairs `FIRST SECOND` of interfaces, in order, one of which has heard what the other sent. */
+export type Joined = ReadonlySet<string>;
+
+export const NOT_JOINED: Joined = new Set();
+
+export function join(joined: Joined, [first, second]: readonly [string, string]): Joined {
+  const pair = `${first} ${second}`;
+  return joined.has(pair) ? joined : new Set([...joined, pair]);
+}
+
+/** What was heard holds as long as both are there, under their MACs and with carrier: a cable that was out may be in another switch. */
+export function stillJoined(
+  joined: Joined,
+  before: readonly InterfaceFacts[],
+  after: readonly InterfaceFacts[],
+): Joined {
+  const isSame = (name: string): boolean => {
+    const [old, now] = [before, after].map((facts) => facts.find((one) => one.name === name));
+    return old?.carrier === true && now?.carrier === true && old.mac === now.mac;
+  };
+  const kept = [...joined].filter((pair) => pair.split(" ").every(isSame));
+  return kept.length === joined.size ? joined : new Set(kept);
+}
+
+/** The interfaces that may carry the address, by segment; the first of each is the one to answer there. Best first, as they came. */
+export function segmentsOf(
+  usable: readonly NodeInterface[],
+  address: Ip,
+  joined: Joined,
+): readonly (readonly string[])[] {
+  let segments: (readonly NodeInterface[])[] = [];
+  for (const one of usable) {
+    const same = segments.filter((members) => members.some((member) => onOneSegment(member, one, address, joined)));
+    const merged = [...same.flat(), one];
+    // In the place of the first that it belongs to.
+    const at = same[0] === undefined ? segments.length : segments.indexOf(same[0]);
+    const before = segments.slice(0, at);
+    segments = [...before, merged, ...segments.slice(at).filter((members) => !same.includes(members))];
+  }
+  return segments.map((members) => members.map((one) => one.name));
+}
+
+/** Interfaces in one subnet are meant to be on one segment, and so are all that are connected to the address. */
+function onOneSegment(left: NodeInterface, right: NodeInterface, address: Ip, joined: Joined): boolean {
+  if (isConnected(left, address) && isConnected(right, address)) return true;
+  if (left.subnets.some((subnet) => right.subnets.includes(subnet))) return true;
+  return joined.has(`${left.name} ${right.name}`) || joined.has(`${right.name} ${left.name}`);
+}
