@@ -281,7 +281,7 @@ export class FrameLoop {
     if (this.#failures.any) this.#reconcile();
     if (this.#table.tidy(this.#now)) this.#groups.want(this.#table.groupKeys(this.#wire), this.#now);
     const counters = this.#counters.take(this.#now);
-    if (counters !== undefined) this.#post({ type: "counters", counters });
+    if (counters !== undefined) this.#post({ type: "counters", counters, senders: this.#wire.offenders.macs });
   }
 
   #probed(probed: Probed): void {

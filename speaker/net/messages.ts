@@ -105,7 +105,12 @@ export type FromWorker =
       readonly loss: number;
       readonly addresses: readonly { readonly address: string; readonly mac: string }[];
     }
-  | { readonly type: "counters"; readonly counters: Readonly<Record<string, number>> }
+  /** Running totals, at most every 10 s; and the MAC that sent the last frame of each malformed kind. */
+  | {
+      readonly type: "counters";
+      readonly counters: Readonly<Record<string, number>>;
+      readonly senders: Readonly<Record<string, string>>;
+    }
   /** `fatal`: the worker has ended and answers nothing any more. Else an interface has no sockets; the worker tries again. */
   | { readonly type: "failed"; readonly message: string; readonly fatal: boolean }
   /** Every interface has its sockets again. */

@@ -6,6 +6,7 @@
 import { parseMac } from "../../lib/address/mac.ts";
 import { BerthError } from "../../lib/runtime/errors.ts";
 import type { AddressIndex } from "../address-index.ts";
+import { isMalformed } from "../drops.ts";
 import { arpFilter, ndFilter } from "../packet/bpf.ts";
 import { ETHER_TYPE_ARP, ETHER_TYPE_IPV6 } from "../packet/ethernet.ts";
 import {
@@ -21,6 +22,7 @@ import {
 import { BATCH_FRAMES, FrameBatch } from "./batch.ts";
 import type { Counters } from "./counters.ts";
 import type { Link } from "./messages.ts";
+import { Offenders } from "./offenders.ts";
 import { PacketSocket } from "./packet-socket.ts";
 import { type Sibling, siblingAt, siblingsOf } from "./siblings.ts";
 
@@ -72,6 +74,7 @@ export interface OutFrame {
 }
 
 export class Wire {
+  readonly offenders = new Offenders();
   readonly #counters: Counters;
   readonly #received = new FrameBatch(RECEIVE_SLOT_BYTES);
   readonly #replies = new FrameBatch(SEND_SLOT_BYTES);
@@ -190,6 +193,7 @@ export class Wire {
         : "fenced";
       this.#counters.add(outcome);
       const bytes = outcome === "fenced" ? 0 : replyBytes(outcome);
+      if (bytes === 0 && isMalformed(outcome)) this.offenders.note(outcome, frames, at, end);
       if (bytes > 0) replies.setLength(waiting++, bytes);
       const heard = hear(index, frames, at, end);
       if (heard !== undefined) reading.heard(station, heard);

@@ -8,6 +8,7 @@ import type { Effect } from "../election/types.ts";
 import { interfaceFacts } from "../interfaces.ts";
 import type { FromWorker, ToWorker } from "../net/messages.ts";
 import { type SpeakerEffect, type SpeakerInput, type SpeakerState, servedNames } from "../state.ts";
+import { DropLog } from "./drop-log.ts";
 import { EventWriter } from "./event-writer.ts";
 import { Gauges } from "./gauges.ts";
 import { KernelReader } from "./kernel-reader.ts";
@@ -59,6 +60,7 @@ export class SpeakerShell {
   readonly #kernel = new KernelReader((input) => this.post(input));
   readonly #gauges: Gauges;
   readonly #wireless: WirelessWarning;
+  readonly #drops: DropLog;
   #ready = false;
   #workerFailure: string | undefined;
   /** An interface that has no sockets for now; the worker goes on without it. */
@@ -72,6 +74,7 @@ export class SpeakerShell {
     this.#options = options;
     this.#gauges = new Gauges(options.log);
     this.#wireless = new WirelessWarning(options.log);
+    this.#drops = new DropLog(options.log);
     const { api, clock, log, podName, node } = options;
     this.#events = new EventWriter({ api, clock, log, instance: podName || node, limiter: this.#others });
     this.#runner = new Runner({
@@ -141,6 +144,7 @@ export class SpeakerShell {
     switch (message.type) {
       case "counters":
         this.#counters.update(message.counters);
+        this.#drops.update(message, this.#options.clock.monotonicMs());
         return;
       case "failed":
         log.error({ error: message.message, fatal: message.fatal }, "the frame worker failed");

@@ -1,10 +1,13 @@
 /** Every reason to drop a frame: a frame that has it, and its label in the metrics. */
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
+import { type Logger, silentLogger } from "../../lib/runtime/log.ts";
 import { renderMetrics } from "../../lib/runtime/metrics.ts";
 import { buildIndex } from "../../speaker/address-index.ts";
+import { isMalformed } from "../../speaker/drops.ts";
 import { macSet } from "../../speaker/mac-set.ts";
 import { finishChecksum } from "../../speaker/packet/ndp.ts";
 import { REPLY_BYTES_MAX, type ResponderDrop, respond } from "../../speaker/responder.ts";
+import { DropLog } from "../../speaker/shell/drop-log.ts";
 import { FrameCounters } from "../../speaker/shell/metrics.ts";
 import { frame, hex } from "./packet/fixtures.ts";
 
@@ -71,6 +74,49 @@ test.each(Object.entries(FRAMES))("%s", (reason, bytes) => {
   const memory = new Uint8Array(bytes.length + 64);
   memory.set(bytes);
   expect(respond(index, eth0, memory, 0, bytes.length, new Uint8Array(REPLY_BYTES_MAX), 0)).toBe(reason);
+});
+
+test("malformed is what no well-behaved station sends", () => {
+  const everyday = Object.keys(FRAMES).filter((reason) => !isMalformed(reason));
+  expect(everyday).toEqual([
+    "ethernet-type",
+    "not-a-request",
+    "announcement",
+    "unknown-address",
+    "not-held-here",
+    "peer-kernel",
+  ]);
+  expect(isMalformed("too-long")).toBe(true);
+});
+
+describe("the log", () => {
+  const lines: unknown[] = [];
+  const log: Logger = { ...silentLogger, warn: (fields) => lines.push(fields) };
+  const drops = new DropLog(log);
+  const tell = (nowMs: number, counters: Record<string, number>) => {
+    lines.length = 0;
+    drops.update(
+      { type: "counters", counters, senders: { "nd-checksum": "02:00:00:00:00:66", "arp-short": "02:00:00:00:00:67" } },
+      nowMs,
+    );
+    return lines;
+  };
+  test("says at once what is dropped and who sent it, then once a minute what came since", () => {
+    expect(tell(0, { "arp-reply": 9, "unknown-address": 1000 })).toEqual([]);
+    expect(tell(10_000, { "arp-reply": 9, "nd-checksum": 3 })).toEqual([
+      { frames: { "nd-checksum": 3 }, lastSender: { "nd-checksum": "02:00:00:00:00:66" } },
+    ]);
+    expect(tell(69_999, { "nd-checksum": 500_000, "arp-short": 1 })).toEqual([]);
+    expect(tell(70_000, { "nd-checksum": 600_000, "arp-short": 1, "receive-dropped": 7 })).toEqual([
+      {
+        frames: { "nd-checksum": 599_997, "arp-short": 1, "receive-dropped": 7 },
+        lastSender: { "nd-checksum": "02:00:00:00:00:66", "arp-short": "02:00:00:00:00:67" },
+      },
+    ]);
+    expect(tell(1_000_000, { "nd-checksum": 600_000, "arp-short": 1, "receive-dropped": 7, "arp-reply": 10 })).toEqual(
+      [],
+    );
+  });
 });
 
 test("each is a label of berth_speaker_frames_total", async () => {

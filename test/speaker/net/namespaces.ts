@@ -1,10 +1,13 @@
 /** Namespaces on a bridge, and processes in them, for the tests on the wire. Needs root. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-export const NODE_NS = "berth-wire-node";
-export const CLIENT_NS = "berth-wire-client";
-const SWITCH_NS = "berth-wire-switch";
+/** Named by the process that makes them, so that two working copies can be tested at once on one machine. */
+export const NODE_NS = `berth-wire-node-${process.pid}`;
+export const CLIENT_NS = `berth-wire-client-${process.pid}`;
+export const FLOOD_NS = `berth-wire-flood-${process.pid}`;
+const SWITCH_NS = `berth-wire-switch-${process.pid}`;
 const ROOT = new URL("../../../", import.meta.url).pathname;
 const NODE = `${ROOT}node_modules/.bin/node`;
 
@@ -57,8 +60,16 @@ export function plug(ns: string, name: string, mac: string, port: string, index?
   run(`ip -n ${ns} link set ${name} up`);
 }
 
+/** One more station on the bridge. */
+export function plugFlooder(): void {
+  run(`ip netns add ${FLOOD_NS}`);
+  plug(FLOOD_NS, "eth0", "02:00:00:00:00:f1", "p3");
+}
+
+/** Those of this process, and those of processes that were killed before they could. */
 export function removeNamespaces(): void {
-  for (const ns of [NODE_NS, CLIENT_NS, SWITCH_NS]) attempt(`ip netns del ${ns}`);
+  for (const [ns, owner] of run("ip netns list").matchAll(/^berth-wire-\w+-(\d+)/gm))
+    if (Number(owner) === process.pid || !existsSync(`/proc/${owner}`)) attempt(`ip netns del ${ns}`);
 }
 
 export function interfaceIndex(ns: string, name: string): number {

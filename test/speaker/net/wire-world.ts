@@ -1,19 +1,12 @@
 /** What the tests on the wire share: the worker under test, the station that watches it, and questions to ask. */
 import type { FromWorker, TableEntry, ToWorker } from "../../../speaker/net/messages.ts";
-import { encodeArp } from "../../../speaker/packet/arp.ts";
-import { encodeEthernet } from "../../../speaker/packet/ethernet.ts";
-import { decodeNd, encodeNd, type NdMessage } from "../../../speaker/packet/ndp-codec.ts";
-import { hex, toHex } from "../packet/fixtures.ts";
-import {
-  buildNamespaces,
-  CLIENT_MAC,
-  CLIENT_NS,
-  interfaceIndex,
-  NODE_NS,
-  removeNamespaces,
-  rest,
-  Speaking,
-} from "./namespaces.ts";
+import { decodeNd, type NdMessage } from "../../../speaker/packet/ndp-codec.ts";
+import { hex } from "../packet/fixtures.ts";
+import type { AgentMessage } from "./agent.ts";
+import { buildNamespaces, CLIENT_NS, interfaceIndex, NODE_NS, removeNamespaces, rest, Speaking } from "./namespaces.ts";
+import { ALL, arpRequest } from "./questions.ts";
+
+export { ALL, arpRequest, FREE4, FREE6, frameOf, solicitation, VIP4, VIP4_B, VIP6 } from "./questions.ts";
 
 export interface Frame {
   readonly ready?: true;
@@ -22,18 +15,12 @@ export interface Frame {
 }
 export type Of<Type extends FromWorker["type"]> = Extract<FromWorker, { type: Type }>;
 
-export const VIP4 = "192.0.2.100";
-export const VIP4_B = "192.0.2.101";
-export const VIP6 = "2001:db8::100";
-export const FREE4 = "192.0.2.200";
-export const FREE6 = "2001:db8::200";
-export const ALL = [VIP4, VIP4_B, VIP6];
-
-export let agent: Speaking<FromWorker>;
+export let agent: Speaking<AgentMessage>;
 export let station: Speaking<Frame>;
 export let generation = 0;
 
-export const say = (message: ToWorker | { readonly block: number }) => agent.tell(JSON.stringify(message));
+export const say = (message: ToWorker | { readonly block: number } | { readonly ticks: true }) =>
+  agent.tell(JSON.stringify(message));
 
 export async function hold(addresses: readonly string[]): Promise<void> {
   generation++;
@@ -41,28 +28,6 @@ export async function hold(addresses: readonly string[]): Promise<void> {
   say({ type: "table", generation, entries: addresses.map((address) => ({ address, interface: "eth0" })) });
   await agent.heard((m) => m.type === "applied" && m.generation === wanted);
 }
-
-export const frameOf = (write: (out: Uint8Array) => number) => {
-  const out = new Uint8Array(128);
-  return toHex(out.subarray(0, write(out)));
-};
-export const arpRequest = (targetIp: string, destination = "ff:ff:ff:ff:ff:ff", senderIp = "192.0.2.9") =>
-  frameOf((out) => {
-    const at = encodeEthernet({ destination, source: CLIENT_MAC, etherType: 0x0806 }, out, 0);
-    const packet = {
-      operation: "request",
-      senderMac: CLIENT_MAC,
-      senderIp,
-      targetMac: "00:00:00:00:00:00",
-      targetIp,
-    } as const;
-    return encodeArp(packet, out, at);
-  });
-export const solicitation = (destination: string, message: Omit<NdMessage & { type: "solicitation" }, "type">) =>
-  frameOf((out) => {
-    const at = encodeEthernet({ destination, source: CLIENT_MAC, etherType: 0x86dd }, out, 0);
-    return encodeNd({ type: "solicitation", ...message }, out, at);
-  });
 
 export const isReplyFor = (frame: string, ip: string) =>
   frame.slice(24, 44) === "08060001080006040002" && frame.slice(56, 64) === ip;
