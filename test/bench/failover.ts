@@ -25,8 +25,9 @@ async function measure(berth: Berth, row: Row) {
     console.log(lineOf({ name: `failover/${row.name}/${name}`, unit: "ms", ...samplesOf(outcomes) }));
   }
   const moved = results.reduce((sum, result) => sum + result.moved.length, 0);
+  const verdicts = results.reduce((sum, result) => sum + result.verdicts, 0);
   const { samples, also } = samplesOf(results.map(worstOf));
-  return { samples, also: { ...also, moved } };
+  return { samples, also: { ...also, moved, verdicts } };
 }
 
 function samplesOf(outcomes: readonly Outcome[]) {

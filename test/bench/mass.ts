@@ -5,6 +5,7 @@ import { type Figure, type Measured, runs } from "./figures.ts";
 
 const ns = "bench-mass";
 const COUNT = 500;
+const APPLIED_AT_ONCE = 100;
 const VICTIM = "n3";
 const annotations = { "berth.dev/pool": ns };
 const RANGE = "10.99.4.0/22";
@@ -18,7 +19,10 @@ function massPool(node: string | undefined): object {
 async function build(berth: Berth): Promise<readonly string[]> {
   await berth.apply(namespace(ns), massPool(VICTIM), backend("web", ["n1"], ns));
   const names = Array.from({ length: COUNT }, (_, index) => `s${index}`);
-  await berth.apply(...names.map((name) => service(name, { namespace: ns, annotations, app: "web" })));
+  for (let first = 0; first < COUNT; first += APPLIED_AT_ONCE) {
+    const some = names.slice(first, first + APPLIED_AT_ONCE);
+    await berth.apply(...some.map((name) => service(name, { namespace: ns, annotations, app: "web" })));
+  }
   return gathered(berth);
 }
 
@@ -52,7 +56,7 @@ async function announcedAfter(berth: Berth, addresses: readonly string[]): Promi
 }
 
 /** The time until the last of the addresses is announced again, for each run. */
-async function measureMass(berth: Berth, times: number): Promise<Measured> {
+export async function measureMass(berth: Berth, times: number): Promise<Measured> {
   const addresses = await build(berth);
   const samples: number[] = [];
   try {

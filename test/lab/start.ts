@@ -24,6 +24,12 @@ function chooseLayout(): CgroupLayout {
   return layout.value;
 }
 
+/**
+ * The pods of all nodes are in one group beside this machine's other processes, where it would weigh as much as one of them: a busy
+ * neighbour would starve a whole cluster. It weighs as much as eight.
+ */
+const WEIGHTS = { "cpu.shares": "8192", "cpu.weight": "800" } as const;
+
 /** The group of the lab's programs, and one for the containers of each node in every hierarchy, as the kubelet expects. */
 function createGroups(state: LabState): void {
   const { recordRoot, roots } = state.cgroups;
@@ -35,6 +41,10 @@ function createGroups(state: LabState): void {
       if (!existsSync(join(root, "cpuset.cpu_exclusive"))) continue;
       for (const file of ["cpuset.cpus", "cpuset.mems"])
         writeFileSync(join(root, group, file), readFileSync(join(root, file)));
+    }
+    for (const [file, weight] of Object.entries(WEIGHTS)) {
+      const path = join(root, labGroup, file);
+      if (existsSync(path)) writeFileSync(path, weight);
     }
   }
 }

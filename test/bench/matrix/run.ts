@@ -5,6 +5,8 @@ import { type Outcome, SERVICES, type ServiceName, type Stage, VICTIM } from "./
 
 export interface RunResult {
   readonly byService: Readonly<Record<ServiceName, Outcome>>;
+  /** Verdicts told meanwhile; where nothing dies each is a false one. A speaker that was started anew counts from none. */
+  readonly verdicts: number;
   /** Which of the four addresses another node has afterwards. */
   readonly moved: readonly ServiceName[];
 }
@@ -12,13 +14,15 @@ export interface RunResult {
 export async function runRow(stage: Stage, row: Row): Promise<RunResult> {
   await stage.gather();
   await stage.connect();
+  const before = await stage.verdicts();
   const mend = await row.break(stage);
   try {
     await stage.answered(100);
     const holders = await stage.holders();
     await stage.answered(20);
     const byService = await stage.finish();
-    return { byService, moved: SERVICES.filter((_, index) => holders[index] !== VICTIM) };
+    const verdicts = Math.max(0, (await stage.verdicts()) - before);
+    return { byService, verdicts, moved: SERVICES.filter((_, index) => holders[index] !== VICTIM) };
   } finally {
     await mend();
     await stage.berth.lab.heal();

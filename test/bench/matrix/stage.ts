@@ -143,6 +143,18 @@ export class Stage {
     return Object.fromEntries(entries) as Record<ServiceName, Outcome>;
   }
 
+  /** Verdicts of all speakers so far, as their metrics count them. */
+  async verdicts(): Promise<number> {
+    const { lab } = this.berth;
+    const counts = await Promise.all(
+      lab.nodes.map(async ({ name }) => {
+        const { stdout } = await lab.exec(name, [lab.toolsPath, "get", "http://127.0.0.1:7473/metrics"]);
+        return Number(/^berth_speaker_frames_total\{what="verdicts"\} (\d+)$/m.exec(stdout)?.[1] ?? 0);
+      }),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   /** The nodes that the records name, one for each address. */
   async holders(): Promise<readonly string[]> {
     return Promise.all(this.addresses.map((address) => this.berth.holder(address, undefined, 90_000)));
