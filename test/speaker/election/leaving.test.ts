@@ -120,6 +120,19 @@ describe("no longer a candidate", () => {
     expect(sketch(next(silent, { input: answered(silent, vip(holder("a", 3))) }))).toBe("answers | announce");
   });
 
+  test("the interface has another MAC now: a new epoch says so, and clients are told", () => {
+    const mac = "02:00:00:00:00:99";
+    const changed: Beat = { place: place("abc", { usable: [{ interface: "eth0", mac }] }) };
+    const silent = next(HOLDING, changed);
+    expect(sketch(silent)).toBe("silent, reads (was-silent) | yielded interface-unusable, read");
+    const claiming = next(silent, { ...changed, input: answered(silent, vip(holder("a", 3))) });
+    expect(sketch(claiming)).toBe("silent, claim 4 | write a@4 interface-changed");
+    const won = vip(holder("a", 4, { mac, reason: "interface-changed" }));
+    const told = next(claiming, { ...changed, input: { type: "written", epoch: 4, result: { kind: "ok", vip: won } } });
+    expect(sketch(told)).toBe("answers | announce, moved interface-changed");
+    expect(told.state.serving?.mac).toBe(mac);
+  });
+
   test("another interface carries the address now: a new epoch says so", () => {
     const moved = place("abc", { usable: [{ interface: "eth1", mac: "02:00:00:00:01:0a" }] });
     const silent = next(HOLDING, { place: moved });
