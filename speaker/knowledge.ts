@@ -3,11 +3,12 @@ import { type PeersInput, stepPeers } from "../lib/lease/peers.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
 import { type Batch, tell } from "./batch.ts";
-import type { Input } from "./election/types.ts";
-import { type InterfaceFacts, interfaceFacts, withNetworks } from "./interfaces.ts";
+import { type Input, wireKey } from "./election/types.ts";
+import { interfaceFacts, withNetworks } from "./interfaces.ts";
 import { kernelAnswers, localAddresses } from "./kernel.ts";
 import type { FromWorker } from "./net/messages.ts";
-import { join, stillJoined } from "./segments.ts";
+import { interfaceFactsOf } from "./publish.ts";
+import { join, stillJoined, stillMet } from "./segments.ts";
 import type { SpeakerInput, SpeakerState } from "./state.ts";
 import { onBack, onVerdict } from "./verdicts.ts";
 
@@ -35,7 +36,6 @@ export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], n
   for (const input of inputs) know(batch, input, { vips, endpoints, nodes }, now);
   judgeKernel(batch, before);
   for (const vip of vips.values()) if (usesAny(vip, batch.services)) batch.misplaced.add(vip.meta.name);
-  publish(batch, before);
   if (now >= batch.state.peersWakeAt) onLease(batch, { type: "tick" }, now);
   return batch;
 }
@@ -153,7 +153,8 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
       const same = state.linked && JSON.stringify(facts) === JSON.stringify(interfaceFactsOf(state));
       const interfaces = same ? state.interfaces : withNetworks(facts);
       const joined = stillJoined(state.joined, state.interfaces, interfaces);
-      batch.state = { ...state, linked: true, interfaces, joined, local: localAddresses(message.links) };
+      const met = stillMet(state.met, interfaces);
+      batch.state = { ...state, linked: true, interfaces, joined, met, local: localAddresses(message.links) };
       if (!same) batch.clusterChanged = true;
       return;
     }
@@ -186,6 +187,11 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
         tellAddress(batch, one.address, { type: "heard", mac: one.mac, how: "announcement" });
       }
       return;
+    case "met": {
+      const key = wireKey(message.node, message.interface);
+      if (!state.met.has(key)) batch.state = { ...state, met: new Set(state.met).add(key) };
+      return;
+    }
     case "one-segment": {
       const joined = join(state.joined, message.interfaces);
       if (joined !== state.joined) batch.clusterChanged = true;
@@ -222,28 +228,6 @@ function judgeKernel(batch: Batch, before: SpeakerState): void {
   if (answers.join(" ") === [...before.kernelAnswers].join(" ")) return;
   batch.state = { ...state, kernelAnswers: new Set(answers) };
   batch.clusterChanged = true;
-}
-
-/** What the others must know of this node, when it is another than before. */
-function publish(batch: Batch, before: SpeakerState): void {
-  const { state } = batch;
-  const same =
-    state.interfaces === before.interfaces &&
-    state.proxyReady === before.proxyReady &&
-    state.kernelAnswers === before.kernelAnswers &&
-    state.uplinkLost === before.uplinkLost;
-  if (!state.linked || (before.linked && same)) return;
-  const facts = {
-    interfaces: interfaceFactsOf(state),
-    proxyReady: state.proxyReady,
-    kernelAnswers: [...state.kernelAnswers],
-    uplinkLost: [...state.uplinkLost],
-  };
-  batch.effects.push({ type: "facts", facts });
-}
-
-function interfaceFactsOf(state: SpeakerState): readonly InterfaceFacts[] {
-  return state.interfaces.map(({ networks: _, ...facts }) => facts);
 }
 
 /** Whoever waits for this generation may go on: an announcement to report, a silence to record. */

@@ -54,3 +54,29 @@ function onOneSegment(left: NodeInterface, right: NodeInterface, address: Ip, jo
   if (left.subnets.some((subnet) => right.subnets.includes(subnet))) return true;
   return joined.has(`${left.name} ${right.name}`) || joined.has(`${right.name} ${left.name}`);
 }
+
+/**
+ * The name of the segment of each interface, as the Lease tells it: the first by name of the nodes that were heard there and
+ * still have a Lease, this one included. Those who all hear each other have one name; who hears nobody has its own.
+ */
+export function segmentNames(
+  node: string,
+  interfaces: readonly string[],
+  met: ReadonlySet<string>,
+  isKnown: (node: string) => boolean,
+): Readonly<Record<string, string>> {
+  const names: Record<string, string> = {};
+  for (const name of [...interfaces].sort()) names[name] = node;
+  for (const key of met) {
+    const [other = "", name = ""] = key.split(" ");
+    const first = names[name];
+    if (first !== undefined && other < first && isKnown(other)) names[name] = other;
+  }
+  return names;
+}
+
+/** Who was heard there is forgotten with the carrier: the cable may be in another switch. */
+export function stillMet(met: ReadonlySet<string>, live: readonly InterfaceFacts[]): ReadonlySet<string> {
+  const kept = [...met].filter((key) => live.some((one) => one.carrier && key.endsWith(` ${one.name}`)));
+  return kept.length === met.size ? met : new Set(kept);
+}

@@ -11,6 +11,7 @@ import { initialState, step } from "./election/machine.ts";
 import type { AddressState, Effect, Input, World } from "./election/types.ts";
 import { knowAll } from "./knowledge.ts";
 import { leave } from "./leave.ts";
+import { publish } from "./publish.ts";
 import { type Outlet, route } from "./route.ts";
 import type { SpeakerEffect, SpeakerInput, SpeakerState, SpeakerStep } from "./state.ts";
 import { reannouncements, tableOf } from "./table-plan.ts";
@@ -23,6 +24,7 @@ export function stepSpeaker(before: SpeakerState, inputs: readonly SpeakerInput[
   let state = leave(batch.state, batch, now, batch.effects);
   state = refreshWorld(state, batch, now);
   if (state.synced && state.linked) state = refreshPlaces(state, batch, now);
+  state = publish(before, state, batch);
   const elected = elect(state, batch, now);
   state = elected.state;
   const effects = [...batch.effects, ...tableEffects(before, state, batch), ...elected.effects];

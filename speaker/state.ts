@@ -23,6 +23,7 @@ export type OwnLease =
 export interface SpeakerView {
   readonly facts: SpeakerFacts;
   readonly lease: "fresh" | "expired" | "released" | "none";
+  readonly segments: Readonly<Record<string, string>>;
   readonly resourceVersion: string;
   readonly key: string;
 }
@@ -60,6 +61,8 @@ export interface SpeakerState {
   readonly interfaces: readonly NodeInterface[];
   /** Which of them are on one segment, as the worker has heard. BOUNDED by the pairs of interfaces. */
   readonly joined: Joined;
+  /** Nodes that have answered there once, by wireKey. BOUNDED by the nodes and the interfaces. */
+  readonly met: ReadonlySet<string>;
   /** kube-proxy of this node translates, or there is none (proxy-health.ts). */
   readonly proxyReady: boolean;
   /** The links that have an address as their own, by address. BOUNDED by what the kernel has. */
@@ -184,6 +187,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     stalledMs: Number.NEGATIVE_INFINITY,
     stopping: false,
     peers: new Map(),
+    segments: {},
     macOwners: new Map(),
     wire: new Map(),
     nextGeneration: 1,
@@ -203,6 +207,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     endpoints: new Map(),
     interfaces: [],
     joined: NOT_JOINED,
+    met: new Set(),
     // Until the shell has asked it knows nothing against the node.
     proxyReady: true,
     local: new Map(),

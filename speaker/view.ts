@@ -22,7 +22,8 @@ export function viewSpeakers(peers: PeersState, before: ReadonlyMap<string, Spea
     const key = known?.resourceVersion === peer.lease.meta.resourceVersion ? known.key : keyOf(peer.lease);
     const same = known !== undefined && known.key === key;
     const facts = same && known.lease === lease ? known.facts : factsOf(peer.lease, lease, same ? known : undefined);
-    speakers.set(node, { facts, lease, key, resourceVersion: peer.lease.meta.resourceVersion });
+    const { segments } = peer.lease.facts;
+    speakers.set(node, { facts, lease, segments, key, resourceVersion: peer.lease.meta.resourceVersion });
     if (!same || known.lease !== lease) changed = true;
   }
   return { speakers, changed: changed || speakers.size !== before.size };
@@ -76,6 +77,7 @@ export function viewPeers(
         leaving: speakers.get(name)?.facts.leaving ?? false,
         nodeReady: nodes.get(name)?.ready === true,
         nodeExists: nodes.has(name),
+        segments: speakers.get(name)?.segments ?? {},
       },
     ]),
   );

@@ -7,7 +7,7 @@
 import { formatMac, parseMac } from "../address/mac.ts";
 import { parseCidr } from "../address/range.ts";
 import type { Json } from "../kube/api.ts";
-import { asInteger, asObject, asText, fields, items, parseMeta, texts } from "./decode.ts";
+import { asInteger, asObject, asText, fields, items, parseMeta, textMap, texts } from "./decode.ts";
 import type { ObjectMeta } from "./meta.ts";
 
 export const COMPONENT_LABEL = "berth.dev/component";
@@ -22,6 +22,8 @@ export const PROXY_READY_ANNOTATION = "berth.dev/proxy-ready";
 export const KERNEL_ANSWERS_ANNOTATION = "berth.dev/kernel-answers";
 /** A JSON list; absent means that no uplink is known to be lost. */
 export const UPLINK_LOST_ANNOTATION = "berth.dev/uplink-lost";
+/** A JSON object; an interface that is not in it stands on a segment that is not known. */
+export const SEGMENTS_ANNOTATION = "berth.dev/segments";
 export const LEAVING_ANNOTATION = "berth.dev/leaving";
 export const NEXT_INSTANCE_ANNOTATION = "berth.dev/next-instance";
 export const PREVIOUS_INSTANCE_ANNOTATION = "berth.dev/previous-instance";
@@ -57,6 +59,11 @@ export interface SpeakerFacts {
   readonly kernelAnswers: readonly string[];
   /** Interfaces whose gateway does not answer any more, sorted; only a speaker that checks its uplink knows any. */
   readonly uplinkLost: readonly string[];
+  /**
+   * The segment that each interface stands on, by a name that all who hear each other there have in common: the first by name of those
+   * that this process has heard there, itself included (E3).
+   */
+  readonly segments: Readonly<Record<string, string>>;
 }
 
 export interface SpeakerLease {
@@ -111,6 +118,7 @@ export function parseSpeakerLease(raw: Json): SpeakerLease | undefined {
       proxyReady: annotations[PROXY_READY_ANNOTATION] !== "false",
       kernelAnswers: parseTexts(annotations[KERNEL_ANSWERS_ANNOTATION] ?? "[]").slice(0, KERNEL_ANSWERS_MAX),
       uplinkLost: parseTexts(annotations[UPLINK_LOST_ANNOTATION] ?? "[]").slice(0, INTERFACES_MAX),
+      segments: textMap(parseJson(annotations[SEGMENTS_ANNOTATION] ?? "{}")),
     },
     leaving: annotations[LEAVING_ANNOTATION] === "true",
     nextInstance: annotations[NEXT_INSTANCE_ANNOTATION] ?? "",
@@ -143,6 +151,7 @@ export function factAnnotations(facts: SpeakerFacts): Readonly<Record<string, st
     [PROXY_READY_ANNOTATION]: String(facts.proxyReady),
     [KERNEL_ANSWERS_ANNOTATION]: JSON.stringify(facts.kernelAnswers.slice(0, KERNEL_ANSWERS_MAX)),
     [UPLINK_LOST_ANNOTATION]: JSON.stringify(facts.uplinkLost),
+    [SEGMENTS_ANNOTATION]: JSON.stringify(Object.fromEntries(Object.entries(facts.segments).sort())),
   };
 }
 

@@ -98,4 +98,6 @@ export type DetectorEffect =
   | { readonly type: "ask"; readonly probe: LivenessProbe }
   | { readonly type: "verdict"; readonly verdict: Verdict }
   /** A station answers again, after a verdict or after it was not heard for a while: it may have missed announcements. */
-  | { readonly type: "back"; readonly node: string; readonly interface: string };
+  | { readonly type: "back"; readonly node: string; readonly interface: string }
+  /** Another node has answered for the first time: both are on one segment (E3). */
+  | { readonly type: "met"; readonly node: string; readonly interface: string };

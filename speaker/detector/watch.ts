@@ -103,8 +103,10 @@ function tickJudged(w: Watch, before: Judged): void {
 /** An answer with this station's MAC. */
 export function onAnswer(w: Watch, address: string): void {
   const { s, now } = w;
+  const isFirst = s.heardMs === undefined;
   const question = settle(s, address, now, w.isLate);
   if (question === undefined) return;
+  if (isFirst && s.plan.node !== "") w.effects.push({ type: "met", node: s.plan.node, interface: s.segment.interface });
   if (question.about === "target") s.isSpeakerKnown = true;
   const { count, sinceMs } = s.unheard;
   s.unheard = { count: 0, sinceMs: now };

@@ -1,5 +1,6 @@
 /** Addresses that another node holds, or nobody: when this node tries to become the holder (election.md sections 5 and 10). */
 import { findCondition } from "../../lib/model/conditions.ts";
+import type { Holder } from "../../lib/model/virtual-ip.ts";
 import type { MoveReason } from "../reasons.ts";
 import { claim, type Draft, due, ownCandidate, pass, rankOf, release, silenceConfirmed, successor } from "./draft.ts";
 import { startProbe } from "./probe.ts";
@@ -56,6 +57,7 @@ function wanted(d: Draft, sinceMs: number): Want | undefined {
   // A former instance of this node: its kernel still forwards and its flows live, so nobody else is as good (F8).
   if (record.node === d.w.node) return { why: "same-node-restart", notBeforeMs: sinceMs, probeFirst: true };
   const why = holderLost(d, record.node);
+  if (why === "holder-lease-expired" && isLeftToNeighbours(d, record)) return undefined;
   const rank = rankOf(d, record.node);
   return why && { why, notBeforeMs: sinceMs + rank * TIMES.rankMs, probeFirst: true };
 }
@@ -75,6 +77,19 @@ function holderLost(d: Draft, node: string): MoveReason | undefined {
   if (peer === undefined || peer.lease === "none" || !peer.nodeExists) return "holder-node-gone";
   if (peer.lease === "released") return "holder-released";
   return peer.lease === "expired" ? "holder-lease-expired" : undefined;
+}
+
+/**
+ * A candidate on another segment than the holder's cannot hear whether it still answers there, and asking on its own wire proves nothing:
+ * it waits until the Leases of all candidates that could have heard have run out too (E3). Without names of segments, as from an
+ * older speaker, all are taken to hear each other.
+ */
+function isLeftToNeighbours(d: Draft, record: Holder): boolean {
+  const { peers, segments } = d.w;
+  const there = peers.get(record.node)?.segments[record.interface];
+  const here = segments[ownCandidate(d)?.interface ?? ""];
+  if (there === undefined || here === undefined || there === here) return false;
+  return d.place.ordered.some((one) => one.node !== d.w.node && peers.get(one.node)?.segments[one.interface] === there);
 }
 
 /** The record names a former instance of this node, which is no candidate any more: hand on, or say that nobody holds. */

@@ -24,6 +24,8 @@ export interface World {
   readonly stopping: boolean;
   /** The other nodes, by name. BOUNDED by the nodes of the cluster. */
   readonly peers: ReadonlyMap<string, Peer>;
+  /** The segments that the interfaces of this node stand on, as its Lease names them. */
+  readonly segments: Readonly<Record<string, string>>;
   /** Which node a MAC belongs to, out of all Leases of the last hour. A MAC that is not here is foreign. */
   readonly macOwners: ReadonlyMap<string, string>;
   /** What the wire says of other nodes, by `wireKey`. BOUNDED by the nodes and the interfaces of this one. */
@@ -58,6 +60,8 @@ export interface Peer {
   /** Condition Ready of its Node; false without a Node object. */
   readonly nodeReady: boolean;
   readonly nodeExists: boolean;
+  /** The segments that its interfaces stand on; one that is not in it is not known. */
+  readonly segments: Readonly<Record<string, string>>;
 }
 
 /** What this node answers for, as it was last told to the worker. */

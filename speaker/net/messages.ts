@@ -87,6 +87,8 @@ export type FromWorker =
   | ({ readonly type: "verdict" } & Verdict)
   /** A station answers again, after a verdict or after it was not heard for a while. */
   | { readonly type: "back"; readonly node: string; readonly interface: string }
+  /** Another node has answered a question here for the first time. */
+  | { readonly type: "met"; readonly node: string; readonly interface: string }
   /** What one of these interfaces sent was heard on the other: they stand on one segment (W3). In order; again after a change of links. */
   | { readonly type: "one-segment"; readonly interfaces: readonly [string, string] }
   /** The loop did not run for too long or the main thread did not sign: nothing is answered until `resume`. */

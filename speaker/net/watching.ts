@@ -98,7 +98,7 @@ export class Watching {
 
   #tell(effect: DetectorEffect): void {
     if (effect.type === "ask") return;
-    this.#counters.add(effect.type === "verdict" ? "verdicts" : "back");
+    if (effect.type !== "met") this.#counters.add(effect.type === "verdict" ? "verdicts" : "back");
     this.#post(effect.type === "verdict" ? { type: "verdict", ...effect.verdict } : effect);
   }
 }

@@ -97,7 +97,7 @@ export function speakerLease(node: string, instance: string, revision: number): 
     instance,
     transitions: 0,
     renewTime: "",
-    facts: { interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [] },
+    facts: { interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {} },
     leaving: false,
     nextInstance: "",
     previousInstance: "",

@@ -35,7 +35,7 @@ export class SimWatching {
       if (effect.type === "ask") {
         const { probe } = effect;
         wire.ask(node, probe, (mac) => onAnswer(probe.address, mac));
-      } else if (effect.type === "back") tell(effect);
+      } else if (effect.type !== "verdict") tell(effect);
       else tell({ type: "verdict", ...(sabotage.verdict?.(effect.verdict) ?? effect.verdict) });
     }
   }

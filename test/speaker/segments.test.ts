@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { parseIp } from "../../lib/address/ip.ts";
 import { type InterfaceFacts, withNetworks } from "../../speaker/interfaces.ts";
 import type { FromWorker, Link, ToWorker } from "../../speaker/net/messages.ts";
-import { join, NOT_JOINED, segmentsOf, stillJoined } from "../../speaker/segments.ts";
+import { join, NOT_JOINED, segmentNames, segmentsOf, stillJoined, stillMet } from "../../speaker/segments.ts";
 import { stepSpeaker } from "../../speaker/speaker.ts";
 import { initialSpeaker, type SpeakerInput, type SpeakerStep } from "../../speaker/state.ts";
 import { endpointsOn, link, nodeObject, SERVICE, speakerLease, virtualIP } from "../sim/objects.ts";
@@ -67,6 +67,31 @@ describe("segments", () => {
     const before = [iface("eth0", []), iface("eth1", [])];
     const after = changes === undefined ? [iface("eth0", [])] : [iface("eth0", []), iface("eth1", [], changes)];
     expect(stillJoined(joined, before, after).size).toBe(left);
+  });
+});
+
+describe("the name of a segment (E3)", () => {
+  const all = () => true;
+
+  test("the first by name of those that were heard there, this node included", () => {
+    const met = new Set(["n5 eth0", "n2 eth0", "n1 eth1", "n9 eth2"]);
+    expect(segmentNames("n3", ["eth0", "eth1", "eth2"], met, all)).toEqual({ eth0: "n2", eth1: "n1", eth2: "n3" });
+  });
+
+  test("who hears nobody has its own, and an interface that is not in use has none", () => {
+    expect(segmentNames("n3", ["eth0"], new Set(["n1 eth1"]), all)).toEqual({ eth0: "n3" });
+  });
+
+  test("a node whose Lease is gone gives no name any more", () => {
+    const met = new Set(["n1 eth0", "n2 eth0"]);
+    expect(segmentNames("n3", ["eth0"], met, (node) => node !== "n1")).toEqual({ eth0: "n2" });
+  });
+
+  test("who was heard is forgotten with the carrier", () => {
+    const met = new Set(["n1 eth0", "n1 eth1"]);
+    const after = [iface("eth0", []), iface("eth1", [], { carrier: false })];
+    expect([...stillMet(met, after)]).toEqual(["n1 eth0"]);
+    expect(stillMet(met, [iface("eth0", []), iface("eth1", [])])).toBe(met);
   });
 });
 

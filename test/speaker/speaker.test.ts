@@ -25,6 +25,7 @@ const facts = (node: string) => ({
     proxyReady: true,
     kernelAnswers: [],
     uplinkLost: [],
+    segments: {},
   },
 });
 const record = (node: string, epoch: number, from = "") => ({

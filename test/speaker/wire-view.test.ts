@@ -46,7 +46,7 @@ function stateOf({ kind = "gone", seen, stations, lease = "fresh", ...rest }: Ca
     judging: rest.judging ?? true,
     apiUp: rest.apiUp ?? true,
     peers: peersAfter(rest.unchangedMs ?? 1_000),
-    speakers: new Map([["n2", { facts, lease, resourceVersion: "2", key: "" }]]),
+    speakers: new Map([["n2", { facts, lease, segments: {}, resourceVersion: "2", key: "" }]]),
     verdicts: new Map([[KEY, { verdict, instance: "i-n2", sinceMs: NOW - 500, toldMs: NOW - 500 }]]),
   };
 }

@@ -24,6 +24,7 @@ export const facts = (carrier = true): SpeakerFacts => ({
   proxyReady: true,
   kernelAnswers: [],
   uplinkLost: [],
+  segments: {},
 });
 
 export interface Process {

@@ -37,7 +37,7 @@ describe("the heartbeat's shell", () => {
       log: silentLogger,
       scheduler: time,
     });
-    heartbeat.facts({ interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [] });
+    heartbeat.facts({ interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {} });
     heartbeat.start();
     return { heartbeat, news };
   }

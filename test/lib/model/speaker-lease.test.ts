@@ -34,6 +34,7 @@ describe("the Lease of a speaker", () => {
           "berth.dev/proxy-ready": "false",
           "berth.dev/kernel-answers": '["10.0.0.9"]',
           "berth.dev/uplink-lost": '["eth0"]',
+          "berth.dev/segments": '{"eth0":"n1"}',
           "berth.dev/leaving": "true",
           "berth.dev/next-instance": "pod/2",
           "berth.dev/previous-instance": "pod/0",
@@ -46,7 +47,13 @@ describe("the Lease of a speaker", () => {
       node: "n1",
       instance: "pod/1",
       transitions: 3,
-      facts: { interfaces: [eth0], proxyReady: false, kernelAnswers: ["10.0.0.9"], uplinkLost: ["eth0"] },
+      facts: {
+        interfaces: [eth0],
+        proxyReady: false,
+        kernelAnswers: ["10.0.0.9"],
+        uplinkLost: ["eth0"],
+        segments: { eth0: "n1" },
+      },
       leaving: true,
       nextInstance: "pod/2",
       previousInstance: "pod/0",
@@ -64,7 +71,7 @@ describe("the Lease of a speaker", () => {
       leaving: false,
       nextInstance: "",
       fencedBy: "",
-      facts: { interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [] },
+      facts: { interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {} },
     });
     const written = serializeSpeakerLease(released as SpeakerLease) as { metadata: Json; spec: Json };
     expect(written.metadata).toMatchObject({
@@ -75,6 +82,7 @@ describe("the Lease of a speaker", () => {
       "berth.dev/proxy-ready",
       "berth.dev/kernel-answers",
       "berth.dev/uplink-lost",
+      "berth.dev/segments",
     ]);
     expect(written.spec).not.toHaveProperty("holderIdentity");
   });
@@ -123,7 +131,13 @@ describe("the Lease of a speaker", () => {
 
   test("at most 1,000 addresses that the kernel answers for are written, and read; what is no list says nothing", () => {
     const many = Array.from({ length: 1_200 }, (_, index) => `10.0.${index >> 8}.${index & 255}`);
-    const written = factAnnotations({ interfaces: [], proxyReady: true, kernelAnswers: many, uplinkLost: [] });
+    const written = factAnnotations({
+      interfaces: [],
+      proxyReady: true,
+      kernelAnswers: many,
+      uplinkLost: [],
+      segments: {},
+    });
     expect(JSON.parse(written["berth.dev/kernel-answers"] ?? "")).toEqual(many.slice(0, 1_000));
     const read = (text: string) => parseSpeakerLease(raw({ "berth.dev/kernel-answers": text }))?.facts.kernelAnswers;
     expect([read(JSON.stringify(many))?.length, read("{"), read('["a",1]')]).toEqual([1_000, [], ["a"]]);

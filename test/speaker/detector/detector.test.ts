@@ -40,6 +40,17 @@ describe("at rest", () => {
     expect(segment.asked.filter(({ probe }) => TARGETS.includes(probe.address))).toHaveLength(1);
   });
 
+  test("who answers for the first time is told once, the gateway and who is silent never (E3)", () => {
+    const gateway = station("b", { node: "", mac: "", address4: "10.0.0.254" });
+    const { segment, silent } = world({ stations: [station("a", { targets: TARGETS }), station("b"), gateway] });
+    silent.add("b");
+    segment.run(20_000);
+    expect(segment.met).toEqual(["a on eth0"]);
+    silent.delete("b");
+    segment.run(20_000);
+    expect(segment.met).toEqual(["a on eth0", "b on eth0"]);
+  });
+
   test("300 stations cost no more than ten such questions a second", () => {
     const many = Array.from({ length: 300 }, (_, index) =>
       station("b", {

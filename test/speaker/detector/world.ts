@@ -33,7 +33,9 @@ export class Segment {
   now = 1_000;
   state: DetectorState = createDetector();
   readonly asked: { readonly at: number; readonly probe: LivenessProbe }[] = [];
-  readonly told: { readonly at: number; readonly effect: Exclude<DetectorEffect, { type: "ask" }> }[] = [];
+  readonly told: { readonly at: number; readonly effect: Exclude<DetectorEffect, { type: "ask" | "met" }> }[] = [];
+  /** Who answered for the first time. */
+  readonly met: string[] = [];
   /** Who answers for an address with which MAC; undefined: nobody. */
   answer: (probe: LivenessProbe) => string | undefined;
   loss = 0;
@@ -93,6 +95,10 @@ export class Segment {
   }
 
   #execute(effect: DetectorEffect): void {
+    if (effect.type === "met") {
+      this.met.push(`${effect.node} on ${effect.interface}`);
+      return;
+    }
     if (effect.type !== "ask") {
       this.told.push({ at: this.now, effect });
       return;

@@ -14,7 +14,7 @@ export const MACS: Readonly<Record<string, string>> = {
 };
 export const FOREIGN = "de:ad:00:00:00:01";
 
-const FRESH: Peer = { instance: "", lease: "fresh", leaving: false, nodeReady: true, nodeExists: true };
+const FRESH: Peer = { instance: "", lease: "fresh", leaving: false, nodeReady: true, nodeExists: true, segments: {} };
 
 export function world(changes: Partial<World> = {}): World {
   return {
@@ -31,6 +31,7 @@ export function world(changes: Partial<World> = {}): World {
       ["b", { ...FRESH, instance: "ib" }],
       ["c", { ...FRESH, instance: "ic" }],
     ]),
+    segments: {},
     wire: new Map(),
     macOwners: new Map(Object.entries(MACS).map(([node, mac]) => [mac, node])),
     nextGeneration: 8,
