@@ -19,11 +19,11 @@ export class Announcements {
     this.#counters = counters;
   }
 
-  add(entry: Announcement, now: number): void {
+  add(entry: Announcement, isPeer: boolean, now: number): void {
     const key = `${entry.interface} ${entry.address} ${entry.mac}`;
     const before = this.#told.get(key);
     if (before !== undefined && now - before < REPEAT_MS) return;
-    if (!this.#limit.admits(entry.address, now)) {
+    if (!this.#limit.admits(entry.address, isPeer, now)) {
       this.#counters.add("heard-not-told");
       return;
     }

@@ -251,10 +251,11 @@ export class FrameLoop {
     if (how === "answer") this.#watching.answered(said);
     const isHeld = known.interfaces.length > 0;
     if (how === "announcement" && isHeld) this.#evidence?.set(address, { address, mac });
-    if (how === "announcement" && known.told && !isHeld) this.#announcements.add(said, this.#now);
+    const isPeer = this.#watching.isPeer(mac);
+    if (how === "announcement" && known.told && !isHeld) this.#announcements.add(said, isPeer, this.#now);
     if (!isHeld) return;
     this.#counters.add("heard");
-    if (this.#hearing.admits(address, this.#now))
+    if (this.#hearing.admits(address, isPeer, this.#now))
       this.#post({ type: "heard", address, interface: station.name, mac, how });
     else this.#counters.add("heard-not-told");
   }

@@ -10,7 +10,23 @@ export const HELD_LIMITS: HearingLimits = { perAddress: 10, inAll: 1000 };
 export const ANNOUNCED_LIMITS: HearingLimits = { perAddress: 10, inAll: 2000 };
 const WINDOW_MS = 1000;
 
+/** The nodes of the cluster and all others have a limit each: no stranger can talk so much that a peer is not heard. */
 export class HearingLimit {
+  readonly #peers: Window;
+  readonly #strangers: Window;
+
+  constructor(limits: HearingLimits) {
+    this.#peers = new Window(limits);
+    this.#strangers = new Window(limits);
+  }
+
+  /** Whether one more of this address may be told now; if so, it counts. */
+  admits(address: string, isPeer: boolean, now: number): boolean {
+    return (isPeer ? this.#peers : this.#strangers).admits(address, now);
+  }
+}
+
+class Window {
   readonly #limits: HearingLimits;
   #since = Number.NEGATIVE_INFINITY;
   #total = 0;
@@ -21,7 +37,6 @@ export class HearingLimit {
     this.#limits = limits;
   }
 
-  /** Whether one more of this address may be told now; if so, it counts. */
   admits(address: string, now: number): boolean {
     if (now - this.#since >= WINDOW_MS) {
       this.#since = now;

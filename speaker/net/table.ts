@@ -54,7 +54,7 @@ export class HeldTable {
   }
 
   /** What the detector asks for, and of whom: addresses that are only to be recognised, and the MACs of the other nodes. */
-  recognise(addresses: readonly string[], peers: readonly string[]): void {
+  recognise(addresses: readonly string[], peers: Iterable<string>): void {
     this.#recognised = addresses;
     this.#peers = macSet(peers);
     this.#stale = true;

@@ -24,7 +24,7 @@ export class Watching {
   #wakeAt = Number.POSITIVE_INFINITY;
   /** What the stations of the plan answer for by themselves: what this node must recognise beside the addresses of Services. */
   #addresses: readonly string[] = [];
-  #peers: readonly string[] = [];
+  #peers: ReadonlySet<string> = new Set();
   /** BOUNDED by the frames of one turn, and ALARMS_MAX. */
   #answers: LivenessAnswer[] = [];
   #alarms: Alarm[] = [];
@@ -41,15 +41,20 @@ export class Watching {
   }
 
   /** MACs of the nodes in the plan; a gateway is no node. */
-  get peers(): readonly string[] {
+  get peers(): Iterable<string> {
     return this.#peers;
+  }
+
+  /** Whether the MAC is that of another node of the cluster. */
+  isPeer(mac: string): boolean {
+    return this.#peers.has(mac);
   }
 
   follow(plan: WatchPlan, now: number): void {
     const stations = plan.segments.flatMap((segment) => segment.stations);
     const all = stations.flatMap((one) => [one.address4, one.linkLocal, ...one.targets]);
     this.#addresses = [...new Set(all)].filter((address) => address !== "");
-    this.#peers = stations.flatMap((one) => (one.node === "" ? [] : [one.mac]));
+    this.#peers = new Set(stations.flatMap((one) => (one.node === "" ? [] : [one.mac])));
     this.#step({ type: "plan", plan }, now);
   }
 

@@ -36,6 +36,7 @@ export class SimWorker {
   #fence;
   readonly #watching: SimWatching;
   readonly #sender: SimSender;
+  #peers: ReadonlySet<string> = new Set();
   readonly #hearing = new HearingLimit(HELD_LIMITS);
   readonly #table = new HeldTable();
   readonly #announcements = new Announcements(new Counters());
@@ -231,7 +232,7 @@ export class SimWorker {
     this.#sender.probe({ type: "answers", answers: [{ address, interface: ON, mac }] });
     if (this.#table.isHeld(address, ON)) this.#tellHeard(address, mac, type);
     else if (type === "announcement") {
-      this.#announcements.add({ address, interface: ON, mac }, timeline.now);
+      this.#announcements.add({ address, interface: ON, mac }, this.#peers.has(mac), timeline.now);
       const entries = this.#announcements.take();
       if (entries.length > 0) tell({ type: "announced", entries });
     }
@@ -239,7 +240,8 @@ export class SimWorker {
 
   #tellHeard(address: string, mac: string, how: HeardHow): void {
     const { timeline, tell } = this.#options;
-    if (this.#hearing.admits(address, timeline.now)) tell({ type: "heard", address, interface: ON, mac, how });
+    const isTold = this.#hearing.admits(address, this.#peers.has(mac), timeline.now);
+    if (isTold) tell({ type: "heard", address, interface: ON, mac, how });
   }
 
   #act(message: ToWorker): void {
@@ -262,6 +264,7 @@ export class SimWorker {
         this.#sender.probe({ type: "probe", requests: [message] });
         break;
       case "watch":
+        this.#peers = new Set(message.plan.segments.flatMap(({ stations }) => stations.map((one) => one.mac)));
         this.#watching.step({ type: "plan", plan: message.plan });
         break;
       case "resume":

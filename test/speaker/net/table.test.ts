@@ -140,11 +140,13 @@ test("announcements that are told: one of a MAC in a second, and a forger's with
   const counters = new Counters();
   const announcements = new Announcements(counters);
   const add = (address: string, mac: string, now: number) =>
-    announcements.add({ address, interface: "eth0", mac }, now);
+    announcements.add({ address, interface: "eth0", mac }, mac.startsWith("02:00:"), now);
   for (const now of [0, 500, 999, 1000]) add(A, "02:00:00:00:00:0a", now);
   expect(announcements.take()).toHaveLength(2);
   for (let i = 0; i < 100_000; i++) add(`10.1.0.${i % 250}`, `02:01:00:00:00:${i}`, 5000);
   expect(announcements.take()).toHaveLength(2000);
+  add("10.1.0.7", "02:00:00:00:00:0a", 5001);
+  expect(announcements.take()).toEqual([{ address: "10.1.0.7", interface: "eth0", mac: "02:00:00:00:00:0a" }]);
   expect(announcements.take()).toEqual([]);
   expect(counters.take(10_000)).toEqual({ "heard-not-told": 98_000 });
 });
@@ -152,13 +154,15 @@ test("announcements that are told: one of a MAC in a second, and a forger's with
 describe("what is told of what was heard", () => {
   test("ten times a second for each address, a thousand in all", () => {
     const limit = new HearingLimit(HELD_LIMITS);
-    const tell = (key: string, now: number) => limit.admits(key, now);
+    const tell = (key: string, now: number) => limit.admits(key, false, now);
     expect(tell(A, 0)).toBe(true);
     expect(Array.from({ length: 15 }, () => tell(A, 1)).filter(Boolean)).toHaveLength(9);
     expect(tell(B, 1)).toBe(true);
     const flood = Array.from({ length: 5000 }, (_, i) => tell(`10.1.${i >> 8}.${i & 255}`, 2)).filter(Boolean);
     expect(flood).toHaveLength(1000 - 10 - 1);
     expect(tell(A, 999)).toBe(false);
+    // A node of the cluster is heard all the same: it is who decides about this node's addresses.
+    expect([limit.admits(A, true, 999), limit.admits("10.9.9.9", true, 999)]).toEqual([true, true]);
     expect(tell(A, 1000)).toBe(true);
   });
 });
