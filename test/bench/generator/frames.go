@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"net"
 	"net/netip"
 )
 
@@ -73,8 +74,9 @@ func arpProtocol(source netip.Addr) protocol {
 	}
 }
 
-// ndProtocol asks by solicitations to the solicited-node group, with a source link-layer option (RFC 4861 section 4.3).
-func ndProtocol(source netip.Addr) protocol {
+// ndProtocol asks by solicitations with a source link-layer option (RFC 4861 section 4.3): to the solicited-node group, as who
+// does not know the address yet, or with a MAC to the address itself, as who wants to know whether it is still there.
+func ndProtocol(source netip.Addr, mac net.HardwareAddr) protocol {
 	const icmpAt = payloadAt + 40
 	template := make([]byte, icmpAt+32)
 	copy(template, []byte{0x33, 0x33, 0xff})
@@ -95,11 +97,16 @@ func ndProtocol(source netip.Addr) protocol {
 			t.write(frame[macAt:])
 			t.write(frame[icmpAt+26:])
 			bytes16 := address.As16()
-			copy(frame[3:6], bytes16[13:])
-			copy(frame[payloadAt+37:payloadAt+40], bytes16[13:])
+			if mac == nil {
+				copy(frame[3:6], bytes16[13:])
+				copy(frame[payloadAt+37:payloadAt+40], bytes16[13:])
+			} else {
+				copy(frame, mac)
+				copy(frame[payloadAt+24:], bytes16[:])
+			}
 			copy(frame[icmpAt+8:], bytes16[:])
 			frame[icmpAt+2], frame[icmpAt+3] = 0, 0
-			binary.BigEndian.PutUint16(frame[icmpAt+2:], icmpv6Checksum(frame[payloadAt : icmpAt+32]))
+			binary.BigEndian.PutUint16(frame[icmpAt+2:], icmpv6Checksum(frame[payloadAt:icmpAt+32]))
 		},
 		answer: func(frame []byte) (tag, netip.Addr, bool) {
 			if len(frame) < icmpAt+32 || frame[icmpAt] != 136 {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -20,8 +21,9 @@ func main() {
 	count := flag.Int("count", 1, "how many addresses, one after the other")
 	inFlight := flag.Int("in-flight", 1, "questions in flight; 0: never wait for an answer")
 	forTime := flag.Duration("for", time.Second, "how long to measure; 0: ask for each address once")
+	unicast := flag.String("unicast", "", "MAC to send solicitations to; without it they go to the solicited-node groups")
 	flag.Parse()
-	measured, err := measure(*name, *source, *first, *count, *inFlight, *forTime)
+	measured, err := measure(*name, *source, *first, *count, *inFlight, *forTime, *unicast)
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(measured)
 	}
@@ -31,7 +33,7 @@ func main() {
 	}
 }
 
-func measure(name, source, first string, count, inFlight int, forTime time.Duration) (result, error) {
+func measure(name, source, first string, count, inFlight int, forTime time.Duration, unicast string) (result, error) {
 	from, err := netip.ParseAddr(source)
 	if err != nil {
 		return result{}, err
@@ -48,9 +50,15 @@ func measure(name, source, first string, count, inFlight int, forTime time.Durat
 		addresses[index] = address
 		address = address.Next()
 	}
+	var mac net.HardwareAddr
+	if unicast != "" {
+		if mac, err = net.ParseMAC(unicast); err != nil {
+			return result{}, err
+		}
+	}
 	chosen := arpProtocol(from)
 	if from.Is6() {
-		chosen = ndProtocol(from)
+		chosen = ndProtocol(from, mac)
 	}
 	s, err := openSocket(name, chosen.etherType)
 	if err != nil {

@@ -3,7 +3,7 @@ import { must } from "../../lab/run.ts";
 import { goProgram } from "../../lab/toolchain.ts";
 import { FIRST } from "./cluster.ts";
 import type { Asked } from "./plan.ts";
-import { ASKERS, asking, KERNEL_ADDRESS } from "./world.ts";
+import { ASKERS, asking, KERNEL_ADDRESS, NODE_MAC } from "./world.ts";
 
 /** One line of the generator; the times are milliseconds of the machine's clock. */
 export interface Told {
@@ -40,11 +40,19 @@ export class Generator {
   }
 
   async ask({ asked, addresses, inFlight, forMs }: Ask): Promise<Told> {
-    const first = { arp: FIRST[4], nd: FIRST[6], kernel: KERNEL_ADDRESS }[asked];
+    const first = asked === "kernel" ? KERNEL_ADDRESS : FIRST[asked === "arp" ? 4 : 6];
     const argv = [
       this.#path,
-      ...["-interface", asked === "kernel" ? "eth1" : "eth0", "-source", ASKERS[asked], "-first", first],
+      ...[
+        "-interface",
+        asked === "kernel" ? "eth1" : "eth0",
+        "-source",
+        ASKERS[asked === "nd-unicast" ? "nd" : asked],
+        "-first",
+        first,
+      ],
       ...["-count", String(addresses), "-in-flight", String(inFlight), "-for", `${forMs}ms`],
+      ...(asked === "nd-unicast" ? ["-unicast", NODE_MAC] : []),
     ];
     return JSON.parse(await must(asking(argv), { timeoutMs: forMs + 60_000 })) as Told;
   }

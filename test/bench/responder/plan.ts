@@ -1,7 +1,11 @@
 /** Which figures of the responder there are, and what becomes of the rounds of one. */
 import { type Measured, percentile } from "../figures.ts";
 
-export type Asked = "arp" | "nd" | "kernel";
+/**
+ * ARP by broadcast; solicitations to the groups of the addresses, as by who does not know them yet, or to the address itself, as
+ * by who wants to know whether it is still there; ARP by broadcast for an address that a kernel has.
+ */
+export type Asked = "arp" | "nd" | "nd-unicast" | "kernel";
 
 /** Questions of one kind, so many in flight at once, for so many addresses. */
 export interface Question {
@@ -19,7 +23,7 @@ const IN_FLIGHT = [1, 64, 512];
 /** In the order in which a round asks them, so that what is to be compared is measured within seconds of each other. */
 export const questions: readonly Question[] = [
   ...IN_FLIGHT.flatMap((inFlight) =>
-    (["kernel", "arp", "nd"] as const).map((asked) => ({
+    (["kernel", "arp", "nd", "nd-unicast"] as const).map((asked) => ({
       name: `responder/${asked}/${inFlight}`,
       asked,
       inFlight,
@@ -28,7 +32,7 @@ export const questions: readonly Question[] = [
   ),
   ...OTHER_ADDRESSES.flatMap((addresses) =>
     IN_FLIGHT.flatMap((inFlight) =>
-      (["arp", "nd"] as const).map((asked) => ({
+      (["arp", "nd", "nd-unicast"] as const).map((asked) => ({
         name: `responder/${asked}/${inFlight}/${addresses}`,
         asked,
         inFlight,

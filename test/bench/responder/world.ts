@@ -20,7 +20,8 @@ const ASK_CPU = 0;
 const SPEAKER_CPU = 1;
 const API_PORT = 6443;
 
-const node: Place = { mac: "02:00:00:00:77:01", address4: "10.77.0.1", linkLocal: "fe80::ff:fe00:7701" };
+export const NODE_MAC = "02:00:00:00:77:01";
+const node: Place = { mac: NODE_MAC, address4: "10.77.0.1", linkLocal: "fe80::ff:fe00:7701" };
 const peer: Place = { mac: "02:00:00:00:77:02", address4: "10.77.0.2", linkLocal: "fe80::ff:fe00:7702" };
 export const KERNEL_ADDRESS = "10.78.0.1";
 const KERNEL_ASKER = "10.78.0.2";
