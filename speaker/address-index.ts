@@ -20,7 +20,7 @@ export interface AddressIndex {
   readonly v6: ReadonlyMap<number, readonly Known[]>;
   /** The bytes of each text, so that the next index need not read the texts again. */
   readonly bytes: ReadonlyMap<string, Uint8Array>;
-  /** The nodes of the cluster, whose kernels must not learn who holds an address (docs/adr/0011). */
+  /** The nodes of the cluster, whose kernels must not learn who holds an address (docs/adr/0015). */
   readonly peers: MacSet;
 }
 

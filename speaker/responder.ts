@@ -61,7 +61,7 @@ export type ResponderDrop =
   | "unknown-address"
   /** Known, but not answered here: listened for, lost, or held on another interface. */
   | "not-held-here"
-  /** The kernel of another node of the cluster wants to know who holds the address, and must not (docs/adr/0011). */
+  /** The kernel of another node of the cluster wants to know who holds the address, and must not (docs/adr/0015). */
   | "peer-kernel";
 
 export type Outcome = "arp-reply" | "na-reply" | ResponderDrop;
