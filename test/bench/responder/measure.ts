@@ -12,7 +12,7 @@ const ROUND_MS = 1_000;
 /** The main thread may be silent for three seconds; then the worker stops answering, as it must. */
 const BLOCK_MS = 2_000;
 const HEAP_REPLIES = 1_000_000;
-const WARM_ROUNDS = 3;
+const WARM_ROUNDS = 8;
 /** BOUNDED: a responder that is slower than this many rounds of a million is measured over fewer. */
 const HEAP_ROUNDS_MAX = 60;
 /** USER_HZ, which Linux has fixed for all that read /proc. */
