@@ -125,7 +125,8 @@ function reclaim(
     const others = new Set(owner.vip.services.map((one) => one.uid));
     const contested = claimantsOf(world.ledger, ip).some(({ uid }) => uid !== service.meta.uid && others.has(uid));
     const refused = contested && !isShareable(world, service, owner.vip, sharingKey);
-    if (recorded === "" || refused || isDeleting(owner.vip) || owner.vip.quarantine !== undefined) return undefined;
+    if (recorded === "" || refused || owner.vip.quarantine !== undefined) return undefined;
+    if (isDeleting(owner.vip)) return { type: "await", ip, vip: owner.vip };
     return { type: "join", ip, vip: owner.vip };
   }
   const pool = poolOf(world.ledger.allocator, ip);

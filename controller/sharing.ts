@@ -10,6 +10,7 @@ import type { ExternalTrafficPolicy, VirtualIP, VirtualIPService } from "../lib/
 import { spaceOf } from "./allocator.ts";
 import { type DrawWorld, drawOrder, drawRefusal, roomIn } from "./drawing.ts";
 import type { Ledger } from "./ledger.ts";
+import { foreignMac } from "./quarantine.ts";
 import { familyOfName, ipOfName } from "./vip-names.ts";
 
 /** As the schema of VirtualIPs allows. */
@@ -79,6 +80,8 @@ export function findJoinable(
   if (key === "") return { vip: undefined, refusal };
   for (const { vip } of withKey(world.ledger, key, family)) {
     if (vip.services.some((one) => one.uid === service.meta.uid) || vip.meta.deletionTimestamp !== undefined) continue;
+    // Nobody is brought to an address that a foreign host uses.
+    if (foreignMac(vip) !== undefined) continue;
     if (!mayDraw(world, service, vip, pools)) continue;
     const text = shareRefusal(world, service, key, vip);
     if (text === undefined) return { vip, refusal: undefined };

@@ -114,6 +114,7 @@ export class App {
         this.#stopWorking();
         return;
       case "rollback":
+        this.#controller.rolledBack();
         this.#watches.relist();
         return;
       case "pulse":

@@ -5,6 +5,7 @@ import type { NodeAddressList } from "../../lib/model/node.ts";
 import { type Service, serviceKey } from "../../lib/model/service.ts";
 import { type NetworksText, parseInterfaces, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
+import { poolOf } from "../allocator.ts";
 import { createLedger, type Ledger, setPools, setService, setSharer, setVip, vipsOfService } from "../ledger.ts";
 import { type NodeNetworks, offLimits } from "../off-limits.ts";
 import { activePools, type PoolEntry, type Pools, setPool } from "../pools.ts";
@@ -12,6 +13,7 @@ import type { World } from "../problems.ts";
 import { parseSharingKey } from "../requests.ts";
 import { sharerOf } from "../sharing.ts";
 import { createView, type View } from "../view.ts";
+import { ipOfName } from "../vip-names.ts";
 import type { Seen } from "./executor.ts";
 
 /** A cache as the controller needs it; an Informer is one. */
@@ -145,6 +147,13 @@ export class Books {
     }
   }
 
+  /** The address of this name is used or free other than before: its pool's counts may have changed. */
+  countAgain(name: string): void {
+    const ip = ipOfName(name);
+    const pool = ip && poolOf(this.ledger.allocator, ip);
+    if (pool !== undefined) this.#deps.enqueue(`pool:${pool.name}`);
+  }
+
   /** Ends assumptions that the watch never confirmed. */
   sweep(now: number): void {
     for (const key of this.services.expire(now)) this.onService(key);
@@ -174,7 +183,11 @@ export class Books {
 
   #refreshService(key: string): void {
     this.#refreshSharer(key);
+    const before = this.ledger.claimsOf.get(key) ?? [];
     if (setService(this.ledger, key, this.services.get(key))) this.#deps.enqueue("waiting");
+    const after = this.ledger.claimsOf.get(key) ?? [];
+    for (const name of [...before, ...after])
+      if (!(before.includes(name) && after.includes(name))) this.countAgain(name);
   }
 
   /** What the others that have the same address must know: ports come with the VirtualIP, the selector does not. */
@@ -200,6 +213,7 @@ export class Books {
     // A Service that waits for a port of a shared address has room now, or has not: its pass says it.
     const shared = usersText(before) !== usersText(vip);
     if (freed || shared) this.#deps.enqueue("waiting");
+    if (freed || before === undefined) this.countAgain(name);
     for (const pool of new Set([before?.pool, vip?.pool])) if (pool !== undefined) this.#deps.enqueue(`pool:${pool}`);
   }
 }

@@ -1,4 +1,5 @@
 /** The shell around the plans: takes one key of the queue at a time, decides from the books, and executes. */
+import { virtualIpName } from "../../lib/address/ip.ts";
 import type { KubeApi } from "../../lib/kube/api.ts";
 import type { Outcome } from "../../lib/kube/loop.ts";
 import { apiPath } from "../../lib/kube/path.ts";
@@ -108,6 +109,11 @@ export class Controller {
     if (this.#active) this.#books.onLease(key);
   }
 
+  /** The API server's store went back: what this process has written may not be there any more. */
+  rolledBack(): void {
+    if (this.#active) this.#books.sweep(Number.POSITIVE_INFINITY);
+  }
+
   /** Housekeeping; call it every ten seconds. */
   sweep(): void {
     const now = this.#deps.clock.monotonicMs();
@@ -167,6 +173,7 @@ export class Controller {
       const end = await execute(this.#executor, key, service, plan.effects);
       return end === "again" ? { type: "retry", error: new BerthError("conflict", `${key} has changed`) } : DONE;
     } finally {
+      for (const { ip } of reserved) this.#books.countAgain(virtualIpName(ip));
       const freed = reserved.map(({ ip }) => unreserve(ledger, ip)).includes(true);
       if (freed || reserved.some((one) => one.sharingKey !== "")) this.#deps.enqueue("waiting");
       metrics.passSeconds.observe({}, (this.#deps.clock.monotonicMs() - started) / 1000);

@@ -53,7 +53,7 @@ export class ObjectCache<T> {
   #change(delivery: Delivery): CacheChange {
     switch (delivery.type) {
       case "replace":
-        return this.#replace(delivery.items);
+        return this.#replace(delivery.items, delivery.rolledBack);
       case "upsert":
         return this.#upsert(delivery.object);
       case "delete":
@@ -63,8 +63,11 @@ export class ObjectCache<T> {
     }
   }
 
-  /** What is not in the list is gone: its deletion happened while nobody watched. */
-  #replace(items: readonly Json[]): CacheChange {
+  /**
+   * What is not in the list is gone: its deletion happened while nobody watched. After a rollback of the API server a version
+   * that is known may be given a second time, to something else.
+   */
+  #replace(items: readonly Json[], rolledBack: boolean): CacheChange {
     const before = this.#entries;
     const changed = new Set<string>();
     const unreadable: string[] = [];
@@ -72,12 +75,13 @@ export class ObjectCache<T> {
     for (const raw of items) {
       const { key, version } = identify(raw);
       const known = before.get(key);
-      const value = known?.version === version ? known.value : this.#read(key, raw);
+      const isSame = !rolledBack && known?.version === version;
+      const value = isSame ? known.value : this.#read(key, raw);
       if (value === undefined) unreadable.push(key);
       const entry = value === undefined ? known : { value, version };
       if (entry === undefined) continue;
       this.#entries.set(key, entry);
-      if (entry.version !== known?.version) changed.add(key);
+      if (!isSame && entry !== known) changed.add(key);
     }
     for (const key of before.keys()) if (!this.#entries.has(key)) changed.add(key);
     return { changed: [...changed].sort(), unreadable };

@@ -19,6 +19,7 @@ import type { Random } from "../../lib/runtime/random.ts";
 import type { ScriptedApi } from "./scripted-api.ts";
 
 interface PendingCall {
+  readonly verb: string;
   readonly run: () => Json;
   readonly resolve: (value: Json) => void;
   readonly reject: (thrown: unknown) => void;
@@ -126,6 +127,17 @@ export class Process {
     );
   }
 
+  /** The first call under way is a write that has not reached the API server yet. */
+  get isAboutToWrite(): boolean {
+    const [call] = this.pending;
+    return call !== undefined && call.settle === undefined && call.verb !== "get";
+  }
+
+  /** The API server went back to an older state, and the process has learned it. */
+  rolledBack(): void {
+    if (!this.dead) this.#controller.rolledBack();
+  }
+
   /** One call goes one step on: to the API server, or back from it. */
   proceed(at: number): void {
     const call = this.pending[at];
@@ -192,7 +204,7 @@ export class Process {
   #send(verb: string, path: string, body: Json | undefined, patch: string | undefined): Promise<Json> {
     const { promise, resolve, reject } = Promise.withResolvers<Json>();
     const call = { verb, path, body, ...(patch === undefined ? {} : { patch }) };
-    if (!this.dead) this.pending.push({ run: () => this.#api.call(call), resolve, reject, settle: undefined });
+    if (!this.dead) this.pending.push({ verb, run: () => this.#api.call(call), resolve, reject, settle: undefined });
     return promise;
   }
 }

@@ -15,6 +15,9 @@ export interface StoredEvent {
   readonly object: Json | undefined;
 }
 
+/** Everything in the store, by `resource|key`. */
+export type Snapshot = ReadonlyMap<string, JsonObject>;
+
 type Call = { readonly verb: string; readonly path: string; readonly body?: Json | undefined; readonly patch?: string };
 
 const AGE_START = Date.UTC(2026, 0, 1);
@@ -49,6 +52,27 @@ export class ScriptedApi {
 
   get(resource: string, key: string): JsonObject | undefined {
     return this.#objects.get(`${resource}|${key}`);
+  }
+
+  snapshot(): Snapshot {
+    return new Map(this.#objects);
+  }
+
+  /**
+   * The store as it was. Caches learn it as from a new list: by what differs. Versions go on from here, as after a restore
+   * with a bumped revision; without one a version may come twice, for which lib/kube has its own tests.
+   */
+  restore(snapshot: Snapshot): void {
+    for (const id of new Set([...this.#objects.keys(), ...snapshot.keys()])) {
+      const object = snapshot.get(id);
+      if (this.#objects.get(id) === object) continue;
+      const at = id.indexOf("|");
+      const [resource, key] = [id.slice(0, at), id.slice(at + 1)];
+      this.#version++;
+      if (object === undefined) this.#objects.delete(id);
+      else this.#objects.set(id, object);
+      this.events.push({ resource, key, object });
+    }
   }
 
   #need(id: string): JsonObject {

@@ -38,6 +38,10 @@ export class Scene {
   readonly api = new ScriptedApi();
   readonly warnings: Warning[] = [];
   now = 1_000;
+  /** Writes of the controller so far. */
+  written = 0;
+  /** The controller dies at its write of this number: before it reaches the API server, or before the answer comes back. */
+  deathAt: { readonly write: number; readonly when: "before" | "after" } | undefined;
   readonly #random = seededRandom(1);
   #process: Process;
 
@@ -155,7 +159,7 @@ export class Scene {
         continue;
       }
       this.#process.work();
-      this.#process.proceed(0);
+      this.#proceed();
       await settled();
       if (!this.#process.idle) continue;
       const { wakeAt } = this.#process;
@@ -211,6 +215,17 @@ export class Scene {
   /** Writes of the API server to this resource since `from`, an index into `api.events`. */
   writes(resource: string, from = 0): number {
     return this.api.events.slice(from).filter((event) => event.resource === resource).length;
+  }
+
+  #proceed(): void {
+    if (this.#process.isAboutToWrite) {
+      this.written += 1;
+      const dies = this.written === this.deathAt?.write;
+      if (dies && this.deathAt?.when === "after") this.#process.proceed(0);
+      if (dies) this.restart();
+      if (dies) return;
+    }
+    this.#process.proceed(0);
   }
 
   #start(): Process {

@@ -1,0 +1,175 @@
+/** Every rule of allocation at once, under everything that can go wrong. A failing run names its seed. */
+import { describe, expect, test } from "@jest/globals";
+import { parseIp } from "../../lib/address/ip.ts";
+import { parseRange, rangeContains } from "../../lib/address/range.ts";
+import { fields } from "../../lib/model/decode.ts";
+import { parseService, type Service } from "../../lib/model/service.ts";
+import { must } from "./objects.ts";
+import { createWild, disturb, pools, services, settle, step, vips, type Wild } from "./wild-world.ts";
+
+const STEPS = 900;
+const SEEDS = 40;
+
+interface Watch {
+  checked: number;
+  rollbacks: number;
+  /** What each Service (by uid) has published last, by family. */
+  readonly published: Map<string, Map<number, string>>;
+  readonly moves: Map<string, number>;
+}
+
+/** Reads every new event of the API server: what was true for one moment counts. */
+function checkEvents(wild: Wild, watch: Watch): void {
+  if (watch.rollbacks !== wild.rollbacks) {
+    watch.rollbacks = wild.rollbacks;
+    watch.published.clear();
+    watch.checked = wild.api.events.length;
+  }
+  for (; watch.checked < wild.api.events.length; watch.checked++) {
+    const event = wild.api.events[watch.checked];
+    if (event?.resource === "services" && event.object !== undefined)
+      checkMove(wild, watch, must(parseService(event.object)));
+  }
+  checkSharing(wild);
+}
+
+/** While a Service stays a LoadBalancer of its families, its address becomes another one only by a wish or a foreign host. */
+function checkMove(wild: Wild, watch: Watch, service: Service): void {
+  const { uid } = service.meta;
+  const before = watch.published.get(uid) ?? new Map<number, string>();
+  watch.published.set(uid, before);
+  if (service.type !== "LoadBalancer" || service.meta.deletionTimestamp !== undefined) before.clear();
+  for (const { ip } of service.ingress) {
+    const family = ip.includes(":") ? 6 : 4;
+    const last = before.get(family);
+    const moved = last !== undefined && last !== ip && !wild.conflicted.has(last);
+    if (moved) watch.moves.set(uid, (watch.moves.get(uid) ?? 0) + 1);
+    before.set(family, ip);
+  }
+  const moves = watch.moves.get(uid) ?? 0;
+  const allowed = 2 * (wild.wishes.get(uid) ?? 0);
+  expect({ service: service.meta.name, excess: Math.max(0, moves - allowed) }).toEqual({
+    service: service.meta.name,
+    excess: 0,
+  });
+}
+
+/** Two Services with one address have had a sharing key in common. */
+function checkSharing(wild: Wild): void {
+  const users = new Map<string, Service[]>();
+  for (const service of services(wild)) {
+    for (const { ip } of service.ingress) users.set(ip, [...(users.get(ip) ?? []), service]);
+  }
+  for (const [ip, all] of users) {
+    const [first, ...others] = all;
+    for (const other of others) {
+      const common = [...(wild.keys.get(other.meta.uid) ?? [])].filter(
+        (key) => key !== "" && wild.keys.get(first?.meta.uid ?? "")?.has(key) === true,
+      );
+      expect({ ip, common: common.length > 0 }).toEqual({ ip, common: true });
+    }
+  }
+}
+
+function checkRest(wild: Wild): void {
+  const all = services(wild);
+  const byUid = new Map(all.map((service) => [service.meta.uid, service]));
+  for (const vip of vips(wild)) {
+    expect(vip.meta.deletionTimestamp).toBeUndefined();
+    expect({ vip: vip.address, empty: vip.services.length === 0 }).toEqual({
+      vip: vip.address,
+      empty: vip.quarantine !== undefined,
+    });
+    for (const { uid, name } of vip.services) {
+      const listed = byUid.get(uid)?.ingress.map((entry) => entry.ip) ?? [];
+      expect({ name, has: listed.includes(vip.address) }).toEqual({ name, has: true });
+    }
+  }
+  for (const service of all) {
+    expect(service.meta.deletionTimestamp).toBeUndefined();
+    for (const { ip } of service.ingress) {
+      const vip = vips(wild).find((one) => one.address === ip);
+      expect({ ip, named: vip?.services.some((one) => one.uid === service.meta.uid) }).toEqual({ ip, named: true });
+    }
+    expect(service.meta.finalizers.length).toBe(service.ingress.length > 0 ? 1 : 0);
+    const marked = service.conditions.some((one) => one.type === "berth.dev/AddressAssigned");
+    expect(marked).toBe(service.type === "LoadBalancer");
+    checkTold(wild, service);
+    checkNotInVain(wild, service);
+  }
+  for (const pool of pools(wild)) {
+    const used = vips(wild).some((vip) => vip.pool === pool.meta.name);
+    expect({ pool: pool.meta.name, held: pool.meta.finalizers.length }).toEqual({
+      pool: pool.meta.name,
+      held: used ? 1 : 0,
+    });
+  }
+}
+
+/** Services on one address that do not go together say so, each of them. */
+function checkTold(wild: Wild, service: Service): void {
+  const says = service.conditions.find((one) => one.type === "berth.dev/AddressAssigned");
+  for (const { ip } of service.ingress) {
+    for (const other of services(wild)) {
+      if (other.meta.uid === service.meta.uid || !other.ingress.some((entry) => entry.ip === ip)) continue;
+      const collide = other.ports.some((one) => service.ports.some((own) => own.port === one.port));
+      const differ = other.externalTrafficPolicy !== service.externalTrafficPolicy;
+      const bad = collide || differ;
+      if (bad) expect({ service: service.meta.name, reason: says?.reason }).not.toMatchObject({ reason: "Assigned" });
+    }
+  }
+}
+
+/** Who asks for nothing lacks an address only while no pool has one for him. */
+function checkNotInVain(wild: Wild, service: Service): void {
+  const asks = Object.keys(service.meta.annotations).some((name) => /\/(ips|pool)$/.test(name));
+  const { "berth.dev/sharing-key": own, "metallb.io/allow-shared-ip": metallb } = service.meta.annotations;
+  // Two keys that differ are a request that cannot be read.
+  if (own !== undefined && metallb !== undefined && own !== metallb) return;
+  if (asks || service.type !== "LoadBalancer" || service.ipFamilyPolicy === "RequireDualStack") return;
+  const lacking = service.ipFamilies.filter(
+    (family) => !service.ingress.some((entry) => entry.ip.includes(":") === (family === "IPv6")),
+  );
+  const status = fields(fields(wild.api.get("nodes", "n1"))["status"]);
+  const ofNode = JSON.stringify(status["addresses"] ?? []);
+  const candidates = [4, 6].flatMap((family) =>
+    Array.from({ length: 12 }, (_, at) => (family === 4 ? `10.0.0.${at + 1}` : `fd99::${(at + 1).toString(16)}`)),
+  );
+  const open = pools(wild).filter((pool) => pool.meta.deletionTimestamp === undefined);
+  const free = candidates.filter((text) => {
+    const ip = parseIp(text);
+    const inPool = open.some((pool) =>
+      pool.addresses.some((range) => {
+        const parsed = parseRange(range);
+        return ip.ok && parsed.ok && rangeContains(parsed.value, ip.value);
+      }),
+    );
+    return inPool && !vips(wild).some((vip) => vip.address === text) && !ofNode.includes(`"${text}"`);
+  });
+  const couldHave = lacking.filter((family) => free.some((text) => text.includes(":") === (family === "IPv6")));
+  expect({ service: service.meta.name, couldHave }).toEqual({ service: service.meta.name, couldHave: [] });
+}
+
+describe("everything at once", () => {
+  async function run(seed: number): Promise<void> {
+    const wild = createWild(seed);
+    const watch: Watch = { checked: 0, rollbacks: 0, published: new Map(), moves: new Map() };
+    disturb(wild);
+    for (let at = 0; at < STEPS; at++) {
+      await step(wild, true);
+      checkEvents(wild, watch);
+    }
+    await settle(wild, () => checkEvents(wild, watch));
+    checkRest(wild);
+    // A controller that starts now finds nothing to do.
+    const from = wild.api.events.length;
+    await settle(wild, () => checkEvents(wild, watch));
+    const more = wild.api.events.slice(from).filter((event) => event.resource !== "virtualips");
+    expect(more.map((event) => JSON.stringify([event.key, fields(event.object)["status"]]))).toEqual([]);
+    expect(wild.api.events.length).toBeGreaterThan(100);
+  }
+
+  // The bound is for a machine under load, not for the controller.
+  const seeds = Array.from({ length: SEEDS }, (_, at) => at + 1);
+  test.each(seeds)("seed %d", run, 300_000);
+});
