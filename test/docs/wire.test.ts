@@ -33,7 +33,7 @@ function references(shownBy: string): readonly { readonly file: string; readonly
 /** What is wrong with the reference: a test must be written as a title or as the first cell of a table's row, in double quotes or backticks. */
 function problems(file: string, tests: readonly string[]): readonly string[] {
   if (!existsSync(new URL(file, ROOT))) return [`${file} does not exist`];
-  if (file.endsWith(".hex")) return [];
+  if (/\.(hex|txt)$/.test(file)) return [];
   if (!/\.(test|e2e)\.ts$/.test(file)) return [`${file} is no test`];
   if (tests.length === 0) return [`${file}: no test is named`];
   const code = readFileSync(new URL(file, ROOT), "utf8");

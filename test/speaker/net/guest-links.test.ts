@@ -93,6 +93,29 @@ test("an ARP request for VLAN 7 reaches the sockets of eth0 too; the filter leav
   ]);
 });
 
+describe("the frame worker ran in the guest and was asked by ARP from the other end of its cables", () => {
+  const [answers, after] = ["answers", "answers-after-failover"].map((name) => lines(name));
+  const ETH0 = "02:00:00:00:00:0a";
+  const BOND = "02:00:00:00:01:0a";
+  test("each interface answers for what it holds with its own MAC, and what comes with another tag is not answered", () => {
+    expect(answers).toEqual([
+      `192.0.2.100 eth0 eth0 ${ETH0}`,
+      "192.0.2.100 eth0 eth0.7 none",
+      `198.51.100.100 eth0.7 eth0.7 ${ETH0}`,
+      "198.51.100.100 eth0.7 eth0 none",
+      `203.0.113.100 bond0 eth1 ${BOND}`,
+      // Behind the slave that is not active.
+      "203.0.113.100 bond0 eth2 none",
+      `203.0.113.200 bond0.30 eth1.30 ${BOND}`,
+      "203.0.113.200 bond0.30 eth1 none",
+      "198.51.100.200 br0 eth3 02:00:00:00:03:0a",
+    ]);
+  });
+  test("when the active slave had lost its cable the bond answered through the other, with the same MAC", () => {
+    expect(after).toEqual([`203.0.113.100 bond0 eth2 ${BOND}`, `203.0.113.200 bond0.30 eth2.30 ${BOND}`]);
+  });
+});
+
 test("what is wireless is told by sysfs, for rtnetlink does not say it", () => {
   const marks = new Map(
     lines("sysfs")
