@@ -123,6 +123,7 @@ function fresh(key: string, segment: SegmentPlan, plan: StationPlan, now: number
     pending: [],
     burst: undefined,
     burstMs: Number.NEGATIVE_INFINITY,
+    backMs: Number.NEGATIVE_INFINITY,
     judged: undefined,
     rtt: { sinceMs: now, worstMs: 0, formerMs: 0 },
   };

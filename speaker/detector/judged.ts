@@ -97,5 +97,6 @@ export function answerJudged(w: Watch, judged: Judged, about: "target" | "node",
 export function back(w: Watch): void {
   const { s, now } = w;
   if (s.judged !== undefined) forget(s, now);
+  s.backMs = now;
   w.effects.push({ type: "back", node: s.plan.node, interface: s.segment.interface });
 }

@@ -87,6 +87,8 @@ export interface Station {
   readonly pending: readonly Pending[];
   readonly burst: Burst | undefined;
   readonly burstMs: number;
+  /** When it was last told that the station is back. */
+  readonly backMs: number;
   readonly judged: Judged | undefined;
   /** Worst round trip of the present half minute and of the one before. */
   readonly rtt: { readonly sinceMs: number; readonly worstMs: number; readonly formerMs: number };

@@ -97,7 +97,7 @@ export interface Verdict {
 export type DetectorEffect =
   | { readonly type: "ask"; readonly probe: LivenessProbe }
   | { readonly type: "verdict"; readonly verdict: Verdict }
-  /** A station answers again, after a verdict or after it was not heard for a while: it may have missed announcements. */
+  /** A station answers again, after a verdict or after it was not heard for a while: it may have missed announcements. "": the router. */
   | { readonly type: "back"; readonly node: string; readonly interface: string }
   /** Another node has answered for the first time: both are on one segment (E3). */
   | { readonly type: "met"; readonly node: string; readonly interface: string };

@@ -20,6 +20,8 @@ import {
   settle,
 } from "./station.ts";
 
+/** A router's return is told once in this time. */
+const ROUTER_BACK_MS = 30_000;
 /** Own addresses asked for, whatever the number of stations: ten a second at most. */
 const ACQUAINT_GAP_MS = 100;
 
@@ -110,12 +112,21 @@ export function onAnswer(w: Watch, address: string): void {
   if (question.about === "target") s.isSpeakerKnown = true;
   const { count, sinceMs } = s.unheard;
   s.unheard = { count: 0, sinceMs: now };
-  if (s.judged === undefined && count >= AWAY_LOSSES && now - sinceMs >= AWAY_MS && s.plan.node !== "") back(w);
+  const wasAway = count >= AWAY_LOSSES && now - sinceMs >= AWAY_MS;
+  if (s.judged === undefined && wasAway && (s.plan.node !== "" || mayTellRouter(s, now))) back(w);
   if (s.judged !== undefined) {
     answerJudged(w, s.judged, question.about, address);
     return;
   }
   answerBurst(s, question.about, address);
+}
+
+/**
+ * A router that is heard again stands for all who came with it: the hosts on its side of a split have heard no announcement since
+ * (F3). One that answers now and then only must not make every holder announce without end.
+ */
+function mayTellRouter(s: Station, now: number): boolean {
+  return now >= s.backMs + ROUTER_BACK_MS;
 }
 
 /** When this station wants to be looked at next. */
