@@ -58,6 +58,8 @@ export class SimApi {
   readonly store = new SimStore();
   /** Nodes that cannot reach the server. */
   readonly cut = new Set<string>();
+  /** Nodes that are paused or off: what is sent to them waits, or is lost with the connection. */
+  readonly away = new Set<string>();
   up = true;
   /** What every call takes longer, each way at most half of it. */
   slowMs = 0;
@@ -97,7 +99,7 @@ export class SimApi {
   }
 
   reaches(node: string): boolean {
-    return this.up && !this.cut.has(node);
+    return this.up && !this.cut.has(node) && !this.away.has(node);
   }
 
   /** Runs `act` at the server and hands its result back; undefined for a call that was not answered, done or not. */
@@ -259,7 +261,7 @@ export class SimApi {
     if (!watcher.open) return;
     this.#drop(watcher);
     // The end of a connection that nobody can be told of is not told.
-    if (!this.cut.has(watcher.node)) watcher.hooks.onEnd(failure);
+    if (!this.cut.has(watcher.node) && !this.away.has(watcher.node)) watcher.hooks.onEnd(failure);
   }
 
   #drop(watcher: Watcher): void {

@@ -59,7 +59,7 @@ export class Cluster {
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.random = seededRandom(options.seed);
-    this.wire = new SimWire(this.timeline, this.random);
+    this.wire = new SimWire(this.timeline, this.random, (what) => this.invariants.protest(what));
     this.wire.hasGateway = options.gateway ?? true;
     const watchLagMsMax = options.watchLagMsMax ?? 50;
     const latencyMsMax = options.latencyMsMax ?? 20;
@@ -149,13 +149,16 @@ export class Cluster {
   pause(node: string): void {
     this.#paused.add(node);
     this.wire.off.add(node);
+    this.api.away.add(node);
     for (const process of this.processes.get(node) ?? []) process.pause();
   }
 
   resume(node: string): void {
     if (!this.#paused.delete(node)) return;
     this.wire.off.delete(node);
+    this.api.away.delete(node);
     for (const process of this.processes.get(node) ?? []) process.resume();
+    this.#reconnect();
   }
 
   unplug(node: string): void {

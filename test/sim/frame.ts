@@ -25,11 +25,7 @@ export function announcedIn(frames: readonly Frame[], isHeld: (address: string) 
   return [...announced.values()];
 }
 
-/** Sabotage: answers what was asked while nobody could answer, and says for which addresses. */
-export function answerAll(frames: readonly Frame[], isHeld: (address: string) => boolean): readonly string[] {
-  return frames.flatMap((frame) => {
-    if (frame.type !== "request" || !isHeld(frame.address)) return [];
-    frame.reply();
-    return [frame.address];
-  });
+/** Sabotage: answers what was asked while nobody could answer. */
+export function answerAll(frames: readonly Frame[], isHeld: (address: string) => boolean): void {
+  for (const frame of frames) if (frame.type === "request" && isHeld(frame.address)) frame.reply();
 }

@@ -9,7 +9,7 @@ import type { SimApi } from "./api.ts";
 import { SimHeartbeat } from "./heartbeat.ts";
 import { SimInformers } from "./informers.ts";
 import { GATEWAY, link } from "./objects.ts";
-import { postCondition, postFence } from "./records.ts";
+import { fencing, postCondition, SimRecords } from "./records.ts";
 import type { Sabotage } from "./sabotage.ts";
 import { type Clocks, MachineTime, type Time } from "./timeline.ts";
 import type { SimWire } from "./wire.ts";
@@ -48,6 +48,7 @@ export class SimProcess {
   #heartbeatStarted = false;
   readonly #heartbeat: SimHeartbeat;
   readonly #informers: SimInformers;
+  readonly #records: SimRecords;
   #lossSeen = 0;
   readonly #options: ProcessOptions;
   readonly #time: MachineTime;
@@ -71,6 +72,7 @@ export class SimProcess {
       later: (run) => this.later(run),
       onEffect: (effect) => this.#onNews(effect),
     });
+    this.#records = new SimRecords(api, node, (run) => this.later(run));
     this.#informers = new SimInformers(node, random, api, timeline, {
       later: (run) => this.later(run),
       runs: () => !this.dead && !this.frozen,
@@ -202,26 +204,20 @@ export class SimProcess {
       case "compare-and-set": {
         const { name, uid, fromEpoch, resourceVersion, holder } = effect;
         this.#checkSilence(name, holder.node, holder.from);
-        api.call(
-          node,
+        this.#records.call(
           () => api.compareAndSet(name, uid, fromEpoch, resourceVersion, holder, node),
-          (result) =>
-            this.later(() =>
-              this.post({ type: "written", name, epoch: holder.epoch, result: result ?? { kind: "unknown" } }),
-            ),
+          (result) => this.post({ type: "written", name, epoch: holder.epoch, result: result ?? { kind: "unknown" } }),
         );
         break;
       }
-      case "read":
-        api.call(
-          node,
-          () => api.read(effect.name),
-          (result) =>
-            this.later(() =>
-              this.post({ type: "read", name: effect.name, id: effect.id, result: result ?? { kind: "failed" } }),
-            ),
+      case "read": {
+        const { name, id } = effect;
+        this.#records.call(
+          () => api.read(name),
+          (result) => this.post({ type: "read", name, id, result: result ?? { kind: "failed" } }),
         );
         break;
+      }
       case "condition":
         postCondition(api, node, effect);
         break;
@@ -237,7 +233,7 @@ export class SimProcess {
         this.#heartbeat.input({ type: effect.input });
         break;
       case "fence":
-        postFence(api, node, effect);
+        this.#records.call(...fencing(api, effect));
         break;
       case "moved":
         this.#options.onMove(node, effect.name, effect.reason, effect.epoch);

@@ -1,4 +1,4 @@
-/** The writes of a speaker that nobody waits for (speaker/shell/records.ts). */
+/** What a speaker writes and reads (speaker/shell/records.ts). */
 import type { SpeakerEffect } from "../../speaker/state.ts";
 import type { SimApi } from "./api.ts";
 
@@ -18,10 +18,49 @@ export function postCondition(api: SimApi, by: string, { claim, name, uid }: Con
 }
 
 /** The mark on the Lease of the process that the wire found gone, if it still is that process. */
-export function postFence(api: SimApi, writer: string, { node, instance, by }: FenceEffect): void {
+export function fencing(api: SimApi, { node, instance, by }: FenceEffect): [() => void, () => void] {
   const act = (): void => {
     const lease = api.leases.get(node);
     if (lease?.instance === instance) api.putLease({ ...lease, fencedBy: by });
   };
-  api.call(writer, act, () => {});
+  return [act, () => {}];
+}
+
+/** Calls that wait for each other: so many are under way (speaker/shell/speaker-shell.ts). */
+const IN_FLIGHT_MAX = 32;
+
+export class SimRecords {
+  readonly #api: SimApi;
+  readonly #node: string;
+  readonly #later: (run: () => void) => void;
+  /** BOUNDED by the addresses: each has one call under way. */
+  readonly #waiting: (() => void)[] = [];
+  #inFlight = 0;
+
+  constructor(api: SimApi, node: string, later: (run: () => void) => void) {
+    this.#api = api;
+    this.#node = node;
+    this.#later = later;
+  }
+
+  call<T>(act: () => T, reply: (result: T | undefined) => void): void {
+    this.#waiting.push(() =>
+      this.#api.call(this.#node, act, (result) =>
+        this.#later(() => {
+          this.#inFlight -= 1;
+          reply(result);
+          this.#next();
+        }),
+      ),
+    );
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#inFlight >= IN_FLIGHT_MAX) return;
+    const run = this.#waiting.shift();
+    if (run === undefined) return;
+    this.#inFlight += 1;
+    run();
+  }
 }

@@ -4,6 +4,7 @@
  */
 import type { DetectorState } from "../../speaker/detector/detector.ts";
 import type { Verdict, WatchPlan } from "../../speaker/detector/types.ts";
+import type { TIMES } from "../../speaker/election/types.ts";
 import type { SpeakerEffect, SpeakerInput, SpeakerState } from "../../speaker/state.ts";
 
 export interface Sabotage {
@@ -21,7 +22,7 @@ export interface Sabotage {
   readonly answersBacklog?: boolean;
   /** The worker does not notice that it stood still. */
   readonly ignoresGaps?: boolean;
-  /** After a short stop the detector judges before it has read what came, and rounds that came late count. */
+  /** After a short stop the detector judges before it has read what came; rounds that came late count, and late answers do not. */
   readonly judgesUnread?: boolean;
   /** What the main thread is told; undefined: it never hears of it. */
   readonly input?: (input: SpeakerInput, state: SpeakerState, now: number) => SpeakerInput | undefined;
@@ -29,6 +30,8 @@ export interface Sabotage {
   readonly state?: (state: SpeakerState, now: number) => SpeakerState;
   /** What it wants done after a step. */
   readonly effects?: (effects: readonly SpeakerEffect[], state: SpeakerState, now: number) => readonly SpeakerEffect[];
+  /** Other times than those of the rules. */
+  readonly times?: Partial<Record<keyof typeof TIMES, number>>;
   readonly plan?: (plan: WatchPlan) => WatchPlan;
   readonly detector?: (state: DetectorState) => DetectorState;
   readonly verdict?: (verdict: Verdict) => Verdict;

@@ -44,5 +44,11 @@ export class SimWatching {
   judgeUnread(): void {
     this.#detector = { ...this.#detector, dueMs: Number.POSITIVE_INFINITY };
     this.step({ type: "tick" });
+    const stations = [...this.#detector.stations].map(([key, one]) => {
+      const isMissed = one.burst !== undefined || one.judged !== undefined;
+      const pending = one.pending.filter(({ isLost }) => !isMissed || !isLost);
+      return [key, { ...one, pending }] as const;
+    });
+    this.#detector = { ...this.#detector, stations: new Map(stations) };
   }
 }

@@ -40,9 +40,11 @@ export class SimWire {
   hasGateway = true;
   readonly #timeline: Timeline;
   readonly #random: () => number;
+  readonly #onStray: (what: string) => void;
 
-  constructor(timeline: Timeline, random: () => number) {
+  constructor(timeline: Timeline, random: () => number, onStray: (what: string) => void) {
     this.#timeline = timeline;
+    this.#onStray = onStray;
     this.#random = random;
   }
 
@@ -69,6 +71,11 @@ export class SimWire {
     return !this.off.has(node) && this.connected(node, host);
   }
 
+  /** Every frame for an address of a Service leaves a worker that answers for it (S3, S5). */
+  #leaves(worker: SimWorker, address: string): void {
+    if (!worker.answers(address)) this.#onStray(`S5: ${worker.node} answers for ${address}, which it must not`);
+  }
+
   /** An announcement of a node to everybody. */
   announce(from: string, address: string, form: AnnouncementForm): void {
     for (const worker of this.workers) {
@@ -84,7 +91,10 @@ export class SimWire {
   probe(from: string, address: string, arrive: (mac: string) => void): void {
     for (const worker of this.workers) {
       if (worker.node === from) continue;
-      const reply = (): void => this.#carry(worker.node, from, () => arrive(macOf(worker.node)));
+      const reply = (): void => {
+        this.#leaves(worker, address);
+        this.#carry(worker.node, from, () => arrive(macOf(worker.node)));
+      };
       this.#carry(from, worker.node, () => worker.onRequest(address, reply, { probeBy: macOf(from) }));
     }
   }
@@ -93,9 +103,11 @@ export class SimWire {
   resolve(host: string, address: string, mac: string, arrive: (mac: string) => void): void {
     for (const worker of this.workers) {
       if (mac !== "" && macOf(worker.node) !== mac) continue;
-      this.#carry(host, worker.node, () =>
-        worker.onRequest(address, () => this.#carry(worker.node, host, () => arrive(macOf(worker.node)))),
-      );
+      const reply = (): void => {
+        this.#leaves(worker, address);
+        this.#carry(worker.node, host, () => arrive(macOf(worker.node)));
+      };
+      this.#carry(host, worker.node, () => worker.onRequest(address, reply));
     }
   }
 
@@ -111,13 +123,17 @@ export class SimWire {
     if (owner !== undefined) {
       // A kernel answers for its node's address whatever becomes of the speaker.
       if (owner === from || (mac !== "" && mac !== macOf(owner))) return;
-      this.#carry(from, owner, () => this.#carry(owner, from, () => arrive(macOf(owner))));
+      const lateMs = this.slowAnswersMs.get(owner);
+      this.#carry(from, owner, () => this.#carry(owner, from, () => arrive(macOf(owner)), lateMs));
       return;
     }
     for (const worker of this.workers) {
       const { node } = worker;
       if (node === from || (mac !== "" && mac !== macOf(node))) continue;
-      const answer = (): void => this.#carry(node, from, () => arrive(macOf(node)), this.slowAnswersMs.get(node));
+      const answer = (): void => {
+        this.#leaves(worker, address);
+        this.#carry(node, from, () => arrive(macOf(node)), this.slowAnswersMs.get(node));
+      };
       this.#carry(from, node, () => worker.onRequest(address, answer, { alarmBy: mac === "" ? macOf(from) : "" }));
     }
   }

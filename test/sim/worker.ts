@@ -89,9 +89,10 @@ export class SimWorker {
     const { now } = timeline;
     if (sabotage.ignoresGaps === true) this.#fence = { ...this.#fence, loopAt: now, signAt: now };
     else if (sabotage.answersBacklog === true) {
-      for (const address of answerAll(this.#queue, (one) => this.#table.isHeld(one, ON))) {
-        this.#options.onProtest(`${this.node} answers for ${address} what was asked while it was stopped`);
-      }
+      // The fence has not looked yet, and the real worker would answer nothing before it has.
+      this.#frozen = true;
+      answerAll(this.#queue, (address) => this.#table.isHeld(address, ON));
+      this.#frozen = false;
     }
     // A short stop is none: the frames are read before anything is judged.
     if (sabotage.judgesUnread === true && now - this.#fence.loopAt <= 150) {

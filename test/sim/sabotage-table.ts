@@ -1,0 +1,167 @@
+/** Each rule, how it is broken on purpose, and the story that must find it. */
+import type { AddressState } from "../../speaker/election/types.ts";
+import type { SpeakerEffect, SpeakerState } from "../../speaker/state.ts";
+import type { Sabotage } from "./sabotage.ts";
+import * as stories from "./sabotage-stories.ts";
+
+export interface Broken {
+  readonly rule: string;
+  readonly sabotage: Sabotage;
+  readonly story: stories.SabotageStory;
+}
+
+/** Whoever is first in line claims what a living node holds. */
+function takeBack(effects: readonly SpeakerEffect[], state: SpeakerState, now: number): readonly SpeakerEffect[] {
+  const claims = [...state.addresses.values()].flatMap((one): readonly SpeakerEffect[] => {
+    const first = state.places.get(one.name)?.ordered[0];
+    const { record, task } = one;
+    const isIdle = task.kind === "none" && record !== undefined && now > one.recordSeenMs + 2_000;
+    if (first?.node !== state.node || !isIdle || record.node === state.node || record.node === "") return [];
+    const holder = { ...first, from: "", epoch: record.epoch + 1, reason: "first-holder" };
+    const { name, uid, resourceVersion } = one;
+    const about = { name, uid, resourceVersion, fromEpoch: record.epoch, bareStatus: false, holder };
+    return [{ type: "compare-and-set", ...about }];
+  });
+  return [...effects, ...claims];
+}
+
+function justMoved(addresses: Iterable<AddressState>, now: number): boolean {
+  return [...addresses].some((one) => one.record !== undefined && now < one.recordSeenMs + 30_000);
+}
+
+export const BROKEN: readonly Broken[] = [
+  { rule: "the compare of the compare-and-set (F4)", sabotage: { ignoresEpoch: true }, story: stories.twoTakers },
+  { rule: "what leaves the table is not answered (S1, S5)", sabotage: { neverYields: true }, story: stories.handOver },
+  { rule: "announcements of others are heard (F3)", sabotage: { deaf: true }, story: stories.splitWithoutApi },
+  {
+    rule: "rule Y: whoever hears a peer announce its address asks, or yields (F3)",
+    sabotage: {
+      input: (input) => {
+        if (input.type !== "worker" || input.message.type !== "heard") return input;
+        return input.message.how === "announcement" ? undefined : input;
+      },
+    },
+    story: stories.splitWithoutApi,
+  },
+  {
+    rule: "a verdict needs the proof of one's own hearing (E1)",
+    sabotage: { verdict: (verdict) => ({ ...verdict, seen: verdict.stations }) },
+    story: stories.deadPortBeside,
+  },
+  {
+    rule: "one silent address is no silent node (E2)",
+    sabotage: {
+      verdict: (verdict) =>
+        verdict.kind === "addresses" ? { ...verdict, kind: "gone", seen: verdict.stations } : verdict,
+    },
+    story: stories.oneAddressSilent,
+  },
+  {
+    rule: "a node that answers for itself has a silent speaker, which gets two seconds (E2)",
+    sabotage: {
+      verdict: (verdict) =>
+        verdict.kind === "silent" ? { ...verdict, kind: "gone", seen: verdict.stations } : verdict,
+    },
+    story: stories.restartAtHome,
+  },
+  {
+    rule: "a silent speaker gets two seconds to come back",
+    sabotage: { times: { silentMs: 0 } },
+    story: stories.restartAtHome,
+  },
+  {
+    rule: "the window stretches with the round trips (E5)",
+    sabotage: {
+      detector: (state) => {
+        const stations = [...state.stations].map(([key, one]) => {
+          return [key, { ...one, rtt: { ...one.rtt, worstMs: 0, formerMs: 0 } }] as const;
+        });
+        return { ...state, stations: new Map(stations) };
+      },
+    },
+    story: stories.slowAnswers,
+  },
+  {
+    rule: "what has come is read before anything is judged, and late rounds are void (E5)",
+    sabotage: { judgesUnread: true },
+    story: stories.starvedWatchers,
+  },
+  { rule: "the second in line waits (E7)", sabotage: { times: { wireRankMs: 0 } }, story: stories.oneTaker },
+  {
+    rule: "fenced-by on one's own Lease silences (F5)",
+    sabotage: {
+      input: (input) => (input.type === "lease-event" && input.event === "fenced" ? undefined : input),
+    },
+    story: stories.pausedWithSlowApi,
+  },
+  { rule: "what queued up in a gap is never answered (S3)", sabotage: { answersBacklog: true }, story: stories.frozen },
+  { rule: "the worker notices its own gaps (F1)", sabotage: { ignoresGaps: true }, story: stories.frozen },
+  { rule: "a hand-over says who hands over (F10)", sabotage: { forgetsFrom: true }, story: stories.handOver },
+  { rule: "a Lease says that its node leaves (F5)", sabotage: { forgetsLeaving: true }, story: stories.twoLeave },
+  { rule: "sticky: nothing moves without need", sabotage: { effects: takeBack }, story: stories.returns },
+  {
+    rule: "who was never heard cannot be missed (E3)",
+    sabotage: {
+      detector: (state) => {
+        const stations = [...state.stations].map(([key, one]) => {
+          return [key, { ...one, isSpeakerKnown: true, heardMs: one.heardMs ?? 0 }] as const;
+        });
+        return { ...state, stations: new Map(stations) };
+      },
+    },
+    story: stories.privateVlan,
+  },
+  {
+    rule: "a holder that answers keeps its addresses until its Node is not Ready (E10)",
+    sabotage: {
+      input: (input) =>
+        input.type === "node" && input.node !== undefined ? { ...input, node: { ...input.node, ready: false } } : input,
+    },
+    story: stories.cutOff,
+  },
+  {
+    rule: "an unanswered address is never delayed by what was before (E13)",
+    sabotage: {
+      input: (input, state, now) => {
+        const isVerdict = input.type === "worker" && input.message.type === "verdict";
+        return isVerdict && justMoved(state.addresses.values(), now) ? undefined : input;
+      },
+    },
+    story: stories.threeDeaths,
+  },
+  {
+    rule: "a verdict counts for what it was told after",
+    sabotage: {
+      state: (state, now) => {
+        const verdicts = [...state.verdicts].map(([key, one]) => [key, { ...one, toldMs: now + 1_000 }] as const);
+        return { ...state, verdicts: new Map(verdicts) };
+      },
+    },
+    story: stories.backInTime,
+  },
+  {
+    rule: "the lost node is pursued, and told when it is back (F2)",
+    sabotage: {
+      input: (input) => (input.type === "worker" && input.message.type === "back" ? undefined : input),
+      plan: (plan) => ({
+        segments: plan.segments.map((segment) => ({
+          ...segment,
+          stations: segment.stations.map((one) => (one.pursued ? { ...one, pursued: false, targets: [] } : one)),
+        })),
+      }),
+    },
+    story: stories.pausedWithoutApi,
+  },
+  {
+    rule: "whoever takes an address announces it (W1)",
+    sabotage: {
+      effects: (effects) => effects.filter((effect) => effect.type !== "worker" || effect.message.type !== "announce"),
+    },
+    story: stories.deadNode,
+  },
+  {
+    rule: 'a record says "released" when the worker is silent (F13)',
+    sabotage: { state: (state) => ({ ...state, applied: state.generation + 1 }) },
+    story: stories.deleted,
+  },
+];

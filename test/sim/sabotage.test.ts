@@ -1,0 +1,43 @@
+/** A simulation that cannot find a broken rule proves nothing: each is broken once on purpose, and its story must find it. */
+import { describe, expect, test } from "@jest/globals";
+import { TIMES } from "../../speaker/election/types.ts";
+import { randomRun } from "./random-run.ts";
+import { HONEST, type Sabotage } from "./sabotage.ts";
+import { BROKEN } from "./sabotage-table.ts";
+
+/** The times of the rules are constants for everybody but this test. */
+function withTimes<T>(times: Sabotage["times"], run: () => T): T {
+  const before = { ...TIMES };
+  Object.assign(TIMES, times);
+  try {
+    return run();
+  } finally {
+    Object.assign(TIMES, before);
+  }
+}
+
+describe("each story ends well by the rules", () => {
+  test.each([...new Set(BROKEN.map(({ story }) => story))].map((story) => [story.name, story] as const))(
+    "%s",
+    (_, story) => {
+      expect(story(HONEST)).toEqual([]);
+    },
+  );
+});
+
+describe("a rule broken on purpose is found", () => {
+  test.each(BROKEN)("$rule", ({ sabotage, story }) => {
+    expect(withTimes(sabotage.times, () => story(sabotage))).not.toEqual([]);
+  });
+
+  /** Without a story: random faults come to it by themselves. */
+  test.each([
+    ["never yields", 10, { neverYields: true }],
+    ["deaf", 60, { deaf: true }],
+  ] as const)("%s: by random faults within %i seeds", (_, seeds, sabotage) => {
+    const found = Array.from({ length: seeds }, (_unused, index) => 50_001 + index).some(
+      (seed) => randomRun({ seed, nodes: 3, addresses: 2, faults: 8, sabotage }).wrong.length > 0,
+    );
+    expect(found).toBe(true);
+  });
+});
