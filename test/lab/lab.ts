@@ -19,7 +19,7 @@ import type { ProcessId } from "./processes.ts";
 import { noted, programProcess, restartProgram, stopProgram } from "./programs.ts";
 import { inNamespace, must, type Output, type RunOptions, run, waitFor } from "./run.ts";
 import { Capture, Connecting, Spawned } from "./spawned.ts";
-import { importImage, startState } from "./start.ts";
+import { importImage, killNodePrograms, restartNodePrograms, startState } from "./start.ts";
 import { type LabState, readState, standingOf, withLock } from "./state.ts";
 import type { Say } from "./toolchain.ts";
 
@@ -185,6 +185,14 @@ export class Lab {
   /** Starts a program again that was stopped, as it was. */
   startProgram(name: string): void {
     restartProgram(name, this.#state.cgroups.recordRoot);
+  }
+  /** Kills a node's kubelet, kube-proxy and containerd in the same instant; its containers go on. */
+  killNodePrograms(name: string): Promise<void> {
+    return killNodePrograms(this.node(name).name);
+  }
+  /** Starts them again, each when what it needs is there. */
+  restartNodePrograms(name: string): Promise<void> {
+    return restartNodePrograms(this.node(name).name, this.#state.cgroups.recordRoot);
   }
   programProcess(name: string): ProcessId | undefined {
     return programProcess(name);

@@ -12,7 +12,15 @@ import { ensurePackages } from "./packages.ts";
 import { dataDir, kubeconfigPath, kubectlPath, logDir, nodePaths, runDir } from "./paths.ts";
 import { type LabNode, type LabOptions, planLab } from "./plan.ts";
 import { identify } from "./processes.ts";
-import { logPath, type ProgramSpec, programNames, programProcess, startProgram } from "./programs.ts";
+import {
+  logPath,
+  type ProgramSpec,
+  programNames,
+  programProcess,
+  restartProgram,
+  startProgram,
+  stopProgram,
+} from "./programs.ts";
 import { inNamespace, must, run, waitFor } from "./run.ts";
 import { bootId, type LabState, readState, refuseWhenUp, withLock, writeState } from "./state.ts";
 import { prepareToolchain, type Say, type Toolchain } from "./toolchain.ts";
@@ -65,11 +73,36 @@ async function startContainerd(state: LabState, node: LabNode): Promise<void> {
   writeFileSync(join(paths.dir, "kubelet.json"), kubeletConfig(node));
   const name = `containerd-${node.name}`;
   startProgram({ name, namespace: node.namespace, argv: ["containerd", "--config", config] }, state.cgroups.recordRoot);
-  await waitFor(`${name} to answer`, async () => {
-    const version = await run(["ctr", "--address", paths.socket, "--timeout", "1s", "version"]);
+  await containerdAnswers(node);
+  await importImage(node, state.toolchain.images);
+}
+
+/** The kubelet ends when it cannot reach its containerd as it starts. */
+async function containerdAnswers({ name }: { readonly name: string }): Promise<void> {
+  const { socket } = nodePaths(name);
+  await waitFor(`containerd-${name} to answer`, async () => {
+    const version = await run(["ctr", "--address", socket, "--timeout", "1s", "version"]);
     return version.code === 0 ? true : undefined;
   });
-  await importImage(node, state.toolchain.images);
+}
+
+/** What makes a node of a network namespace, in the order in which it can start. */
+const nodeProgramNames = (node: string): readonly string[] => [
+  `containerd-${node}`,
+  `kube-proxy-${node}`,
+  `kubelet-${node}`,
+];
+
+/** Ends all programs of a node at once, as when the machine dies; its containers are not theirs and stay. */
+export async function killNodePrograms(node: string): Promise<void> {
+  await Promise.all(nodeProgramNames(node).map((name) => stopProgram(name, "SIGKILL")));
+}
+
+export async function restartNodePrograms(node: string, recordRoot: string): Promise<void> {
+  const [containerd = "", ...others] = nodeProgramNames(node);
+  restartProgram(containerd, recordRoot);
+  await containerdAnswers({ name: node });
+  for (const name of others) restartProgram(name, recordRoot);
 }
 
 function nodePrograms(state: LabState, node: LabNode): ProgramSpec[] {

@@ -36,17 +36,15 @@ async function frozen(stage: Stage, forMs: number): Promise<() => Promise<void>>
   return nothing;
 }
 
-const PROGRAMS = ["kubelet", "kube-proxy", "containerd"].map((name) => `${name}-${VICTIM}`);
-
 async function dieWhole(stage: Stage): Promise<() => Promise<void>> {
   const { lab } = stage.berth;
   // Found before, killed together: whoever would be asked for them dies as well.
   const own = await lab.processesOf(await speaker(stage));
   for (const { pid } of own) process.kill(pid, "SIGKILL");
-  await Promise.all([lab.pullCable(VICTIM), ...PROGRAMS.map((name) => lab.stopProgram(name, "SIGKILL"))]);
+  await Promise.all([lab.pullCable(VICTIM), lab.killNodePrograms(VICTIM)]);
   return async () => {
     await lab.plugCable(VICTIM);
-    for (const name of [...PROGRAMS].reverse()) lab.startProgram(name);
+    await lab.restartNodePrograms(VICTIM);
   };
 }
 
