@@ -40,6 +40,10 @@ export const uplinkLost = gauge(
   "berth_speaker_uplink_lost_interfaces",
   "Interfaces whose default gateway does not answer any more (--uplink-check): their addresses go to other nodes",
 );
+export const uplinksKnown = gauge(
+  "berth_speaker_uplinks_known",
+  "Interfaces whose default gateway has answered an echo of this process (--uplink-check): no others are judged",
+);
 export const eventsDropped = counter(
   "berth_speaker_events_dropped_total",
   "Events that were not sent, beyond the rate",

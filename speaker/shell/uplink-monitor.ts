@@ -5,7 +5,7 @@ import type { Result } from "../../lib/runtime/result.ts";
 import { type Scheduler, systemScheduler } from "../../lib/runtime/scheduler.ts";
 import { type PingFailure, type Pong, ping } from "../net/ping.ts";
 import { stepUplink, UPLINK_PERIOD_MS, UPLINK_TIMEOUT_MS, type Uplink, type UplinkTarget } from "../uplink.ts";
-import { uplinkLost } from "./metrics.ts";
+import { uplinkLost, uplinksKnown } from "./metrics.ts";
 
 export interface UplinkMonitorOptions {
   readonly log: Logger;
@@ -37,6 +37,7 @@ export function startUplinkMonitor(options: UplinkMonitorOptions): () => void {
     const next = new Map(await Promise.all(options.targets().map(askOne)));
     if (stopped) return;
     uplinks = next;
+    uplinksKnown.set({}, [...next.values()].filter((one) => one.isKnown).length);
     const lost = [...next].filter(([, one]) => one.isLost).map(([name]) => name);
     lost.sort();
     if (lost.join() !== told) {

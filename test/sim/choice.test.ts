@@ -110,6 +110,40 @@ describe("the pool prefers a node", () => {
     expectSound(cluster);
   });
 
+  test("6, 42: a preferred node that is excluded loses it at once by hand-over, and gets it back when the label is gone", () => {
+    const { cluster, others } = settled();
+    const [preferred = ""] = others;
+    editPool(cluster, PREFER_EDGE);
+    cluster.api.putNode(preferred, nodeObject({ labels: EDGE }));
+    cluster.run(35_000);
+    cluster.api.putNode(preferred, nodeObject({ labels: EDGE, excluded: true }));
+    cluster.run(2_000);
+    expect(cluster.holder(ADDRESS)).not.toBe(preferred);
+    cluster.api.putNode(preferred, nodeObject({ labels: EDGE }));
+    cluster.run(65_000);
+    expect(cluster.holder(ADDRESS)).toBe(preferred);
+    expect(cluster.invariants.longestGapMs).toBe(0);
+    expectSound(cluster);
+  });
+
+  test("44, 45: the nodeSelector is the harder rule: who is preferred outside of it gets nothing", () => {
+    const { cluster, holder, others } = settled();
+    const [outside = "", inside = ""] = others;
+    const selected = { zone: "a" };
+    cluster.api.putNode(outside, nodeObject({ labels: EDGE }));
+    cluster.api.putNode(inside, nodeObject({ labels: selected }));
+    cluster.api.putNode(holder, nodeObject({ labels: selected }));
+    cluster.run(1_000);
+    editPool(cluster, { ...PREFER_EDGE, nodeSelector: { matchLabels: selected, matchExpressions: [] } });
+    cluster.run(60_000);
+    // Nobody inside is preferred: the plain order, and so nothing moves.
+    expect(cluster.holder(ADDRESS)).toBe(holder);
+    cluster.api.putNode(inside, nodeObject({ labels: { ...selected, ...EDGE } }));
+    cluster.run(35_000);
+    expect(cluster.holder(ADDRESS)).toBe(inside);
+    expectSound(cluster);
+  });
+
   test("a preferred node that comes and goes every minute gets the address back once or twice, then no more", () => {
     const { cluster, others } = settled();
     const [preferred = ""] = others;
