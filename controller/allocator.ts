@@ -18,6 +18,15 @@ export interface Allocator {
   readonly homes: Readonly<Record<Family, readonly Home[]>>;
   /** Index into `spaces`, by name. */
   readonly places: ReadonlyMap<string, number>;
+  /** The places that have a free address of the family, in ascending order: full pools cost nothing. */
+  readonly open: Readonly<Record<Family, readonly number[]>>;
+}
+
+/** Some of the places, in the order in which they are tried. */
+export interface DrawOrder {
+  readonly places: readonly number[];
+  /** The same, if the order is ascending, to be asked about one of them. */
+  readonly among: ReadonlySet<number> | undefined;
 }
 
 interface Home {
@@ -51,7 +60,8 @@ export function buildAllocator(pools: readonly ActivePool[], inUse: Iterable<Ip>
   const free = (pool: ActivePool, at: number, family: Family): IntervalSet =>
     (used.get(`${at}/${family}`) ?? []).reduce(without, pool.spaces[family]);
   const spaces = pools.map((pool, at) => ({ pool, free: { 4: free(pool, at, 4), 6: free(pool, at, 6) } }));
-  return { spaces, homes, places };
+  const openOf = (family: Family) => spaces.flatMap(({ free: left }, at) => (left[family] === undefined ? [] : [at]));
+  return { spaces, homes, places, open: { 4: openOf(4), 6: openOf(6) } };
 }
 
 /** The address is in use from now on; no change if no pool has it. */
@@ -86,29 +96,36 @@ export function isFree(allocator: Allocator, ip: Ip): boolean {
  */
 export function choose(
   allocator: Allocator,
-  order: readonly number[],
+  order: DrawOrder,
   families: readonly Family[],
   room: (space: PoolSpace) => number,
 ): ReadonlyMap<Family, Choice> {
   const choices = new Map<Family, Choice>();
-  const whole = first(allocator, order, (space) => hasAll(space, families) && room(space) >= families.length);
+  const [some] = families;
+  if (some === undefined) return choices;
+  const fits = (space: PoolSpace) => hasAll(space, families) && room(space) >= families.length;
+  const whole = first(allocator, order, some, fits);
   for (const family of families) {
     const chosen = (space: PoolSpace) => [...choices.values()].filter(({ pool }) => pool === space.pool).length;
-    const space = whole ?? first(allocator, order, (one) => one.free[family] !== undefined && room(one) > chosen(one));
+    const space = whole ?? first(allocator, order, family, (one) => room(one) > chosen(one));
     const value = space && lowest(space.free[family]);
     if (space !== undefined && value !== undefined) choices.set(family, { ip: { family, value }, pool: space.pool });
   }
   return choices;
 }
 
+/** The first that has a free address of the family and fits: of those in the order, or of those that are open, whichever are fewer. */
 function first(
-  { spaces }: Allocator,
-  order: readonly number[],
+  { spaces, open }: Allocator,
+  { places, among }: DrawOrder,
+  family: Family,
   fits: (space: PoolSpace) => boolean,
 ): PoolSpace | undefined {
-  for (const at of order) {
+  const fewer = among !== undefined && open[family].length < places.length;
+  for (const at of fewer ? open[family] : places) {
     const space = spaces[at];
-    if (space !== undefined && fits(space)) return space;
+    if (space === undefined || space.free[family] === undefined || (fewer && !among.has(at))) continue;
+    if (fits(space)) return space;
   }
   return undefined;
 }
@@ -124,7 +141,15 @@ function change(allocator: Allocator, ip: Ip, how: typeof add): Allocator {
   if (at === undefined || space === undefined || !contains(space.pool.spaces[ip.family], ip.value)) return allocator;
   const changed = how(space.free[ip.family], { first: ip.value, last: ip.value });
   const free = { ...space.free, [ip.family]: changed };
-  return { ...allocator, spaces: allocator.spaces.with(at, { ...space, free }) };
+  const spaces = allocator.spaces.with(at, { ...space, free });
+  const flips = (changed === undefined) !== (space.free[ip.family] === undefined);
+  const open = flips ? { ...allocator.open, [ip.family]: toggled(allocator.open[ip.family], at) } : allocator.open;
+  return { ...allocator, spaces, open };
+}
+
+function toggled(sorted: readonly number[], at: number): readonly number[] {
+  const rest = sorted.filter((one) => one !== at);
+  return rest.length < sorted.length ? rest : [...sorted, at].sort((left, right) => left - right);
 }
 
 function without(set: IntervalSet, { value }: Ip): IntervalSet {

@@ -3,7 +3,7 @@ import type { Family } from "../lib/address/ip.ts";
 import type { Labels } from "../lib/model/meta.ts";
 import { matchesSelector } from "../lib/model/selector.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
-import type { PoolSpace } from "./allocator.ts";
+import type { DrawOrder, PoolSpace } from "./allocator.ts";
 import { heldBy, type Ledger, vipsOfService } from "./ledger.ts";
 import type { PoolConfig } from "./pool-config.ts";
 import { familyOfName } from "./vip-names.ts";
@@ -24,22 +24,24 @@ export function drawRefusal(world: DrawWorld, service: Service, pool: PoolConfig
 }
 
 /** The places of the pools that a Service may draw from: those it names, in its order, else all that give without asking. */
-export function drawOrder(world: DrawWorld, service: Service, named: readonly string[] | undefined): readonly number[] {
+export function drawOrder(world: DrawWorld, service: Service, named: readonly string[] | undefined): DrawOrder {
   const { allocator, drawn } = world.ledger;
   if (named !== undefined) {
-    return named.flatMap((name) => {
+    const places = named.flatMap((name) => {
       const at = allocator.places.get(name);
       const pool = allocator.spaces[at ?? -1]?.pool;
       const open = pool !== undefined && !pool.leaving && allowsNamespace(world, pool, service.meta.namespace);
       return at !== undefined && open ? [at] : [];
     });
+    return { places, among: undefined };
   }
   const { namespace } = service.meta;
   const known = drawn.get(namespace);
   if (known !== undefined) return known;
-  const order = allocator.spaces.flatMap(({ pool }, at) =>
+  const places = allocator.spaces.flatMap(({ pool }, at) =>
     pool.autoAssign && !pool.leaving && allowsNamespace(world, pool, namespace) ? [at] : [],
   );
+  const order: DrawOrder = { places, among: new Set(places) };
   drawn.set(namespace, order);
   return order;
 }

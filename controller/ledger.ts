@@ -5,7 +5,7 @@
 import { compareIps, type Family, type Ip, virtualIpName } from "../lib/address/ip.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
-import { type Allocator, buildAllocator, occupy, poolOf, spaceOf, vacate } from "./allocator.ts";
+import { type Allocator, buildAllocator, type DrawOrder, occupy, poolOf, spaceOf, vacate } from "./allocator.ts";
 import { contains } from "./interval-set.ts";
 import { countUse, type PoolUse } from "./pool-use.ts";
 import type { ActivePool } from "./pools.ts";
@@ -37,7 +37,7 @@ export interface Ledger {
   /** What the VirtualIPs make of each pool that one of them names, whether or not it exists. */
   readonly uses: Map<string, PoolUse>;
   /** By namespace: places of the pools that its Services may draw from without asking. Emptied when a rule changes. */
-  readonly drawn: Map<string, readonly number[]>;
+  readonly drawn: Map<string, DrawOrder>;
 }
 
 const STRIKES_MAX = 1_000;

@@ -101,7 +101,7 @@ export function mayDraw(
   const at = allocator.places.get(vip.pool);
   const space = spaceOf(allocator, vip.pool);
   if (at === undefined || space === undefined || drawRefusal(world, service, space.pool) !== undefined) return false;
-  if (!drawOrder(world, service, pools).includes(at)) return false;
+  if (!drawOrder(world, service, pools).places.includes(at)) return false;
   const { namespace } = service.meta;
   if (vip.services.some((one) => one.namespace === namespace)) return true;
   return roomIn(world, service, space, [familyOfName(vip.meta.name)]) > 0;

@@ -5,11 +5,15 @@
  */
 import { Berth } from "../e2e/berth.ts";
 import { startLab } from "../lab/lab.ts";
+import { measureAllocation } from "./allocate.ts";
 import { failoverFigures } from "./failover.ts";
 import { type Figure, lineOf } from "./figures.ts";
 import { memoryFigures } from "./memory.ts";
 import { measureResponder } from "./responder/measure.ts";
 import { responderNames } from "./responder/plan.ts";
+
+/** Needs neither root nor a cluster. */
+const ALLOCATION = "allocate/65536";
 
 /** Those of the lab in the order in which they run; each needs an installed Berth. */
 const figures: readonly Figure[] = [...memoryFigures, ...failoverFigures];
@@ -18,9 +22,11 @@ async function main(only: string): Promise<void> {
   const wanted = figures.filter(({ name }) => name.startsWith(only));
   const wantsStart = "lab/warm".startsWith(only);
   const responder = responderNames.filter((name) => name.startsWith(only));
+  const wantsAllocation = ALLOCATION.startsWith(only);
+  if (wantsAllocation) console.log(lineOf({ name: ALLOCATION, unit: "us", ...measureAllocation(5_000) }));
   if (responder.length > 0) await measureResponder(new Set(responder));
-  else if (wanted.length === 0 && !wantsStart) {
-    const names = ["lab/warm", ...responderNames, ...figures.map(({ name }) => name)];
+  else if (wanted.length === 0 && !wantsStart && !wantsAllocation) {
+    const names = ["lab/warm", ALLOCATION, ...responderNames, ...figures.map(({ name }) => name)];
     throw new Error(`no figure's name starts with "${only}"; there are ${names.join(", ")}`);
   }
   if (wanted.length > 0 || wantsStart) await measureInLab(wanted, wantsStart);

@@ -1,11 +1,20 @@
 import { describe, expect, test } from "@jest/globals";
-import { buildAllocator, choose, poolOf as homeOf, isFree, occupy, vacate } from "../../controller/allocator.ts";
+import {
+  buildAllocator,
+  choose,
+  type DrawOrder,
+  poolOf as homeOf,
+  isFree,
+  occupy,
+  vacate,
+} from "../../controller/allocator.ts";
 import { size } from "../../controller/interval-set.ts";
 import { offLimits } from "../../controller/off-limits.ts";
 import { compilePool } from "../../controller/pool-config.ts";
 import { activePools, isInvalid, type Pools, setPool } from "../../controller/pools.ts";
-import { type Family, formatIp } from "../../lib/address/ip.ts";
+import { type Family, formatIp, type Ip } from "../../lib/address/ip.ts";
 import type { IPPool } from "../../lib/model/ip-pool.ts";
+import { seededRandom } from "../../lib/runtime/random.ts";
 import { ip } from "../lib/address/text.ts";
 import { poolOf } from "./objects.ts";
 
@@ -18,10 +27,11 @@ function allocatorOf(...all: readonly IPPool[]) {
 }
 
 /** The places of the pools that give without being asked, or of the one that is named. */
-function orderOf(allocator: ReturnType<typeof allocatorOf>, pool?: string): readonly number[] {
-  return allocator.spaces.flatMap((space, at) =>
+function orderOf(allocator: ReturnType<typeof allocatorOf>, pool?: string): DrawOrder {
+  const places = allocator.spaces.flatMap((space, at) =>
     (pool === undefined ? space.pool.autoAssign : space.pool.name === pool) ? [at] : [],
   );
+  return { places, among: pool === undefined ? new Set(places) : undefined };
 }
 
 const endless = () => Number.POSITIVE_INFINITY;
@@ -200,6 +210,37 @@ describe("several pools", () => {
     expect(isFree(used, ip("10.0.0.2"))).toBe(false);
     expect(drain(vacate(used, ip("10.0.0.0")), 4, 1)).toEqual(["10.0.0.0"]);
     expect(isFree(vacate(used, ip("192.0.2.1")), ip("192.0.2.1"))).toBe(false);
+  });
+});
+
+describe("full pools are skipped without a look", () => {
+  test("the same choice as by looking at each in turn, however full they are and whoever may draw", () => {
+    const random = seededRandom(7);
+    const draw = (limit: number) => Math.floor(random() * limit);
+    const pools = Array.from({ length: 12 }, (_, at) => {
+      const ranges = [
+        [`10.0.${at}.0/31`],
+        [`fd99:${at}::1-fd99:${at}::2`],
+        [`10.0.${at}.0/31`, `fd99:${at}::1-fd99:${at}::2`],
+      ];
+      return poolOf(`p${String(at).padStart(2, "0")}`, ranges[draw(3)] ?? []);
+    });
+    let allocator = allocatorOf(...pools);
+    const taken: Ip[] = [];
+    for (let round = 0; round < 400; round++) {
+      const places = allocator.spaces.flatMap((_, at) => (random() < 0.6 ? [at] : []));
+      const families = [[4], [6], [4, 6], [6, 4]][draw(4)] as readonly Family[];
+      const slow = choose(allocator, { places, among: undefined }, families, endless);
+      const fast = choose(allocator, { places, among: new Set(places) }, families, endless);
+      expect([...fast]).toEqual([...slow]);
+      for (const { ip: given } of fast.values()) {
+        allocator = occupy(allocator, given);
+        taken.push(given);
+      }
+      const back = random() < 0.6 ? taken.splice(draw(taken.length), 1)[0] : undefined;
+      if (back !== undefined) allocator = vacate(allocator, back);
+    }
+    expect(taken.length).toBeGreaterThan(10);
   });
 });
 
