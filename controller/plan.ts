@@ -17,7 +17,7 @@ import type { World } from "./problems.ts";
 import { ASSIGNED_CONDITION, assignedMessage, isPublished } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
 import { parseRequest } from "./requests.ts";
-import { dropAll, giveVip, notShared, putAside } from "./vip-effects.ts";
+import { dropAll, giveVip, lostAddresses, notShared, putAside } from "./vip-effects.ts";
 import { sourceOf } from "./vip-spec.ts";
 
 export interface PlanInput {
@@ -93,6 +93,7 @@ function planGive(service: Service, stale: readonly VirtualIP[], { world, wallMs
     ...(write === undefined ? confirmed(deletes) : deletes),
     ...(warn ? [{ type: "warn" as const, reason: claim.reason, message: claim.message }] : []),
     ...(request.ok ? notShared(decisions, service, request.value, world) : []),
+    ...lostAddresses(decisions, service, world),
   ];
   const waiting = decisions.some((one) => one.problem !== undefined || one.type === "await");
   return { effects, outcome: outcomeOf(claim), waiting };

@@ -1,13 +1,15 @@
 /** What is written to VirtualIPs for the decisions about one Service. */
-import { formatIp, virtualIpName } from "../lib/address/ip.ts";
+import { formatIp, sameIp, virtualIpName } from "../lib/address/ip.ts";
 import type { Json } from "../lib/kube/api.ts";
-import type { Service } from "../lib/model/service.ts";
+import { type Service, serviceKey } from "../lib/model/service.ts";
 import { type VirtualIP, virtualIPSpecJson } from "../lib/model/virtual-ip.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
 import type { Effect } from "./effects.ts";
 import type { FamilyDecision } from "./families.ts";
 import { entryIn } from "./holding.ts";
+import { ownerOf } from "./ledger.ts";
 import type { World } from "./problems.ts";
+import { publishedIps } from "./published.ts";
 import { quarantineOf } from "./quarantine.ts";
 import type { AddressRequest } from "./requests.ts";
 import { findJoinable } from "./sharing.ts";
@@ -58,6 +60,23 @@ export function notShared(
     if (refusal === undefined) return [];
     const message = `${formatIp(one.ip)} is given to this Service alone: ${refusal}`;
     return [{ type: "warn" as const, reason: "NotShared", message }];
+  });
+}
+
+/**
+ * What Berth has published for a Service and has to give up since the VirtualIP is another's (a backup that was put back, a
+ * status that was copied): the one case in which an address changes without a wish, and not in silence.
+ */
+export function lostAddresses(decisions: readonly FamilyDecision[], service: Service, world: World): readonly Effect[] {
+  return publishedIps(service).flatMap((ip) => {
+    const decision = decisions.find((one) => one.family === ip.family);
+    const owner = ownerOf(world.ledger, ip);
+    if (decision === undefined || owner.type !== "vip" || entryIn(owner.vip, service) !== undefined) return [];
+    if (decision.type !== "none" && sameIp(decision.ip, ip)) return [];
+    const users = owner.vip.services.map(serviceKey).join(", ") || "nobody";
+    const instead = decision.type === "none" ? "none" : formatIp(decision.ip);
+    const message = `${formatIp(ip)} belongs to ${users} by its VirtualIP; instead of it this Service has ${instead}`;
+    return [{ type: "warn" as const, reason: "AddressLost", message }];
   });
 }
 

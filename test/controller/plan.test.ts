@@ -174,7 +174,7 @@ const GIVING: readonly (Scene & { name: string; effects: readonly string[]; wait
     pools: [full],
     vips: [vipOf("10.0.0.2", web), vipOf("fd99::1", other)],
     others: [serviceOf("other", { ingress: ["fd99::1"] })],
-    effects: ["write [10.0.0.2] True/PartlyAssigned", "warn PartlyAssigned"],
+    effects: ["write [10.0.0.2] True/PartlyAssigned", "warn PartlyAssigned", "warn AddressLost"],
     waiting: true,
   },
   {

@@ -180,3 +180,74 @@ describe("what others write is undone", () => {
     expect(scene.table()).toEqual(AS_IT_WAS);
   });
 });
+
+test("of two Services with one address the VirtualIP decides, and the other one is told of its loss", async () => {
+  const scene = new Scene();
+  scene.pool("first", ["10.0.0.1-10.0.0.9"]);
+  scene.service("a");
+  await scene.settle();
+  const { status } = JSON.parse(JSON.stringify(scene.api.get("services", "default/a")));
+  scene.service("b");
+  const path = "/api/v1/namespaces/default/services/b/status";
+  scene.api.call({ verb: "patch", path, body: { status }, patch: "merge" });
+  await scene.settle();
+  expect(addressesOf(scene, "a", "b")).toEqual({ a: ["10.0.0.1"], b: ["10.0.0.2"] });
+  expect(scene.warnings.map(({ reason, message }) => `${reason}: ${message}`)).toEqual([
+    "AddressLost: 10.0.0.1 belongs to default/a by its VirtualIP; instead of it this Service has 10.0.0.2",
+  ]);
+});
+
+describe("Berth's own marks on a Service", () => {
+  test("a finalizer or condition that somebody takes away comes back, and the address stays", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1-10.0.0.9"]);
+    scene.service("web");
+    await scene.settle();
+    scene.edit("web", { metadata: { finalizers: null } });
+    await scene.settle();
+    expect(scene.found("web").meta.finalizers).toEqual([CLEANUP]);
+    const path = "/api/v1/namespaces/default/services/web/status";
+    scene.api.call({ verb: "patch", path, body: { status: { conditions: null } }, patch: "merge" });
+    await scene.settle();
+    expect(scene.says("web")).toBe("Assigned: 10.0.0.1 from IPPool first");
+    scene.api.call({ verb: "patch", path, body: { status: null }, patch: "merge" });
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
+    expect(scene.table()).toEqual(["10.0.0.1 of first: default/web"]);
+  });
+
+  test("another controller's condition and finalizer are left as they are", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1-10.0.0.9"]);
+    scene.service("web");
+    const foreign = { type: "example.com/Ready", status: "True", reason: "Ok", message: "", lastTransitionTime: "t" };
+    const path = "/api/v1/namespaces/default/services/web";
+    scene.api.call({
+      verb: "patch",
+      path: `${path}/status`,
+      body: { status: { conditions: [foreign] } },
+      patch: "merge",
+    });
+    scene.edit("web", { metadata: { finalizers: ["example.com/keep"] } });
+    await scene.settle();
+    expect(scene.found("web").conditions.map((one) => one.type)).toEqual([foreign.type, "berth.dev/AddressAssigned"]);
+    scene.edit("web", { spec: { type: "ClusterIP" } });
+    await scene.settle();
+    expect(scene.found("web").conditions.map((one) => one.type)).toEqual([foreign.type]);
+    expect(scene.found("web").meta.finalizers).toEqual(["example.com/keep"]);
+  });
+
+  test("the same warning is not sent for every look at a Service that waits", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1/32"]);
+    scene.service("a");
+    await scene.settle();
+    scene.service("b");
+    await scene.settle();
+    for (const touched of ["1", "2", "3"]) {
+      scene.edit("b", { metadata: { labels: { touched } } });
+      await scene.settle();
+    }
+    expect(scene.warnings.map(({ reason }) => reason)).toEqual(["PoolExhausted"]);
+  });
+});
