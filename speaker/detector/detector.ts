@@ -45,6 +45,8 @@ export interface DetectorStep {
   readonly wakeAt: number | undefined;
 }
 
+/** Whom it does not know yet this node asks in no more than so many questions a second: a large segment is not flooded at each start. */
+const FIRST_GAP_MS = 30;
 /** A step that comes so late was kept from running: what is under way was asked, and perhaps answered, too long ago (E5). */
 export const LATE_MS = 20;
 
@@ -93,18 +95,19 @@ function done(stations: ReadonlyMap<string, Station>, effects: readonly Detector
 /** What was learned of a station stays; a verdict on one that holds nothing any more ends by itself. */
 function follow(state: DetectorState, plan: WatchPlan, now: number): ReadonlyMap<string, Station> {
   const stations = new Map<string, Station>();
+  const all = plan.segments.reduce((sum, segment) => sum + segment.stations.length, 0);
   for (const segment of plan.segments) {
     for (const one of segment.stations) {
       const key = stationKey(segment.interface, one);
       const before = state.stations.get(key);
-      const station = before === undefined ? fresh(key, segment, one, now) : renew(before, segment, one, now);
+      const station = before === undefined ? fresh(key, segment, one, all, now) : renew(before, segment, one, now);
       stations.set(key, station);
     }
   }
   return stations;
 }
 
-function fresh(key: string, segment: SegmentPlan, plan: StationPlan, now: number): Station {
+function fresh(key: string, segment: SegmentPlan, plan: StationPlan, stations: number, now: number): Station {
   const targets = plan.targets.filter((address) => isAskable(address, plan, segment));
   // Three watchers of one station must not ask in step; the own address makes their phases differ.
   const phase = rendezvousWeight(key, `${segment.address4} ${segment.linkLocal}`) / 2 ** 32;
@@ -119,7 +122,7 @@ function fresh(key: string, segment: SegmentPlan, plan: StationPlan, now: number
     unheard: { count: 0, sinceMs: now },
     next: 0,
     dueAt: Number.POSITIVE_INFINITY,
-    acquaintAt: now + phase * STEADY_MS,
+    acquaintAt: now + phase * Math.max(STEADY_MS, stations * FIRST_GAP_MS),
     pending: [],
     burst: undefined,
     burstMs: Number.NEGATIVE_INFINITY,

@@ -160,7 +160,7 @@ export const BROKEN: readonly Broken[] = [
     story: stories.deadNode,
   },
   {
-    rule: 'a record says "released" when the worker is silent (F13)',
+    rule: "a record says 'released' when the worker is silent (F13)",
     sabotage: { state: (state) => ({ ...state, applied: state.generation + 1 }) },
     story: stories.deleted,
   },
