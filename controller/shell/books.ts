@@ -5,7 +5,7 @@ import type { NodeAddressList } from "../../lib/model/node.ts";
 import { type Service, serviceKey } from "../../lib/model/service.ts";
 import { type NetworksText, parseInterfaces, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
-import { poolOf } from "../allocator.ts";
+import { poolOf, spaceOf } from "../allocator.ts";
 import { createLedger, type Ledger, setPools, setService, setSharer, setVip, vipsOfService } from "../ledger.ts";
 import { type NodeNetworks, offLimits } from "../off-limits.ts";
 import { activePools, type PoolEntry, type Pools, setPool } from "../pools.ts";
@@ -170,7 +170,23 @@ export class Books {
     const { nodes, leases } = this.#deps;
     this.#stale = false;
     const networks = leases.list().map(networksOf);
+    const before = this.#outside();
     setPools(this.ledger, activePools(this.pools, offLimits(nodes.list(), networks)));
+    const after = this.#outside();
+    // Their condition InPool.
+    for (const name of new Set([...before, ...after])) {
+      if (!(before.has(name) && after.has(name))) this.#deps.enqueue(`vip:${name}`);
+    }
+  }
+
+  /** VirtualIPs whose pool does not have their address, is being deleted, or is not there. */
+  #outside(): ReadonlySet<string> {
+    const { allocator, uses } = this.ledger;
+    const names = [...uses].flatMap(([name, use]) => {
+      const pool = spaceOf(allocator, name)?.pool;
+      return [...(pool === undefined || pool.leaving ? use.names : use.strays)];
+    });
+    return new Set(names);
   }
 
   /** Whether the text is another one than at the last call with this key. */

@@ -16,11 +16,12 @@ import { isRepair, planService } from "../plan.ts";
 import { finalizerChange, planPoolStatus, STATUS_PERIOD_MS } from "../pool-status.ts";
 import { isInvalid } from "../pools.ts";
 import { remainingMs } from "../quarantine.ts";
+import { planVipCondition } from "../vip-condition.ts";
 import { ipOfName } from "../vip-names.ts";
 import { Books, type BooksDeps } from "./books.ts";
 import { creations, type ExecutorDeps, execute } from "./executor.ts";
 import { createHolders, type Holders } from "./holders.ts";
-import { deleteVip, FIELD_MANAGER, letVipGo, markVip, writePoolFinalizer } from "./writes.ts";
+import { deleteVip, FIELD_MANAGER, letVipGo, markVip, writePoolFinalizer, writeVipCondition } from "./writes.ts";
 
 export interface ControllerDeps extends BooksDeps {
   readonly api: KubeApi;
@@ -187,7 +188,7 @@ export class Controller {
     if (vip === undefined || verdict === undefined) return DONE;
     switch (verdict.type) {
       case "nothing":
-        return DONE;
+        return vip.meta.deletionTimestamp === undefined ? this.#tell(vip) : DONE;
       case "mark":
         return this.#unlessChanged(markVip(this.#deps.api, vip));
       case "orphan":
@@ -209,6 +210,12 @@ export class Controller {
       default:
         return assertNever(verdict);
     }
+  }
+
+  async #tell(vip: VirtualIP): Promise<Outcome> {
+    const claim = planVipCondition(vip, this.#books.world().ledger);
+    if (claim !== undefined) await this.#unlessChanged(writeVipCondition(this.#deps.api, vip, claim, this.#nowText()));
+    return DONE;
   }
 
   /** Somebody who has published the address is named in it again by his own pass; without such a one it goes after a while. */

@@ -1,7 +1,7 @@
 /** The controller's calls to the API server: each is one request with its preconditions. Nothing is decided here. */
 import type { Json, KubeApi } from "../../lib/kube/api.ts";
 import { apiPath } from "../../lib/kube/path.ts";
-import { conditionJson, stampCondition, withCondition } from "../../lib/model/conditions.ts";
+import { type ConditionClaim, conditionJson, stampCondition, withCondition } from "../../lib/model/conditions.ts";
 import type { IPPool } from "../../lib/model/ip-pool.ts";
 import { API_VERSION, HELD_FINALIZER, POOL_FINALIZER, SERVICE_FINALIZER } from "../../lib/model/meta.ts";
 import { type Ingress, parseService, type Service } from "../../lib/model/service.ts";
@@ -90,6 +90,23 @@ export async function markVip(api: KubeApi, vip: VirtualIP): Promise<void> {
   const finalizers = [...vip.meta.finalizers, HELD_FINALIZER];
   const body = { metadata: { resourceVersion: vip.meta.resourceVersion, finalizers } };
   await unlessMissing(api.patch(vipPath(vip.meta.name), "merge", body, MANAGER));
+}
+
+/** Server-side apply with a manager for this one condition: those of the speakers are not touched. */
+export async function writeVipCondition(
+  api: KubeApi,
+  vip: VirtualIP,
+  claim: ConditionClaim,
+  nowText: string,
+): Promise<void> {
+  const { name, uid } = vip.meta;
+  const condition = stampCondition(vip.conditions, claim, { nowText, observedGeneration: undefined });
+  // With the uid an object of the same name that came after this one is a conflict, and one that is gone is not made again.
+  const body = { apiVersion: API_VERSION, kind: "VirtualIP", metadata: { name, uid } };
+  const status = { conditions: [conditionJson(condition)] };
+  const query = { fieldManager: `${FIELD_MANAGER}-${claim.type.toLowerCase()}`, force: "true" };
+  const path = apiPath(API_VERSION, "virtualips", { name, subresource: "status" });
+  await unlessMissing(api.patch(path, "apply", { ...body, status }, { query }));
 }
 
 /**

@@ -193,8 +193,7 @@ export class Process {
       get: (path) => send("get", path),
       create: (path, body) => send("create", path, body),
       replace: (path, body) => send("replace", path, body),
-      // A server-side apply with one manager ends as a merge does.
-      patch: (path, type, body) => send("patch", path, body, type === "apply" ? "merge" : type),
+      patch: (path, type, body) => send("patch", path, body, type),
       delete: (path, body) => send("delete", path, body),
       watch: () => ({ close: () => {} }),
       closeConnections: () => {},

@@ -3,7 +3,7 @@ import { setImmediate as settled } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import type { Json } from "../../lib/kube/api.ts";
 import type { JsonObject } from "../../lib/model/decode.ts";
-import { fields, items } from "../../lib/model/decode.ts";
+import { fields } from "../../lib/model/decode.ts";
 import { parseService, type Service } from "../../lib/model/service.ts";
 import { parseVirtualIP, type VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { type Random, seededRandom } from "../../lib/runtime/random.ts";
@@ -110,9 +110,12 @@ function createService(world: World, name: string): void {
   });
 }
 
+/** Only of one that its Service has published, as every cache knows: else the address may be given twice for a moment (docs/next-allocation.md). */
 function deleteVipByHand(world: World): void {
   const vip = pick(world, vips(world));
-  if (vip === undefined) return;
+  if (vip === undefined || world.processes.some((process) => process.lag > 0)) return;
+  const owner = services(world).find((service) => service.meta.uid === vip.services[0]?.uid);
+  if (owner?.ingress.some((entry) => entry.ip === vip.address) !== true) return;
   world.judged.add(vip.meta.uid);
   world.api.call({ verb: "delete", path: `/apis/berth.dev/v1alpha1/virtualips/${vip.meta.name}` });
 }
@@ -287,7 +290,7 @@ describe("controllers that die and overlap", () => {
     await settle(world);
     checkRest(world);
     expect(world.api.events.length).toBeGreaterThan(50);
-    expect(items(world.api.list("services")).length).toBeGreaterThan(0);
+    expect(world.published.size).toBeGreaterThan(0);
   }
 
   // The bound is for a machine under load, not for the controller.

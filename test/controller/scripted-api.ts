@@ -117,7 +117,7 @@ export class ScriptedApi {
     if (asked["resourceVersion"] !== undefined && asked["resourceVersion"] !== meta["resourceVersion"]) {
       throw new KubeError("conflict", "the object has been modified", { status: 409 });
     }
-    const merged = fields(mergePatch(object, body));
+    const merged = fields(mergePatch(object, patch === "apply" ? applied(object, body) : body));
     const metadata = { ...fields(merged["metadata"]), uid: meta["uid"] };
     // The status subresource takes finalizers and status; the main resource everything but status.
     return subresource === "status"
@@ -171,6 +171,19 @@ function parsePath(path: string): Where {
 function keyOf(meta: JsonObject): string {
   const namespace = asText(meta["namespace"]) ?? "";
   return namespace === "" ? `${meta["name"]}` : `${namespace}/${meta["name"]}`;
+}
+
+/**
+ * A server-side apply on the status. A pool's conditions have one manager: what it leaves out is gone. Those of VirtualIPs have
+ * one each: the others stay.
+ */
+function applied(object: JsonObject, body: Json): Json {
+  const { kind, status } = fields(body);
+  if (kind !== "VirtualIP") return body;
+  const given = items(fields(status)["conditions"]);
+  const types = given.map((one) => fields(one)["type"]);
+  const others = items(fields(object["status"])["conditions"]).filter((one) => !types.includes(fields(one)["type"]));
+  return { ...fields(body), status: { ...fields(status), conditions: [...others, ...given] } };
 }
 
 /** RFC 7396. */

@@ -175,7 +175,11 @@ function meddle(wild: Wild): void {
   const vip = pick(wild, vips(wild));
   if (vip === undefined) return;
   const path = `${BERTH}/virtualips/${vip.meta.name}`;
-  if (wild.random() < 0.5) wild.api.call({ verb: "delete", path });
+  const owners = services(wild).filter((service) => vip.services.some((one) => one.uid === service.meta.uid));
+  const isPublished = owners.some((service) => service.ingress.some((entry) => entry.ip === vip.address));
+  const isKnown = isPublished && wild.processes.every((process) => process.lag === 0);
+  // Else the address may be given twice for a moment (docs/next-allocation.md).
+  if (wild.random() < 0.5 && isKnown) wild.api.call({ verb: "delete", path });
   else patch(wild, path, { spec: { services: [], pool: "nowhere" } });
 }
 

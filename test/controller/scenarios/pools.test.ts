@@ -99,6 +99,15 @@ describe("nothing moves without a wish", () => {
     expect(scene.poolSays("first", "Retained")).toBe(
       "True OutsideSpec: 10.0.0.1 (default/a): kept until the Services that have them go or ask for others",
     );
+    expect(scene.vipSays("10.0.0.1")).toMatch(
+      /^False OutsideSpec: the IPPool first does not have 10.0.0.1 \(any more\)/,
+    );
+    expect(scene.vipSays("10.0.0.2")).toBe("");
+    scene.editPool("first", { addresses: ["10.0.0.1-10.0.0.3"] });
+    await scene.settle();
+    expect(scene.vipSays("10.0.0.1")).toBe("True InPool: the IPPool first has 10.0.0.1");
+    scene.editPool("first", { addresses: ["10.0.0.2-10.0.0.3"] });
+    await scene.settle();
     scene.delete("a");
     scene.service("c");
     await scene.settle();
@@ -117,6 +126,7 @@ describe("nothing moves without a wish", () => {
     expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
     expect(scene.says("b")).toBe("PoolDeleting: the IPPool first is being deleted: ask for another pool");
     expect(scene.poolSays("first")).toMatch(/^False Deleting/);
+    expect(scene.vipSays("10.0.0.1")).toMatch(/^False PoolDeleting/);
     expect(scene.poolSays("first", "Retained")).toMatch(/^True Deleting: 10.0.0.1 \(default\/a\)/);
     scene.delete("a");
     await scene.settle();

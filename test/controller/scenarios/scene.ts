@@ -192,6 +192,13 @@ export class Scene {
     return condition === undefined ? "" : `${condition.status} ${condition.reason}: ${condition.message}`;
   }
 
+  /** A condition of a VirtualIP: `status reason: message`; "" without it. */
+  vipSays(address: string, type = "InPool"): string {
+    const vip = this.vips().find((one) => one.address === address);
+    const condition = vip?.conditions.find((one) => one.type === type);
+    return condition === undefined ? "" : `${condition.status} ${condition.reason}: ${condition.message}`;
+  }
+
   poolStatus(name: string): JsonObject {
     return fields(fields(this.api.get("ippools", name))["status"]);
   }
