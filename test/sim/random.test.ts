@@ -3,21 +3,21 @@ import { describe, expect, test } from "@jest/globals";
 import { describeRun, randomRun } from "./random-run.ts";
 
 const alone = process.env["BERTH_SIM_SEED"];
-/** `make test` runs eight times as many as `make check`. */
-const times = process.env["BERTH_SIM"] === "full" ? 8 : 1;
+/** `make test` runs eighteen times as many as `make check`: about two thousand. */
+const times = process.env["BERTH_SIM"] === "full" ? 18 : 1;
 const seedsFrom = (first: number, count: number): readonly number[] =>
   alone === undefined ? Array.from({ length: count * times }, (_, index) => first + index) : [Number(alone)];
 
 describe("random faults", () => {
   test.each([
-    ["three nodes, five faults", 1, 150, { nodes: 3, addresses: 3, faults: 5 }],
-    ["three nodes, ten faults", 10_001, 100, { nodes: 3, addresses: 2, faults: 10 }],
-    ["five nodes, ten faults", 20_001, 50, { nodes: 5, addresses: 4, faults: 10 }],
-    ["two nodes, six faults", 30_001, 50, { nodes: 2, addresses: 2, faults: 6 }],
+    ["three nodes, five faults", 1, 40, { nodes: 3, addresses: 3, faults: 5 }],
+    ["three nodes, ten faults", 10_001, 30, { nodes: 3, addresses: 2, faults: 10 }],
+    ["five nodes, ten faults", 20_001, 12, { nodes: 5, addresses: 4, faults: 10 }],
+    ["two nodes, six faults", 30_001, 20, { nodes: 2, addresses: 2, faults: 6 }],
     [
       "slow API and lagging watches",
       40_001,
-      50,
+      12,
       { nodes: 3, addresses: 3, faults: 5, latencyMsMax: 150, watchLagMsMax: 500 },
     ],
   ])("%s", (_name, first, count, options) => {
