@@ -4,6 +4,7 @@
  * timestamps are for people: age is judged by lib/lease/peers.ts from the moment a change was seen.
  */
 
+import { formatIp, type Ip, parseIp } from "../address/ip.ts";
 import { formatMac, parseMac } from "../address/mac.ts";
 import { parseCidr } from "../address/range.ts";
 import type { Json } from "../kube/api.ts";
@@ -32,6 +33,8 @@ export const FENCED_BY_ANNOTATION = "berth.dev/fenced-by";
 const NAME_PREFIX = "berth-speaker-";
 /** BOUNDED: more interfaces than this in one Lease are not read; a node announces on a handful. */
 const INTERFACES_MAX = 64;
+/** What the kernel takes as the name of a link: up to 15 characters, none of them white space, `/` or `:`. */
+const LINK_NAME = /^[^\s/:]{1,15}$/;
 /** BOUNDED: 16 KB of an object's 256 KB of annotations. The node refuses also those that did not fit, only others learn it later. */
 const KERNEL_ANSWERS_MAX = 1_000;
 
@@ -218,18 +221,32 @@ function parseJson(text: string): Json {
   }
 }
 
-/** Fields that a newer version adds are ignored; without a name or a MAC the interface is of no use to anybody. */
+/**
+ * Fields that a newer version adds are ignored; without a name or a MAC the interface is of no use to anybody. Every node asks for
+ * these addresses on its wire: a text that is none must end here, whoever wrote it.
+ */
 function parseInterface(raw: Json): SpeakerInterface | undefined {
   const one = asObject(raw);
-  const name = asText(one?.["name"]);
+  const name = asText(one?.["name"]) ?? "";
   const mac = parseMac(asText(one?.["mac"]) ?? "");
-  if (one === undefined || name === undefined || name === "" || !mac.ok) return undefined;
+  if (one === undefined || !LINK_NAME.test(name) || !mac.ok) return undefined;
   return {
     name,
     mac: formatMac(mac.value),
     subnets: texts(one["subnets"]).filter((subnet) => parseCidr(subnet).ok),
     carrier: one["carrier"] === true,
-    linkLocal: asText(one["linkLocal"]) ?? "",
-    address4: asText(one["address4"]) ?? "",
+    linkLocal: addressOr(asText(one["linkLocal"]), isLinkLocal6),
+    address4: addressOr(asText(one["address4"]), (ip) => ip.family === 4),
   };
+}
+
+/** The canonical text of an address that `isFit` takes; "" for every other text. */
+function addressOr(text: string | undefined, isFit: (ip: Ip) => boolean): string {
+  const ip = parseIp(text ?? "");
+  return ip.ok && isFit(ip.value) ? formatIp(ip.value) : "";
+}
+
+/** fe80::/10 (RFC 4291 section 2.5.6). */
+function isLinkLocal6(ip: Ip): boolean {
+  return ip.family === 6 && ip.value >> 118n === 0xfe80n >> 6n;
 }

@@ -1,3 +1,4 @@
+import { formatMac, parseMac } from "../address/mac.ts";
 import type { Json } from "../kube/api.ts";
 import { parseConditions } from "./conditions.ts";
 import { asInteger, asText, fields, parseAll, parseMeta } from "./decode.ts";
@@ -69,6 +70,7 @@ export interface Holder {
   /** RFC 3339, for people. */
   readonly since: string;
   readonly interface: string;
+  /** Lower case, six pairs; "" if the record's is no MAC, so that nobody is asked by it. */
   readonly mac: string;
   /** The node that hands over; it answers until it hears the successor, or one second. "" outside a hand-over. */
   readonly from: string;
@@ -150,13 +152,14 @@ export function parseHolder(raw: Json): Holder | undefined {
   const epoch = asInteger(holder["epoch"]);
   if (node === undefined || epoch === undefined) return undefined;
   const text = (field: string) => asText(holder[field]) ?? "";
+  const mac = parseMac(text("mac"));
   return {
     node,
     instance: text("instance"),
     epoch,
     since: text("since"),
     interface: text("interface"),
-    mac: text("mac"),
+    mac: mac.ok ? formatMac(mac.value) : "",
     from: text("from"),
     reason: text("reason"),
   };

@@ -174,6 +174,17 @@ describe("a VirtualIP whose parts are missing decides nothing", () => {
   });
 });
 
+test.each([
+  ["02:00:00:00:00:0A", "02:00:00:00:00:0a"],
+  ["02:00:00:00:00", ""],
+  ["junk", ""],
+  ["", ""],
+])("a holder with the MAC %j is asked for by %j", (mac, read) => {
+  const spec = { address: "10.0.0.1", services: [] };
+  const status = { holder: { node: "n1", epoch: 4, mac } };
+  expect(parseVirtualIP({ metadata: { name: "10.0.0.1" }, spec, status })?.holder?.mac).toBe(read);
+});
+
 describe("selectors", () => {
   const LABELS: Labels = { rack: "a", edge: "" };
   test.each([

@@ -114,8 +114,27 @@ describe("the Lease of a speaker", () => {
       '[{"name":"b","mac":"02:00:00:00:00:0a","speed":10}]',
       [{ name: "b", mac: "02:00:00:00:00:0a", subnets: [], carrier: false, linkLocal: "", address4: "" }],
     ],
+    ["a name that no link has leaves the interface out", JSON.stringify([{ ...eth0, name: "x".repeat(16) }]), []],
+    ["a MAC that is none leaves it out", JSON.stringify([{ ...eth0, mac: "02:00:00:00:00" }]), []],
   ])("facts: %s", (_, text, expected) => {
     expect(interfacesOf(text)).toEqual(expected);
+  });
+
+  test.each<[string, string, string, string]>([
+    ["junk", "junk", "", ""],
+    ["of the other family", "fe80::1", "fe80::1", ""],
+    ["IPv4", "10.0.0.1", "", "10.0.0.1"],
+    ["no link-local one", "2001:db8::1", "", ""],
+    ["just before fe80::/10", "fe7f:ffff::1", "", ""],
+    ["just behind it", "fec0::1", "", ""],
+    ["its last", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", ""],
+    ["with a zone", "fe80::1%eth0", "", ""],
+    ["not in canonical form", "FE80:0::1", "fe80::1", ""],
+    ["no address of four bytes", "10.0.0.256", "", ""],
+    ["three numbers", "10.0.1", "", ""],
+  ])("an own address that is %s is taken only where it fits", (_, text, linkLocal, address4) => {
+    const read = interfacesOf(JSON.stringify([{ ...eth0, linkLocal: text, address4: text }]));
+    expect(read).toEqual([{ ...eth0, linkLocal, address4 }]);
   });
 
   test("at most 64 interfaces are read", () => {
