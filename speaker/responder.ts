@@ -46,7 +46,7 @@ import {
   ndProblem,
   TARGET_LINK_LAYER,
 } from "./packet/ndp.ts";
-import { NA_FRAME_BYTES, writeSolicitedAdvertisement } from "./packet/ndp-codec.ts";
+import { NA_BARE_FRAME_BYTES, NA_FRAME_BYTES, writeSolicitedAdvertisement } from "./packet/ndp-codec.ts";
 
 export type ResponderDrop =
   | EthernetDrop
@@ -64,7 +64,8 @@ export type ResponderDrop =
   /** The kernel of another node of the cluster wants to know who holds the address, and must not (docs/adr/0015). */
   | "peer-kernel";
 
-export type Outcome = "arp-reply" | "na-reply" | ResponderDrop;
+/** "na-reply-bare": without the link-layer address, for the speaker of another node (docs/adr/0015). */
+export type Outcome = "arp-reply" | "na-reply" | "na-reply-bare" | ResponderDrop;
 
 /** The most that a reply needs. */
 export const REPLY_BYTES_MAX = Math.max(ARP_FRAME_BYTES, NA_FRAME_BYTES);
@@ -77,7 +78,8 @@ export interface Receiver {
 /** The length of the frame that this outcome has written; 0 for a drop. */
 export function replyBytes(outcome: Outcome): number {
   if (outcome === "arp-reply") return ARP_FRAME_BYTES;
-  return outcome === "na-reply" ? NA_FRAME_BYTES : 0;
+  if (outcome === "na-reply") return NA_FRAME_BYTES;
+  return outcome === "na-reply-bare" ? NA_BARE_FRAME_BYTES : 0;
 }
 
 /** Looks at the frame in `bytes` from `at` up to `end` and writes the reply, if there is one, to `out` at `outAt`. */
@@ -134,20 +136,22 @@ function respondNd(
   const known = findV6(index, bytes, at + IPV6_HEADER_BYTES + ND_TARGET_AT);
   if (known === undefined) return "unknown-address";
   if (!known.interfaces.includes(receiver.name)) return "not-held-here";
-  if (isPeerKernel(index, bytes, at)) return "peer-kernel";
-  writeSolicitedAdvertisement(bytes, at, receiver.mac, out, outAt);
-  return "na-reply";
+  const isPeer = hasMac(index.peers, bytes, at - ETHERNET_HEADER_BYTES + ETHERNET_SOURCE_AT);
+  const isToPeer = isPeer && !isUnspecified(bytes, at + IPV6_SOURCE_AT);
+  if (isToPeer && isAskedByKernel(bytes, at)) return "peer-kernel";
+  writeSolicitedAdvertisement(bytes, at, receiver.mac, out, outAt, isToPeer);
+  return isToPeer ? "na-reply-bare" : "na-reply";
 }
 
 /**
- * Whether the kernel of another node resolves the address, as it does when it forwards a packet that belongs to no connection it
+ * Whether a kernel resolves the address, as that of another node does when it forwards a packet that belongs to no connection it
  * knows. It would keep the answer, and as the next holder send it to clients in a redirect (RFC 4861 section 8.1), who would then
- * turn to the holder before it. A kernel asks the solicited-node group, or the address itself to confirm what it has (section
+ * turn to the holder before it. A kernel asks the solicited-node group, or the address itself to confirm what it has (sections
  * 7.2.2, 7.3.3); the questions of speakers go to a link-local address or to all nodes, and a probe has no source.
+ *
+ * The answer to a speaker reaches its kernel too: it has no link-layer option, so that a kernel which is just asking learns nothing.
  */
-function isPeerKernel(index: AddressIndex, bytes: Uint8Array, at: number): boolean {
-  if (!hasMac(index.peers, bytes, at - ETHERNET_HEADER_BYTES + ETHERNET_SOURCE_AT)) return false;
-  if (isUnspecified(bytes, at + IPV6_SOURCE_AT)) return false;
+function isAskedByKernel(bytes: Uint8Array, at: number): boolean {
   const destinationAt = at + IPV6_DESTINATION_AT;
   if (isSolicitedNodeGroup(bytes, destinationAt)) return true;
   return sameBytes(bytes, destinationAt, bytes, at + IPV6_HEADER_BYTES + ND_TARGET_AT, 16);

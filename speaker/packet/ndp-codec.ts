@@ -24,7 +24,8 @@ import {
 
 export const ALL_NODES = "ff02::1";
 /** Ethernet and IPv6 headers, the message, one link-layer address option. */
-export const NA_FRAME_BYTES = ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES + ND_MESSAGE_BYTES + LINK_LAYER_OPTION_BYTES;
+export const NA_BARE_FRAME_BYTES = ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES + ND_MESSAGE_BYTES;
+export const NA_FRAME_BYTES = NA_BARE_FRAME_BYTES + LINK_LAYER_OPTION_BYTES;
 
 export interface NeighborSolicitation {
   readonly type: "solicitation";
@@ -94,7 +95,8 @@ export function encodeNd(message: NdMessage, out: Uint8Array, at: number): numbe
 /**
  * Writes the whole frame that answers the checked solicitation whose IPv6 packet begins at `requestAt`
  * (RFC 4861 section 7.2.4): R = 0, O = 1; S = 1 and unicast to a specified source, S = 0 to all nodes for `::`.
- * Without a usable source link-layer option the frame goes back to the Ethernet source.
+ * Without a usable source link-layer option the frame goes back to the Ethernet source. With `isBare` the link-layer option is
+ * left out, as it may be in answer to a unicast question (RFC 4861 section 4.4).
  */
 export function writeSolicitedAdvertisement(
   request: Uint8Array,
@@ -102,6 +104,7 @@ export function writeSolicitedAdvertisement(
   mac: Uint8Array,
   out: Uint8Array,
   at: number,
+  isBare = false,
 ): number {
   const ipAt = at + ETHERNET_HEADER_BYTES;
   const icmpAt = ipAt + IPV6_HEADER_BYTES;
@@ -109,7 +112,7 @@ export function writeSolicitedAdvertisement(
   const duplicateDetection = isUnspecified(request, requestAt + IPV6_SOURCE_AT);
   copyBytes(mac, 0, out, at + ETHERNET_SOURCE_AT, 6);
   write16(out, at + ETHER_TYPE_AT, ETHER_TYPE_IPV6);
-  writeIpv6Head(out, ipAt, ND_MESSAGE_BYTES + LINK_LAYER_OPTION_BYTES);
+  writeIpv6Head(out, ipAt, isBare ? ND_MESSAGE_BYTES : ND_MESSAGE_BYTES + LINK_LAYER_OPTION_BYTES);
   copyBytes(request, targetAt, out, ipAt + IPV6_SOURCE_AT, 16);
   if (duplicateDetection) {
     writeAllNodes(out, at, ipAt);
@@ -119,9 +122,9 @@ export function writeSolicitedAdvertisement(
   }
   writeNdHead(out, icmpAt, NEIGHBOR_ADVERTISEMENT, duplicateDetection ? FLAG_OVERRIDE : FLAG_OVERRIDE | FLAG_SOLICITED);
   copyBytes(request, targetAt, out, icmpAt + ND_TARGET_AT, 16);
-  writeLinkLayer(out, icmpAt + ND_MESSAGE_BYTES, TARGET_LINK_LAYER, mac);
+  if (!isBare) writeLinkLayer(out, icmpAt + ND_MESSAGE_BYTES, TARGET_LINK_LAYER, mac);
   finishChecksum(out, ipAt);
-  return at + NA_FRAME_BYTES;
+  return at + (isBare ? NA_BARE_FRAME_BYTES : NA_FRAME_BYTES);
 }
 
 function askerMacAt(request: Uint8Array, requestAt: number): number {

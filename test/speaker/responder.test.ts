@@ -112,7 +112,21 @@ describe("the responder", () => {
       const asked = { interface: "eth0", address: "2001:db8::20", mac: ME, source: "fe80::ff:fe00:a", destination };
       const question = new Uint8Array(100);
       const bytes = question.subarray(0, writeLivenessProbe(asked, A, question, 0));
-      expect(answer(of(A), eth0, bytes).outcome).toBe("na-reply");
+      const { outcome, reply } = answer(of(A), eth0, bytes);
+      expect(outcome).toBe("na-reply-bare");
+      expect(decodeNd(reply, 14, reply.length)).toMatchObject({ value: { solicited: true, override: true } });
+      expect(decodeNd(reply, 14, reply.length)).not.toHaveProperty("value.linkLayer", ME);
+      expect(
+        hear(
+          buildIndex({ entries: [], listened: ["2001:db8::20"], probed: [], lost: NONE }).index,
+          reply,
+          0,
+          reply.length,
+        ),
+      ).toMatchObject({
+        mac: ME,
+        how: "answer",
+      });
     }
   });
 

@@ -58,7 +58,7 @@ const DROPS: Record<ResponderDrop, true> = {
   "not-held-here": true,
   "peer-kernel": true,
 };
-const OUTCOMES = new Set<string>([...Object.keys(DROPS), "arp-reply", "na-reply"]);
+const OUTCOMES = new Set<string>([...Object.keys(DROPS), "arp-reply", "na-reply", "na-reply-bare"]);
 
 const recorded = recordedFrames();
 const frames = [...recorded.values()];
