@@ -4,6 +4,9 @@ import type { Outcome } from "../responder.ts";
 export type CounterName =
   | Outcome
   | "announcements-sent"
+  /** Clients told again after the kernel's redirect, and interfaces whose redirects could not be read. */
+  | "corrections-sent"
+  | "redirects-unseen"
   | "probes-sent"
   | "replies-sent"
   /** Questions of the detector, answers to them, and what it concluded from those that are missing. */

@@ -31,6 +31,7 @@ import { Inbox } from "./inbox.ts";
 import { bootMs } from "./libc.ts";
 import type { FromWorker, Link, ToWorker } from "./messages.ts";
 import { Poller } from "./poller.ts";
+import { Redirects } from "./redirects.ts";
 import { Rtnetlink } from "./rtnetlink.ts";
 import { type Probed, Sender } from "./sender.ts";
 import { SiblingNews } from "./siblings.ts";
@@ -51,6 +52,7 @@ export class FrameLoop {
   readonly #sender = new Sender(this.#wire, (probed) => this.#probed(probed));
   readonly #watching = new Watching(this.#wire, this.#counters, (message) => this.#post(message));
   readonly #siblings = new SiblingNews((message) => this.#post(message));
+  readonly #redirects = new Redirects(this.#wire, this.#counters);
   readonly #announcements = new Announcements(this.#counters);
   readonly #groups = new GroupMembership(() => this.#counters.add("group-join-refused"));
   readonly #links = new Rtnetlink();
@@ -91,6 +93,7 @@ export class FrameLoop {
     try {
       while (!this.#stopping) this.#turn();
     } finally {
+      this.#redirects.close();
       this.#wire.close();
       this.#groups.close();
       this.#links.close();
@@ -125,7 +128,7 @@ export class FrameLoop {
         this.#readGap();
         return;
       case "lost":
-        this.#lose(effect.addresses);
+        this.#post({ type: "lost", loss: this.#table.lose(effect.addresses), addresses: effect.addresses });
         return;
       case "fenced":
         this.#sender.silence(this.#now);
@@ -151,11 +154,6 @@ export class FrameLoop {
     this.#now = bootMs();
     this.#watching.gap(this.#now);
     this.#stepFence({ type: "drained", dropped, announced });
-  }
-
-  #lose(addresses: readonly LostAddress[]): void {
-    const loss = this.#table.lose(addresses);
-    this.#post({ type: "lost", loss, addresses });
   }
 
   #readLinks(): void {
@@ -200,6 +198,7 @@ export class FrameLoop {
     const refused = announced.length - entries.length;
     if (refused > 0) this.#counters.add("announce-not-held", refused);
     this.#sender.announce(entries, this.#now);
+    if (this.#redirects.watch(entries, this.#now)) this.#watchSockets();
   }
 
   /** After a change of links or table: sockets, groups, pending rounds. */
@@ -222,7 +221,7 @@ export class FrameLoop {
   }
 
   #watchSockets(): void {
-    const fds = [this.#links.fd];
+    const fds = [this.#links.fd, ...this.#redirects.fds];
     for (const station of this.#wire.stations()) fds.push(station.arp.fd, station.nd.fd);
     this.#poller.watch(fds);
   }
@@ -230,6 +229,7 @@ export class FrameLoop {
   /** True when a socket may have more than was read in this turn. */
   #readFrames(): boolean {
     if (!this.#poller.anyReady()) return false;
+    if (isAnswering(this.#fence)) this.#redirects.correct(this.#table.index, this.#poller);
     let more = false;
     for (const station of this.#wire.stations()) {
       const { arp, nd } = station;
@@ -279,6 +279,7 @@ export class FrameLoop {
   #tidy(): void {
     this.#tidyAt = this.#now + HOUSEKEEPING_MS;
     if (this.#wire.takeDrops() > 0) this.#watching.gap(this.#now);
+    if (this.#redirects.tidy(this.#now)) this.#watchSockets();
     if (this.#failures.any) this.#reconcile();
     if (this.#table.tidy(this.#now)) this.#groups.want(this.#table.groupKeys(this.#wire), this.#now);
     const counters = this.#counters.take(this.#now);

@@ -63,7 +63,7 @@ export interface Reconciled {
 }
 
 /** What a frame that leaves unasked is counted as. */
-export type SentCounter = "announcements-sent" | "probes-sent" | "liveness-sent";
+export type SentCounter = "announcements-sent" | "corrections-sent" | "probes-sent" | "liveness-sent";
 
 /** Writes one frame at `at` and returns where it ends. */
 export type WriteFrame = (mac: string, out: Uint8Array, at: number) => number;

@@ -19,6 +19,7 @@ import {
 } from "./ethernet.ts";
 import { IPV6_HEADER_BYTES, IPV6_NEXT_HEADER_AT, NEXT_HEADER_ICMPV6 } from "./ipv6.ts";
 import { NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from "./ndp.ts";
+import { ICMPV6_REDIRECT } from "./redirect.ts";
 
 /** BPF_LD | BPF_ABS with the three widths, BPF_JMP | BPF_JEQ or BPF_JGT with BPF_K, BPF_RET | BPF_K. */
 const CODES = { loadByte: 0x30, loadHalf: 0x28, loadWord: 0x20, jumpEqual: 0x15, jumpGreater: 0x25, return: 0x06 };
@@ -34,6 +35,7 @@ const PACKET_TYPE_AT = 0xffff_f004;
 const INTERFACE_INDEX_AT = 0xffff_f008;
 /** PACKET_HOST 0, PACKET_BROADCAST 1 and PACKET_MULTICAST 2 pass; PACKET_OTHERHOST 3 and PACKET_OUTGOING 4 do not. */
 const PACKET_MULTICAST = 2;
+const PACKET_OUTGOING = 4;
 /** No frame of these two protocols is longer than this. */
 const ACCEPT_BYTES = 0x4_0000;
 
@@ -112,6 +114,19 @@ export function ndFilter(interfaceIndex: number, ownMacs: readonly string[]): Ui
     ...must(ip + IPV6_NEXT_HEADER_AT, 1, [NEXT_HEADER_ICMPV6], "next"),
     ...must(ip + IPV6_HEADER_BYTES, 1, [NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT], "nd"),
     ...notFrom(ownMacs, ETHERNET_SOURCE_AT, "ethernet"),
+    { op: "return", bytes: ACCEPT_BYTES },
+  ]);
+}
+
+/** For the socket of all protocols: ICMPv6 redirects that leave the interface. */
+export function redirectFilter(interfaceIndex: number): Uint8Array<ArrayBuffer> {
+  const ip = ETHERNET_HEADER_BYTES;
+  return assemble([
+    ...must(PACKET_TYPE_AT, 1, [PACKET_OUTGOING], "outgoing"),
+    ...must(INTERFACE_INDEX_AT, 4, [interfaceIndex], "interface"),
+    ...must(ETHER_TYPE_AT, 2, [ETHER_TYPE_IPV6], "type"),
+    ...must(ip + IPV6_NEXT_HEADER_AT, 1, [NEXT_HEADER_ICMPV6], "next"),
+    ...must(ip + IPV6_HEADER_BYTES, 1, [ICMPV6_REDIRECT], "redirect"),
     { op: "return", bytes: ACCEPT_BYTES },
   ]);
 }

@@ -17,6 +17,7 @@ import { fail, ok, type Result } from "../../lib/runtime/result.ts";
 import { copyBytes, isZero, macBytes, macText, read16, write16 } from "./bytes.ts";
 
 export const ETHERNET_HEADER_BYTES = 14;
+export const ETHERNET_DESTINATION_AT = 0;
 export const ETHERNET_SOURCE_AT = 6;
 export const ETHER_TYPE_AT = 12;
 export const ETHER_TYPE_ARP = 0x0806;

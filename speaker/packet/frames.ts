@@ -25,16 +25,26 @@ export function writeAnnouncement(
   out: Uint8Array,
   at: number,
 ): number {
-  if (form === "advertisement") {
-    const ipAt = encodeEthernet({ destination: ALL_NODES_MAC, source: mac, etherType: ETHER_TYPE_IPV6 }, out, at);
-    const flags = { router: false, solicited: false, override: true };
-    const peers = { source: address, destination: ALL_NODES, target: address };
-    return encodeNd({ type: "advertisement", ...peers, ...flags, linkLayer: mac }, out, ipAt);
-  }
+  if (form === "advertisement")
+    return writeAdvertisementTo({ mac: ALL_NODES_MAC, address: ALL_NODES }, address, mac, out, at);
   const arpAt = encodeEthernet({ destination: BROADCAST_MAC, source: mac, etherType: ETHER_TYPE_ARP }, out, at);
   const targetMac = form === "request" ? NO_MAC : mac;
   const packet = { operation: form, senderMac: mac, senderIp: address, targetMac, targetIp: address };
   return encodeArp(packet, out, arpAt);
+}
+
+/** Writes the unsolicited advertisement of `address` at `mac` to one station or group, and returns where it ends (RFC 4861 section 7.2.6). */
+export function writeAdvertisementTo(
+  to: { readonly mac: string; readonly address: string },
+  address: string,
+  mac: string,
+  out: Uint8Array,
+  at: number,
+): number {
+  const ipAt = encodeEthernet({ destination: to.mac, source: mac, etherType: ETHER_TYPE_IPV6 }, out, at);
+  const flags = { router: false, solicited: false, override: true };
+  const peers = { source: address, destination: to.address, target: address };
+  return encodeNd({ type: "advertisement", ...peers, ...flags, linkLayer: mac }, out, ipAt);
 }
 
 /**

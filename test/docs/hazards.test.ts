@@ -8,7 +8,7 @@ const text = readFileSync(new URL("docs/hazards.md", ROOT), "utf8");
 const LABELS = [
   ...Array.from({ length: 15 }, (_, index) => `E${index + 1}`),
   ...Array.from({ length: 13 }, (_, index) => `F${index + 1}`),
-  ...Array.from({ length: 6 }, (_, index) => `W${index + 1}`),
+  ...Array.from({ length: 7 }, (_, index) => `W${index + 1}`),
   ...Array.from({ length: 7 }, (_, index) => `A${index + 1}`),
 ];
 
