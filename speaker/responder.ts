@@ -180,10 +180,12 @@ function hearArp(index: AddressIndex, bytes: Uint8Array, at: number, end: number
   const probe = isArpProbe(bytes, at);
   const known = findV4(index, bytes, at + (probe ? ARP_TARGET_IP_AT : ARP_SENDER_IP_AT));
   if (known === undefined) return undefined;
+  const toOne = ((bytes[at - ETHERNET_HEADER_BYTES] as number) & 1) === 0;
+  // Who probes asks everybody. A node without an IPv4 address asks one station whether it lives: that is about the station.
+  if (probe && toOne) return undefined;
   const mac = macText(bytes, at + ARP_SENDER_MAC_AT);
   if (probe) return { known, mac, how: "probe" };
   // A reply to one station answers a question; every other use of the sender field claims the address before all.
-  const toOne = ((bytes[at - ETHERNET_HEADER_BYTES] as number) & 1) === 0;
   const answers = read16(bytes, at + ARP_OPERATION_AT) === ARP_REPLY && toOne;
   return { known, mac, how: answers ? "answer" : "announcement" };
 }

@@ -93,7 +93,7 @@ function segmentOf(state: SpeakerState, own: NodeInterface, held: readonly Held[
     if (view.lease !== "fresh" && view.lease !== "expired") continue;
     for (const peer of view.facts.interfaces) {
       const mine = here.find((one) => one.node === node && one.mac === peer.mac);
-      if (mine === undefined && (!sharesSubnet(own, peer) || hasStation(stations, node))) continue;
+      if (mine === undefined && (!sharesSegment(own, peer) || hasStation(stations, node))) continue;
       const { mac, address4, linkLocal } = peer;
       const targets = mine?.addresses ?? [];
       stations.set(`${node} ${mac}`, { node, mac, address4, linkLocal, targets, pursued: mine?.pursued === true });
@@ -123,8 +123,15 @@ function gatewayPlan(gateway: { readonly address4: string; readonly linkLocal: s
   return { node: "", mac: "", ...gateway, targets: [], watched: false, pursued: false };
 }
 
-function sharesSubnet(own: NodeInterface, peer: NodeInterface): boolean {
-  return own.subnets.some((subnet) => peer.subnets.includes(subnet));
+/** By their networks. Where neither has one, a pool names the interfaces, and nodes are cabled alike: by that name (E6). */
+function sharesSegment(own: NodeInterface, peer: NodeInterface): boolean {
+  if (own.subnets.some((subnet) => peer.subnets.includes(subnet))) return true;
+  return own.name === peer.name && !hasNetwork(own) && !hasNetwork(peer);
+}
+
+/** An address of its own alone (/32, /128) is no network. */
+function hasNetwork(one: NodeInterface): boolean {
+  return one.networks.some((network) => network.first !== network.last);
 }
 
 /** The nodes that `node` watches: those that it follows in the ring within three steps. */

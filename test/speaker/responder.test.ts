@@ -182,6 +182,19 @@ describe("hearing", () => {
     );
   });
 
+  test("a question of the detector from a node without an IPv4 address is answered, and tells nothing unless it goes to all", () => {
+    const asked = { interface: "eth0", address: "192.0.2.20", source: "0.0.0.0", destination: "" };
+    const outcomes = [ME, ""].map((mac) => {
+      const out = new Uint8Array(100);
+      const bytes = out.subarray(0, writeLivenessProbe({ ...asked, mac }, A, out, 0));
+      return [answer(HELD, eth0, bytes).outcome, hear(HELD, bytes, 0, bytes.length)?.how];
+    });
+    expect(outcomes).toEqual([
+      ["arp-reply", undefined],
+      ["arp-reply", "probe"],
+    ]);
+  });
+
   test("an advertisement without a link-layer option speaks for its Ethernet source", () => {
     const bytes = frame("na-unsolicited").slice(0, 78);
     bytes[19] = 24;

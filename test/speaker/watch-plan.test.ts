@@ -1,7 +1,10 @@
 /** Whom a node watches (election.md section 4, hazard E6), out of what a whole speaker knows. */
 import { describe, expect, test } from "@jest/globals";
+import { stepSpeaker } from "../../speaker/speaker.ts";
+import { initialSpeaker, type SpeakerInput } from "../../speaker/state.ts";
 import { WATCHERS, watchedBy } from "../../speaker/watch-plan.ts";
 import { Cluster } from "../sim/cluster.ts";
+import { endpointsOn, link, linkLocalOf, macOf, nodeObject, SERVICE, speakerLease, virtualIP } from "../sim/objects.ts";
 
 describe("the ring of watchers", () => {
   test.each([2, 3, 4, 30, 300])(
@@ -65,5 +68,62 @@ describe("the plan of a speaker", () => {
     cluster.run(20_000);
     const after = cluster.names.flatMap((node) => planOf(node).segments[0].stations);
     expect(after.filter((one: { pursued: boolean }) => one.pursued)).toEqual([]);
+  });
+});
+
+describe("the plan where the interface has no IPv4 address and no network", () => {
+  const NODES = ["n1", "n2", "n3", "n4", "n5", "n6"];
+  const vip = virtualIP("10.0.0.100", 10);
+  const held = {
+    ...vip,
+    l2: { ...vip.l2, interfaces: ["eth0"] },
+    holder: {
+      node: "n1",
+      instance: "i-n1",
+      epoch: 3,
+      since: "",
+      interface: "eth0",
+      mac: macOf("n1"),
+      from: "",
+      reason: "",
+    },
+  };
+  const bare = { name: "eth0", subnets: [], carrier: true, address4: "" };
+
+  function stationsOf(node: string, namesOf: (other: string) => string): readonly { node: string; watched: boolean }[] {
+    const leases = NODES.map((other, revision): SpeakerInput => {
+      const lease = speakerLease(other, `i-${other}`, revision + 1);
+      const interfaces = [{ ...bare, name: namesOf(other), mac: macOf(other), linkLocal: linkLocalOf(other) }];
+      return { type: "lease", input: { type: "lease", lease: { ...lease, facts: { ...lease.facts, interfaces } } } };
+    });
+    const own = link(node, true);
+    const addresses = own.addresses.filter((one) => one.address === linkLocalOf(node));
+    const inputs: readonly SpeakerInput[] = [
+      { type: "worker", message: { type: "links", links: [{ ...own, addresses }] } },
+      ...NODES.map((name): SpeakerInput => ({ type: "node", name, node: nodeObject() })),
+      { type: "endpoints", service: SERVICE, endpoints: endpointsOn(NODES) },
+      ...leases,
+      { type: "virtual-ip", name: held.address, vip: held },
+      { type: "synced" },
+      { type: "own-lease", phase: "acting", adopted: false },
+    ];
+    const first = stepSpeaker(initialSpeaker(node, `i-${node}`, 0), inputs, 10);
+    const { state } = stepSpeaker(first.state, [{ type: "tick" }], 2_000);
+    return JSON.parse(state.watching.text).segments.flatMap((one: { stations: readonly unknown[] }) => one.stations);
+  }
+
+  test("the ring has every node whose interface has the same name, and three of them watch the holder (E6)", () => {
+    const others = NODES.filter((node) => node !== "n1");
+    for (const node of NODES) {
+      const stations = stationsOf(node, () => "eth0").map((one) => one.node);
+      expect(stations).toEqual(NODES.filter((other) => other !== node));
+    }
+    const watchers = others.filter((node) => stationsOf(node, () => "eth0").find((one) => one.node === "n1")?.watched);
+    expect(watchers).toHaveLength(WATCHERS);
+  });
+
+  test("another name tells nothing; the holder is a station whatever it is called", () => {
+    const names = (other: string) => (other === "n1" || other === "n3" ? "eth9" : "eth0");
+    expect(stationsOf("n2", names).map((one) => one.node)).toEqual(["n1", "n4", "n5", "n6"]);
   });
 });
