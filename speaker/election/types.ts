@@ -175,7 +175,7 @@ export interface AddressState {
   readonly skipped: readonly { readonly node: string; readonly untilMs: number }[];
   /** Candidates that come before this holder by choice, and since when without a gap. BOUNDED: the first three, by voluntary.ts. */
   readonly better: readonly Better[];
-  /** Since when this holder should hand over because of what is wrong with its node. */
+  /** Since when this holder should hand over because of what is wrong with its node, and somebody is better off. */
   readonly faultSinceMs: number | undefined;
   /** Moves by choice of late, whoever made them, and when the last one was seen. */
   readonly voluntary: { readonly count: number; readonly atMs: number };

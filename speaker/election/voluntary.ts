@@ -20,15 +20,17 @@ export function moveByChoice(d: Draft): void {
   if (d.s.task.kind === "none") preferOther(d, own, sound);
 }
 
-/** Soft rules that break traffic. If nobody else is better off the holder stays: it may be the router that died. */
+/**
+ * Soft rules that break traffic. If nobody else is better off the holder stays: it may be the router that died. Nor does the time run
+ * then: when the router comes back, one node finds it first, and the others a moment later.
+ */
 function leaveFault(d: Draft, own: Candidate, next: Candidate | undefined): void {
   const { s } = d;
-  if (own.fault === undefined) {
+  if (own.fault === undefined || next === undefined) {
     s.faultSinceMs = undefined;
     return;
   }
   s.faultSinceMs ??= d.now;
-  if (next === undefined) return;
   // The first time at once, but for the moment in which others find the same; after that as any move by choice.
   const { count, atMs } = recent(d);
   const notBeforeMs = count === 0 ? 0 : atMs + pauseMs(count - 1);

@@ -235,14 +235,16 @@ describe("the uplink check", () => {
     expectSound(cluster);
   });
 
-  test("the router itself dies: everybody finds it within a second or two, and nothing moves", () => {
+  test("the router itself dies and comes back: everybody finds it within a second or two, and nothing moves", () => {
     const { cluster } = settled(5);
     const moves = cluster.moves.length;
-    for (const name of cluster.names) {
-      setUplink(cluster, name, ["eth0"]);
-      cluster.run(700);
+    for (const lost of [["eth0"], []]) {
+      for (const name of cluster.names) {
+        setUplink(cluster, name, lost);
+        cluster.run(700);
+      }
+      cluster.run(60_000);
     }
-    cluster.run(60_000);
     expect(cluster.moves).toHaveLength(moves);
     expectSound(cluster);
   });

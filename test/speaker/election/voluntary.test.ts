@@ -136,6 +136,21 @@ describe("something is wrong with the holder's node", () => {
     expect(sketch(next(start, { place: all, afterMs: 10 * MINUTE }))).toBe("answers | ");
   });
 
+  test("it was everybody's, and one recovers before the others: nothing moves", () => {
+    const lost = { demoted: true, fault: "hand-over-uplink-lost" } as const;
+    const all = placed("abc", { a: lost, b: lost, c: lost });
+    const down = next(next(HOLDING, { place: all }), { place: all, afterMs: 10 * MINUTE });
+    const first = placed("bac", { a: lost, c: lost });
+    const found = next(next(down, { place: first }), { place: first, afterMs: 2_500 });
+    expect(sketch(found)).toBe("answers | ");
+    const back = next(found, { place: NONE });
+    expect(sketch(next(back, { place: NONE, afterMs: 10 * MINUTE }))).toBe("answers | ");
+    // It stays lost here alone: then it was not the router.
+    expect(sketch(next(found, { place: first, afterMs: 500 }))).toBe(
+      "answers, pass 4 | write b@4 from a hand-over-uplink-lost",
+    );
+  });
+
   test("not Ready alone moves nothing: it answers, and its traffic flows", () => {
     const unready = placed("bca", { a: { demoted: true } });
     const start = next(HOLDING, { place: unready });
