@@ -128,8 +128,9 @@ function judge(address: AddressFacts, facts: NodeFacts): Candidate | ExclusionRe
 }
 
 function faultOf(node: NodeObjectFacts | undefined, speaker: SpeakerFacts, name: string): FaultReason | undefined {
-  if (node?.networkUnavailable === true) return "hand-over-network-unavailable";
-  return speaker.uplinkLost.has(name) ? "hand-over-uplink-lost" : undefined;
+  // What was asked for and not answered says more than what a network plugin wrote.
+  if (speaker.uplinkLost.has(name)) return "hand-over-uplink-lost";
+  return node?.networkUnavailable === true ? "hand-over-network-unavailable" : undefined;
 }
 
 /** Why none of the interfaces that may carry the address does. */

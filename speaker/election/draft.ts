@@ -213,7 +213,7 @@ export function initialState(vip: VirtualIP, now: number): AddressState {
     failures: 0,
     skipped: [],
     better: [],
-    faultSinceMs: undefined,
+    fault: undefined,
     voluntary: { count: 0, atMs: 0 },
     heardEarly: "",
     defendedMs: Number.NEGATIVE_INFINITY,

@@ -91,7 +91,7 @@ function accept(d: Draft, vip: VirtualIP, by: AddressState["recordBy"]): void {
   s.handing = undefined;
   s.taken = undefined;
   s.better = [];
-  s.faultSinceMs = undefined;
+  s.fault = undefined;
   noteMove(d);
   pursue(d, before);
   // The record has come to the epoch of the write under way, by us or by another: its answer would tell nothing new.

@@ -6,7 +6,7 @@ import type { ConditionClaim } from "../../lib/model/conditions.ts";
 import type { Condition } from "../../lib/model/meta.ts";
 import type { Holder, VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { VerdictKind } from "../detector/types.ts";
-import type { MoveReason, YieldReason } from "../reasons.ts";
+import type { FaultReason, MoveReason, YieldReason } from "../reasons.ts";
 
 /** What all addresses of this node share. */
 export interface World {
@@ -175,8 +175,8 @@ export interface AddressState {
   readonly skipped: readonly { readonly node: string; readonly untilMs: number }[];
   /** Candidates that come before this holder by choice, and since when without a gap. BOUNDED: the first three, by voluntary.ts. */
   readonly better: readonly Better[];
-  /** Since when this holder should hand over because of what is wrong with its node, and somebody is better off. */
-  readonly faultSinceMs: number | undefined;
+  /** What is wrong with this holder's node, and since when without a gap while somebody is better off. */
+  readonly fault: { readonly reason: FaultReason; readonly sinceMs: number } | undefined;
   /** Moves by choice of late, whoever made them, and when the last one was seen. */
   readonly voluntary: { readonly count: number; readonly atMs: number };
   /** Announced while a write of this node was under way: the successor may see the record before the write is answered. */
@@ -318,7 +318,7 @@ export const TIMES = {
   voluntaryMs: 30_000,
   voluntaryMaxMs: 3_600_000,
   voluntaryForgetMs: 7_200_000,
-  /** A fault of the own node may be everybody's, which the others' Leases and Nodes show a moment later. */
+  /** A lost uplink may be everybody's, which the others' Leases show a moment later. */
   faultSettleMs: 3_000,
   /** A successor that cannot hold the address leaves its predecessor the time to take it back. */
   declineMs: 1_500,

@@ -4,7 +4,7 @@
  * here ever delays the answer for an address that nobody answers.
  */
 import type { Candidate } from "../candidates.ts";
-import { isVoluntary } from "../reasons.ts";
+import { type FaultReason, isVoluntary } from "../reasons.ts";
 import { type Draft, due, ownCandidate, pass, successors } from "./draft.ts";
 import { type Better, TIMES } from "./types.ts";
 
@@ -27,14 +27,19 @@ export function moveByChoice(d: Draft): void {
 function leaveFault(d: Draft, own: Candidate, next: Candidate | undefined): void {
   const { s } = d;
   if (own.fault === undefined || next === undefined) {
-    s.faultSinceMs = undefined;
+    s.fault = undefined;
     return;
   }
-  s.faultSinceMs ??= d.now;
-  // The first time at once, but for the moment in which others find the same; after that as any move by choice.
+  if (s.fault?.reason !== own.fault) s.fault = { reason: own.fault, sinceMs: d.now };
+  // The first time at once, but for the time in which it may end or others find the same; after that as any move by choice.
   const { count, atMs } = recent(d);
   const notBeforeMs = count === 0 ? 0 : atMs + pauseMs(count - 1);
-  if (due(d, Math.max(s.faultSinceMs + TIMES.faultSettleMs, notBeforeMs))) pass(d, next, own.fault);
+  if (due(d, Math.max(s.fault.sinceMs + settleMs(own.fault), notBeforeMs))) pass(d, next, own.fault);
+}
+
+/** Network plugins set NetworkUnavailable at each start of their agent while traffic flows: that must not move anything (ADR 9). */
+function settleMs(fault: FaultReason): number {
+  return fault === "hand-over-network-unavailable" ? TIMES.voluntaryMs : TIMES.faultSettleMs;
 }
 
 /** A preferred node must have been a candidate without a gap for the whole pause, under one process. */

@@ -118,7 +118,8 @@ describe("the pool prefers another node", () => {
 });
 
 describe("something is wrong with the holder's node", () => {
-  const faulty = { a: { demoted: true, fault: "hand-over-network-unavailable" } } as const;
+  const faulty = { a: { demoted: true, fault: "hand-over-uplink-lost" } } as const;
+  const unavailable = placed("bca", { a: { demoted: true, fault: "hand-over-network-unavailable" } });
   const THERE = placed("bca", faulty);
   const noticed = next(HOLDING, { place: THERE });
 
@@ -126,8 +127,22 @@ describe("something is wrong with the holder's node", () => {
     expect(sketch(noticed)).toBe("answers | ");
     expect(sketch(next(noticed, { place: THERE, afterMs: 2_999 }))).toBe("answers | ");
     expect(sketch(next(noticed, { place: THERE, afterMs: 3_000 }))).toBe(
+      "answers, pass 4 | write b@4 from a hand-over-uplink-lost",
+    );
+  });
+
+  test("NetworkUnavailable waits 30 s: calico-node sets it at each start, and traffic flows", () => {
+    const start = next(HOLDING, { place: unavailable });
+    expect(sketch(next(start, { place: unavailable, afterMs: 29_999 }))).toBe("answers | ");
+    expect(sketch(next(start, { place: unavailable, afterMs: 30_000 }))).toBe(
       "answers, pass 4 | write b@4 from a hand-over-network-unavailable",
     );
+  });
+
+  test("one fault after another: the second has its own time", () => {
+    const start = next(next(HOLDING, { place: unavailable }), { place: THERE, afterMs: 29_000 });
+    expect(sketch(next(start, { place: THERE, afterMs: 2_999 }))).toBe("answers | ");
+    expect(sketch(next(start, { place: THERE, afterMs: 3_000 }))).toMatch(/hand-over-uplink-lost$/);
   });
 
   test("nobody passes the soft rules: the holder stays (E9)", () => {
@@ -169,7 +184,7 @@ describe("something is wrong with the holder's node", () => {
     for (let epoch = 4; epoch < 10; epoch += 2) {
       const start = next(at, { place: THERE });
       waits.push(start.wakeAt - start.now);
-      const gone = moved(start, epoch, "b", "hand-over-network-unavailable", { place: THERE });
+      const gone = moved(start, epoch, "b", "hand-over-uplink-lost", { place: THERE });
       const record = holder("a", epoch + 1, { from: "b", reason: "hand-over-shutdown" });
       at = next(gone, { place: NONE, input: { type: "seen", vip: vip(record) } });
     }
