@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { createKubeApi, loadKubeConfig } from "../lib/kube/client.ts";
-import { createHeartbeat, type HeartbeatNews } from "../lib/lease/heartbeat-loop.ts";
+import { createHeartbeat, type Heartbeat, type HeartbeatNews } from "../lib/lease/heartbeat-loop.ts";
 import { instanceId, type SpeakerLease } from "../lib/model/speaker-lease.ts";
 import { systemClock } from "../lib/runtime/clock.ts";
 import { BerthError } from "../lib/runtime/errors.ts";
@@ -61,7 +61,7 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
       },
     },
     relistLeases: () => watches.relistLeases(),
-    onReady: () => heartbeat.start(),
+    onReady: () => begin(shell, heartbeat, options.uplinkCheck, log),
   });
   const watches = createWatches({
     api,
@@ -89,13 +89,18 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
     log,
   });
   watchKernel(shell, log);
-  if (options.uplinkCheck) watchUplink(shell, log);
   onShutdown(async () => {
     await shell.leave();
     await frames.close();
   }, log);
   log.info({ node, instance, namespace: options.namespace }, "the speaker starts");
   watches.start();
+}
+
+/** The Lease is asked for after the step that learns what was lost before this process: it must not say that such an uplink is whole. */
+function begin(shell: SpeakerShell, heartbeat: Heartbeat, uplinkCheck: boolean, log: Logger): void {
+  if (uplinkCheck) watchUplink(shell, log);
+  setImmediate(() => heartbeat.start());
 }
 
 /** Both end with the process. */
@@ -107,8 +112,11 @@ function watchKernel(shell: SpeakerShell, log: Logger): void {
 
 /** Ends with the process, too. */
 function watchUplink(shell: SpeakerShell, log: Logger): void {
+  const { node, peers } = shell.state;
   startUplinkMonitor({
     log,
+    former: peers.peers.get(node)?.lease.facts.uplinkLost ?? [],
+    interfaces: () => shell.state.interfaces.map((one) => one.name),
     targets: () => uplinkTargets(shell.state.listening.interfaces, shell.state.gateways),
     onLost: (interfaces) => shell.post({ type: "uplink", lost: interfaces }),
   });

@@ -19,6 +19,7 @@ export interface UplinkTarget {
 }
 
 export interface Uplink {
+  /** "" until it is asked: the process before this one found the uplink lost. */
   readonly gateway: string;
   /** It has answered this process at least once: many a router does not answer echoes at all, and is not judged by them. */
   readonly isKnown: boolean;
@@ -39,9 +40,31 @@ export function uplinkTargets(
   return targets.filter((one) => one.gateway !== "").slice(0, TARGETS_MAX);
 }
 
+/** Not known yet, and not blamed. */
+export function freshUplink(gateway: string): Uplink {
+  return { gateway, isKnown: false, isLost: false, against: 0 };
+}
+
+/** What the Lease of this node says was lost, is lost until the gateway answers: a restart makes no uplink whole. */
+export function formerUplinks(lost: readonly string[]): ReadonlyMap<string, Uplink> {
+  return new Map(lost.map((name) => [name, { gateway: "", isKnown: true, isLost: true, against: 0 }]));
+}
+
+/** What cannot be asked, since its gateway left the routes, stays lost as long as the interface is there. */
+export function lostWithoutTarget(
+  before: ReadonlyMap<string, Uplink>,
+  targets: readonly UplinkTarget[],
+  interfaces: readonly string[],
+): ReadonlyMap<string, Uplink> {
+  const isAsked = (name: string): boolean => targets.some((one) => one.interface === name);
+  const kept = [...before].filter(([name, one]) => one.isLost && !isAsked(name) && interfaces.includes(name));
+  return new Map(kept.map(([name, one]) => [name, { ...one, against: 0 }]));
+}
+
 /** After one question. Another gateway than before begins anew. */
 export function stepUplink(before: Uplink | undefined, gateway: string, isAnswered: boolean): Uplink {
-  const state = before?.gateway === gateway ? before : { gateway, isKnown: false, isLost: false, against: 0 };
+  const isSame = before !== undefined && (before.gateway === gateway || before.gateway === "");
+  const state = isSame ? { ...before, gateway } : freshUplink(gateway);
   const isKnown = state.isKnown || isAnswered;
   if (!isKnown || isAnswered !== state.isLost) return { ...state, isKnown, against: 0 };
   const against = state.against + 1;

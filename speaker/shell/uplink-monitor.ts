@@ -4,14 +4,27 @@ import type { Logger } from "../../lib/runtime/log.ts";
 import type { Result } from "../../lib/runtime/result.ts";
 import { type Scheduler, systemScheduler } from "../../lib/runtime/scheduler.ts";
 import { type PingFailure, type Pong, ping } from "../net/ping.ts";
-import { stepUplink, UPLINK_PERIOD_MS, UPLINK_TIMEOUT_MS, type Uplink, type UplinkTarget } from "../uplink.ts";
+import {
+  formerUplinks,
+  freshUplink,
+  lostWithoutTarget,
+  stepUplink,
+  UPLINK_PERIOD_MS,
+  UPLINK_TIMEOUT_MS,
+  type Uplink,
+  type UplinkTarget,
+} from "../uplink.ts";
 import { uplinkLost, uplinksKnown } from "./metrics.ts";
 
 export interface UplinkMonitorOptions {
   readonly log: Logger;
   /** Asked for anew each time, for they change. */
   readonly targets: () => readonly UplinkTarget[];
-  /** Names of interfaces, sorted; on each change. */
+  /** Those that the node has, asked for or not. */
+  readonly interfaces: () => readonly string[];
+  /** What the Lease of this node says was lost when this process began. */
+  readonly former: readonly string[];
+  /** Names of interfaces, sorted; on each change, and at once if there are former ones. */
   readonly onLost: (interfaces: readonly string[]) => void;
   readonly scheduler?: Scheduler;
   readonly ask?: (target: Ip, timeoutMs: number, name: string) => Promise<Result<Pong, PingFailure>>;
@@ -20,7 +33,7 @@ export interface UplinkMonitorOptions {
 /** Asks at once, and a second after each round again; the returned function stops. */
 export function startUplinkMonitor(options: UplinkMonitorOptions): () => void {
   const { log, scheduler = systemScheduler, ask = ping } = options;
-  let uplinks: ReadonlyMap<string, Uplink> = new Map();
+  let uplinks = formerUplinks(options.former);
   let told = "";
   let stopped = false;
   let cancel = (): void => {};
@@ -30,34 +43,34 @@ export function startUplinkMonitor(options: UplinkMonitorOptions): () => void {
     const pong = ip.ok ? await ask(ip.value, UPLINK_TIMEOUT_MS, name) : undefined;
     const before = uplinks.get(name);
     // Without the right to ask nothing is known, and nobody is blamed for it.
-    if (pong === undefined || (!pong.ok && pong.reason === "not-permitted")) return [name, fresh(gateway)];
+    if (pong === undefined || (!pong.ok && pong.reason === "not-permitted")) return [name, freshUplink(gateway)];
     return [name, stepUplink(before, gateway, pong.ok)];
   };
-  const round = async (): Promise<void> => {
-    const next = new Map(await Promise.all(options.targets().map(askOne)));
-    if (stopped) return;
-    uplinks = next;
-    uplinksKnown.set({}, [...next.values()].filter((one) => one.isKnown).length);
-    const lost = [...next].filter(([, one]) => one.isLost).map(([name]) => name);
+  const tell = (): void => {
+    uplinksKnown.set({}, [...uplinks.values()].filter((one) => one.isKnown).length);
+    const lost = [...uplinks].filter(([, one]) => one.isLost).map(([name]) => name);
     lost.sort();
-    if (lost.join() !== told) {
-      told = lost.join();
-      uplinkLost.set({}, lost.length);
-      const gateways = lost.map((name) => `${name}: ${next.get(name)?.gateway}`);
-      if (lost.length > 0)
-        log.warn({ gateways }, "the gateway does not answer any more: another node is the better holder");
-      else log.info({}, "every gateway answers again");
-      options.onLost(lost);
-    }
+    if (lost.join() === told) return;
+    told = lost.join();
+    uplinkLost.set({}, lost.length);
+    const gateways = lost.map((name) => `${name}: ${uplinks.get(name)?.gateway || "as before the start"}`);
+    if (lost.length > 0)
+      log.warn({ gateways }, "the gateway does not answer any more: another node is the better holder");
+    else log.info({}, "every gateway answers again");
+    options.onLost(lost);
+  };
+  const round = async (): Promise<void> => {
+    const targets = options.targets();
+    const asked = await Promise.all(targets.map(askOne));
+    if (stopped) return;
+    uplinks = new Map([...lostWithoutTarget(uplinks, targets, options.interfaces()), ...asked]);
+    tell();
     cancel = scheduler.after(UPLINK_PERIOD_MS, () => void round());
   };
+  tell();
   void round();
   return () => {
     stopped = true;
     cancel();
   };
-}
-
-function fresh(gateway: string): Uplink {
-  return { gateway, isKnown: false, isLost: false, against: 0 };
 }

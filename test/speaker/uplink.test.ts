@@ -51,7 +51,11 @@ describe("whether the way out works", () => {
 
 describe("the monitor", () => {
   /** Rounds by hand: each call of `round` lets one pass. */
-  function monitor(targets: () => readonly UplinkTarget[]) {
+  function monitor(
+    targets: () => readonly UplinkTarget[],
+    former: readonly string[] = [],
+    interfaces: () => readonly string[] = () => ["eth0", "eth1"],
+  ) {
     const told: (readonly string[])[] = [];
     const asked: string[] = [];
     const answers = new Map<string, Result<Pong, PingFailure>>();
@@ -69,7 +73,7 @@ describe("the monitor", () => {
       return answers.get(name) ?? ok({ roundTripMs: 1 });
     };
     const onLost = (lost: readonly string[]) => void told.push(lost);
-    const stop = startUplinkMonitor({ log: silentLogger, targets, onLost, scheduler, ask });
+    const stop = startUplinkMonitor({ log: silentLogger, targets, interfaces, former, onLost, scheduler, ask });
     const settle = () => new Promise((resolve) => setImmediate(resolve));
     const round = async (count = 1) => {
       for (let done = 0; done < count; done++) {
@@ -106,14 +110,37 @@ describe("the monitor", () => {
     expect(asked).toHaveLength(count);
   });
 
-  test("an interface that carries no addresses any more is no loss", async () => {
+  test("what is lost stays lost while its gateway is not in the routes, until the interface is gone", async () => {
     let targets: readonly UplinkTarget[] = BOTH;
-    const { told, answers, round } = monitor(() => targets);
+    let interfaces = ["eth0", "eth1"];
+    const { told, answers, round } = monitor(
+      () => targets,
+      [],
+      () => interfaces,
+    );
     await round(1);
     answers.set("eth1", fail("timeout"));
     await round(5);
     targets = BOTH.slice(0, 1);
+    await round(10);
+    targets = BOTH;
+    await round(10);
+    expect(told).toEqual([["eth1"]]);
+    targets = BOTH.slice(0, 1);
+    interfaces = ["eth0"];
     await round(1);
+    expect(told).toEqual([["eth1"], []]);
+  });
+
+  test("what the process before this one found lost is lost from the start, until the gateway answers", async () => {
+    const { told, answers, round } = monitor(() => BOTH, ["eth1"]);
+    expect(told).toEqual([["eth1"]]);
+    answers.set("eth1", fail("timeout"));
+    await round(10);
+    answers.clear();
+    await round(3);
+    expect(told).toEqual([["eth1"]]);
+    await round(2);
     expect(told).toEqual([["eth1"], []]);
   });
 

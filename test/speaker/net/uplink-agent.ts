@@ -9,6 +9,8 @@ import { uplinkTargets } from "../../../speaker/uplink.ts";
 const say = (message: object) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const stop = startUplinkMonitor({
   log: silentLogger,
+  former: [],
+  interfaces: () => ["eth0", "eth1"],
   targets: () => uplinkTargets(["eth0", "eth1"], readGateways()),
   onLost: (lost) => say({ lost }),
   ask: async (target, timeoutMs, name) => {
