@@ -11,6 +11,7 @@ import {
   ask,
   type Draft,
   isAskable,
+  type Judged,
   nodeAddress,
   REPEAT_MS,
   rotate,
@@ -142,12 +143,20 @@ function renew(before: Station, segment: SegmentPlan, plan: StationPlan, now: nu
     targets,
     next: targets.length === 0 ? 0 : before.next % targets.length,
     burst: before.burst !== undefined && targets.includes(before.burst.suspect) ? before.burst : undefined,
+    judged: stillJudged(before.judged, targets),
   };
   if (!isFollowed(station)) {
     // A verdict that is told once is forgotten by time; nothing else is under way.
     return station.judged === undefined ? { ...station, dueAt: Number.POSITIVE_INFINITY } : station;
   }
   return station.dueAt === Number.POSITIVE_INFINITY ? { ...station, dueAt: now } : station;
+}
+
+/** An address that it holds no more is not silent there; should it come back to the station, it must be missed anew. */
+function stillJudged(judged: Judged | undefined, targets: readonly string[]): Judged | undefined {
+  if (judged?.kind !== "addresses") return judged;
+  const addresses = judged.addresses.filter((address) => targets.includes(address));
+  return addresses.length === 0 ? undefined : { ...judged, addresses };
 }
 
 function edit(turn: Turn, station: Station, change: (watch: Watch) => void): void {

@@ -72,7 +72,13 @@ export class Cluster {
     const slackMs = 3 * watchLagMsMax + 4 * latencyMsMax + 100;
     // A holder that hears another asks for the record and waits 200 ms; one announcement in 1.1 s may be the only sign.
     const limits = { handOverMs: 1_000 + slackMs, otherMs: 1_100 + 200 + slackMs, cacheMs: 1_100 + 200 + slackMs };
-    this.invariants = new Invariants(this.api, this.wire, limits, () => this.timeline.now);
+    this.invariants = new Invariants(
+      this.api,
+      this.wire,
+      limits,
+      () => this.timeline.now,
+      (node) => (this.processes.get(node) ?? []).some((process) => process.frozen),
+    );
     this.names = Array.from({ length: options.nodes }, (_, index) => `n${index + 1}`);
     this.wire.nodes = this.names;
     this.#nodeOfMac = new Map(this.names.map((name) => [macOf(name), name]));

@@ -1,5 +1,6 @@
 /** The rules that must always hold (S1, S2, S5) and the one that must hold in the end (L1), checked against what nodes really answer. */
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
+import { MAIN_SILENT_MS } from "../../speaker/net/fence.ts";
 import type { SimApi } from "./api.ts";
 import type { SimHost } from "./host.ts";
 import type { SimWire } from "./wire.ts";
@@ -43,8 +44,17 @@ export class Invariants {
   readonly #wire: SimWire;
   readonly #limits: Limits;
   readonly #now: () => number;
+  /** The main thread of a speaker stands still, so that nobody decides until the worker stops by itself. */
+  readonly #isStuck: (node: string) => boolean;
 
-  constructor(api: SimApi, wire: SimWire, limits: Limits, now: () => number) {
+  constructor(
+    api: SimApi,
+    wire: SimWire,
+    limits: Limits,
+    now: () => number,
+    isStuck: (node: string) => boolean = () => false,
+  ) {
+    this.#isStuck = isStuck;
     this.#api = api;
     this.#wire = wire;
     this.#limits = limits;
@@ -87,7 +97,9 @@ export class Invariants {
       const { holder } = vip;
       const isHandOver =
         holder !== undefined && holder.from !== "" && pair === [holder.node, holder.from].sort().join(" and ");
-      const limit = (isHandOver ? this.#limits.handOverMs : this.#limits.otherMs) + this.#lossyMs();
+      const isStuck = pair.split(" and ").some((node) => this.#isStuck(node));
+      const allowedMs = isHandOver ? this.#limits.handOverMs : this.#limits.otherMs;
+      const limit = allowedMs + this.#lossyMs() + (isStuck ? MAIN_SILENT_MS : 0);
       if (lastedMs > limit) {
         this.protest(`S2: ${pair} answer for ${vip.address} at once for ${Math.round(lastedMs)} ms`);
         this.#overlaps.delete(vip.address);
@@ -98,6 +110,15 @@ export class Invariants {
   /** With hundreds of addresses a look now and then is enough: what is wrong lasts for longer than some events. */
   #stride(): number {
     return 1 + Math.floor(this.#api.vips.size / ALL_CHECKED_MAX);
+  }
+
+  /**
+   * Without the API, or for who cannot reach it, a node that was away for a moment learns from nobody that its address was taken and
+   * left again; the kernel of the taker forwards, and the hosts doubt what they know after their time.
+   */
+  #isBlindSplit(): boolean {
+    const isBlind = this.#wire.nodes.some((node) => !this.#api.reaches(node));
+    return isBlind && this.#wire.nodes.some((node) => !this.#wire.isAttached(node));
   }
 
   /** Of two that hear each other one way only both may answer, and whoever is not heard is not answered back (docs/failover.md). */
@@ -112,7 +133,7 @@ export class Invariants {
   /** Every cache on the segment comes to name the one node that answers, if host and node hear each other. */
   checkCache(host: SimHost): void {
     if (this.#wire.loss > 0) this.#lossyAtMs = this.#now();
-    if (this.#wire.isOneWay) this.#oneWayAtMs = this.#now();
+    if (this.#wire.isOneWay || this.#isBlindSplit()) this.#oneWayAtMs = this.#now();
     const stride = this.#stride();
     this.#turn += 1;
     let index = 0;

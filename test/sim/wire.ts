@@ -56,6 +56,11 @@ export class SimWire {
     return !this.mute.has(from) && !this.deaf.has(to) && !this.blocked.has(`${from}>${to}`);
   }
 
+  /** Whether the node runs and stands with the router and the hosts. */
+  isAttached(node: string): boolean {
+    return !this.off.has(node) && !this.unplugged.has(node) && (this.sides.get(node) ?? 0) === 0;
+  }
+
   /** Whether some hear what others do not. */
   get isOneWay(): boolean {
     return this.mute.size + this.deaf.size + this.blocked.size > 0 || this.isolated;

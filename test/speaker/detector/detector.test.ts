@@ -171,6 +171,24 @@ describe("verdicts", () => {
     expect(segment.told).toEqual([]);
   });
 
+  test("an address that it holds no more is not told any longer, and when it is given back it is not silent", () => {
+    const { segment, silent } = world();
+    segment.run(2_000);
+    silent.add("10.0.0.101");
+    segment.run(3_000);
+    expect(segment.verdicts.at(-1)?.addresses).toEqual(["10.0.0.101"]);
+    const others = TARGETS.filter((address) => address !== "10.0.0.101");
+    const plan = (targets: readonly string[]) =>
+      planOf(station("a", { targets: [...targets] }), station("b"), station("c"), GATEWAY);
+    segment.input({ type: "plan", plan: plan(others) });
+    segment.told.length = 0;
+    segment.run(5_000);
+    silent.clear();
+    segment.input({ type: "plan", plan: plan(TARGETS) });
+    segment.run(5_000);
+    expect(segment.told).toEqual([]);
+  });
+
   test("pursued, it is probed for what was taken from it although this node is no watcher (F2)", () => {
     const { segment, silent } = world();
     segment.run(2_000);
