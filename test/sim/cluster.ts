@@ -19,6 +19,8 @@ export interface ClusterOptions {
   readonly gateway?: boolean;
   /** So many addresses of IPv6 beside those of IPv4; default none. */
   readonly addresses6?: number;
+  /** Whether hosts stand on the segment; default true. */
+  readonly hosts?: boolean;
   /** Each node's monotonic clock is faster or slower by up to this part; default 0. */
   readonly drift?: number;
   /** A rule broken on purpose, to see that the simulation finds it. */
@@ -93,7 +95,8 @@ export class Cluster {
     for (let index = 0; index < (options.addresses6 ?? 0); index++) {
       this.api.putVip(virtualIP(serviceAddress(index, 6), 0));
     }
-    this.hosts = ["tcp", "udp"].map((name) => this.#host(name));
+    const hosts = options.hosts === false ? [] : ["tcp", "udp"];
+    this.hosts = hosts.map((name) => this.#host(name));
     for (const name of this.names) this.start(name);
     this.#nodeController();
   }

@@ -16,6 +16,7 @@ export interface Limits {
 
 /** With frames that get lost an announcement may be heard two rounds later. */
 const LOSSY_MS = 2_200;
+const MOMENT_MS = 0.05;
 /** So many addresses are looked at each time. */
 const ALL_CHECKED_MAX = 40;
 /** Until a host has doubted and probed what it learned while paths carried one way only. */
@@ -34,7 +35,7 @@ export class Invariants {
   readonly #silentSince = new Map<string, number>();
   #longestGapMs = 0;
   readonly #overlaps = new Map<string, Overlap>();
-  #checks = 0;
+  #checkedMs = Number.NEGATIVE_INFINITY;
   #turn = 0;
   #lossyAtMs = Number.NEGATIVE_INFINITY;
   #oneWayAtMs = Number.NEGATIVE_INFINITY;
@@ -77,8 +78,9 @@ export class Invariants {
 
   /** Called after each event of the simulation. */
   check(): void {
-    this.#checks += 1;
-    if (this.#checks % this.#stride() !== 0) return;
+    // What happens within the time of a frame is one moment.
+    if (this.#now() - this.#checkedMs < MOMENT_MS * this.#stride()) return;
+    this.#checkedMs = this.#now();
     for (const vip of this.#api.vips.values()) {
       const nodes = this.answering(vip.address);
       this.#noteGap(vip.address, nodes.length > 0);

@@ -46,6 +46,8 @@ export class SimSender {
 
   probe(input: ProberInput): void {
     const { timeline, wire, node, tell, onAnswer } = this.#options;
+    // Nothing is asked, so nothing can be answered.
+    if (input.type === "answers" && this.#prober.probes.size === 0) return;
     const { state, effects, wakeAt } = stepProber(this.#prober, input, timeline.now);
     this.#prober = state;
     this.#proberAt = wakeAt ?? Number.POSITIVE_INFINITY;

@@ -50,6 +50,7 @@ export class SimWire {
 
   /** Whether a frame gets from one station to the other: nodes, hosts, the router. */
   reaches(from: string, to: string): boolean {
+    if (this.unplugged.size + this.sides.size === 0 && !this.isOneWay) return true;
     if (this.unplugged.has(from) || this.unplugged.has(to)) return false;
     if ((this.sides.get(from) ?? 0) !== (this.sides.get(to) ?? 0)) return false;
     if (this.isolated && this.nodes.includes(from) && this.nodes.includes(to)) return false;

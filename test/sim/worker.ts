@@ -39,9 +39,10 @@ export class SimWorker {
   #peers: ReadonlySet<string> = new Set();
   readonly #hearing = new HearingLimit(HELD_LIMITS);
   readonly #table = new HeldTable();
+  #held: ReadonlySet<string> = new Set();
   readonly #announcements = new Announcements(new Counters());
   #sentTable = new Set<string>();
-  /** Sabotage: what was ever held. */
+  /** What was ever in the table; sabotage answers for it on. */
   readonly #everHeld = new Set<string>();
   #queue: Frame[] = [];
   #dropped = 0;
@@ -66,7 +67,7 @@ export class SimWorker {
   answers(address: string): boolean {
     if (this.#dead || this.#frozen || !isAnswering(this.#fence)) return false;
     const { wire, sabotage } = this.#options;
-    const isHeld = this.#table.isHeld(address, ON) || (sabotage.neverYields === true && this.#everHeld.has(address));
+    const isHeld = this.#held.has(address) || (sabotage.neverYields === true && this.#everHeld.has(address));
     return isHeld && !wire.unplugged.has(this.node) && !wire.unanswered.has(`${this.node} ${address}`);
   }
 
@@ -91,7 +92,7 @@ export class SimWorker {
     else if (sabotage.answersBacklog === true) {
       // The fence has not looked yet, and the real worker would answer nothing before it has.
       this.#frozen = true;
-      answerAll(this.#queue, (address) => this.#table.isHeld(address, ON));
+      answerAll(this.#queue, (address) => this.#held.has(address));
       this.#frozen = false;
     }
     // A short stop is none: the frames are read before anything is judged.
@@ -147,6 +148,11 @@ export class SimWorker {
     if (message !== undefined) this.#act(message);
   }
 
+  /** Asked after every event, so what the table says is kept. */
+  #hold(): void {
+    this.#held = new Set([...this.#everHeld].filter((address) => this.#table.isHeld(address, ON)));
+  }
+
   #idle(): void {
     if (this.#dead) return;
     if (!this.#frozen) this.#turn();
@@ -173,6 +179,7 @@ export class SimWorker {
         break;
       case "lost":
         tell({ type: "lost", loss: this.#table.lose(effect.addresses), addresses: effect.addresses });
+        this.#hold();
         break;
       case "fenced":
         this.#sender.announce({ type: "clear" });
@@ -188,7 +195,7 @@ export class SimWorker {
   /** What was queued is evidence, and is not answered. */
   #drain(): void {
     this.#sender.announce({ type: "clear" });
-    const announced = announcedIn(this.#queue.splice(0), (address) => this.#table.isHeld(address, ON));
+    const announced = announcedIn(this.#queue.splice(0), (address) => this.#held.has(address));
     const dropped = this.#dropped;
     this.#dropped = 0;
     this.#watching.step({ type: "gap" });
@@ -210,7 +217,7 @@ export class SimWorker {
     switch (frame.type) {
       case "request":
         if (this.answers(address)) frame.reply();
-        if (this.#table.isHeld(address, ON)) {
+        if (this.#held.has(address)) {
           if (frame.probeBy !== "") this.#tellHeard(address, frame.probeBy, "probe");
         } else if (frame.alarmBy !== "") {
           this.#watching.step({ type: "heard", answers: [], alarms: [{ interface: ON, address, mac: frame.alarmBy }] });
@@ -224,14 +231,13 @@ export class SimWorker {
         this.#onHeard(frame);
         break;
       default:
-        throw new Error("unknown frame");
     }
   }
 
   #onHeard({ address, mac, type }: Extract<Frame, { type: "announcement" | "answer" }>): void {
     const { timeline, tell } = this.#options;
     this.#sender.probe({ type: "answers", answers: [{ address, interface: ON, mac }] });
-    if (this.#table.isHeld(address, ON)) this.#tellHeard(address, mac, type);
+    if (this.#held.has(address)) this.#tellHeard(address, mac, type);
     else if (type === "announcement") {
       this.#announcements.add({ address, interface: ON, mac }, this.#peers.has(mac), timeline.now);
       const entries = this.#announcements.take();
@@ -241,8 +247,8 @@ export class SimWorker {
 
   #tellHeard(address: string, mac: string, how: HeardHow): void {
     const { timeline, tell } = this.#options;
-    const isTold = this.#hearing.admits(address, this.#peers.has(mac), timeline.now);
-    if (isTold) tell({ type: "heard", address, interface: ON, mac, how });
+    if (!this.#hearing.admits(address, this.#peers.has(mac), timeline.now)) return;
+    tell({ type: "heard", address, interface: ON, mac, how });
   }
 
   #act(message: ToWorker): void {
@@ -251,12 +257,13 @@ export class SimWorker {
       case "table":
         this.#table.replace(message);
         for (const { address } of message.entries) this.#everHeld.add(address);
-        this.#sender.announce({ type: "keep", held: ({ address }) => this.#table.isHeld(address, ON) });
+        this.#hold();
+        this.#sender.announce({ type: "keep", held: ({ address }) => this.#held.has(address) });
         this.#options.tell({ type: "applied", generation: message.generation });
         break;
       case "announce": {
         const { address } = message;
-        if (!isAnswering(this.#fence) || !this.#table.isHeld(address, ON)) break;
+        if (!isAnswering(this.#fence) || !this.#held.has(address)) break;
         const family = address.includes(":") ? 6 : 4;
         this.#sender.announce({ type: "plan", entries: [{ address, family, interface: ON }] });
         break;
