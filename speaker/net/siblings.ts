@@ -20,10 +20,14 @@ interface NamedMac {
   readonly mac: string;
 }
 
-/** An interface with the same MAC (a VLAN of this one) cannot be told from it, so it is no sibling. */
+/**
+ * An interface with the same MAC (a VLAN of this one) cannot be told from it, so it is no sibling; nor are two others with one MAC: a
+ * frame says nothing about which of them is on this segment.
+ */
 export function siblingsOf(own: NamedMac, used: readonly NamedMac[]): readonly Sibling[] {
+  const isAlone = (mac: string): boolean => used.filter((one) => one.mac === mac).length === 1;
   return used
-    .filter((one) => one.name !== own.name && one.mac !== own.mac)
+    .filter((one) => one.name !== own.name && one.mac !== own.mac && isAlone(one.mac))
     .map(({ name, mac }) => {
       const bytes = macBytes(mac);
       return { name, mac, high: read16(bytes, 0), low: read32(bytes, 2) };

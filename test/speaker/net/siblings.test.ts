@@ -20,6 +20,10 @@ describe("siblings", () => {
     expect(siblingsOf(eth0, [eth0])).toEqual([]);
   });
 
+  test("two others with one MAC are none: a VLAN on eth0 and eth0 itself cannot be told apart from eth1", () => {
+    expect(siblingsOf(eth1, [eth0, eth1, vlan])).toEqual([]);
+  });
+
   test.each([
     [eth1.mac, "eth1"],
     ["fe:01:00:00:00:02", undefined],
