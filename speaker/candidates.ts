@@ -114,7 +114,7 @@ function judge(address: AddressFacts, facts: NodeFacts): Candidate | ExclusionRe
   const usable = interfacesFor(speaker.interfaces, address.l2.interfaces, address.ip);
   const chosen = usable.find((one) => one.carrier);
   if (chosen === undefined) return interfaceRule(address.l2, usable);
-  const fault = faultOf(facts.node, speaker, chosen.name);
+  const fault = faultOf(facts.node, speaker.uplinkLost, chosen.name);
   const demoted = facts.node?.ready !== true || fault !== undefined || !speaker.proxyReady;
   return {
     node: facts.name,
@@ -127,9 +127,14 @@ function judge(address: AddressFacts, facts: NodeFacts): Candidate | ExclusionRe
   };
 }
 
-function faultOf(node: NodeObjectFacts | undefined, speaker: SpeakerFacts, name: string): FaultReason | undefined {
+/** What breaks the traffic of an address that is answered on that interface. */
+export function faultOf(
+  node: NodeObjectFacts | undefined,
+  uplinkLost: ReadonlySet<string>,
+  name: string,
+): FaultReason | undefined {
   // What was asked for and not answered says more than what a network plugin wrote.
-  if (speaker.uplinkLost.has(name)) return "hand-over-uplink-lost";
+  if (uplinkLost.has(name)) return "hand-over-uplink-lost";
   return node?.networkUnavailable === true ? "hand-over-network-unavailable" : undefined;
 }
 

@@ -12,6 +12,7 @@ import {
   candidatesOf,
   type EndpointFacts,
   endpointRule,
+  faultOf,
   kernelRule,
   type NodeFacts,
   type NodeObjectFacts,
@@ -19,7 +20,7 @@ import {
   type SpeakerFacts,
 } from "./candidates.ts";
 import { interfacesFor, type NodeInterface } from "./interfaces.ts";
-import type { ExclusionReason } from "./reasons.ts";
+import type { ExclusionReason, FaultReason } from "./reasons.ts";
 import { rendezvousOrder } from "./rendezvous.ts";
 import { type Joined, segmentsOf } from "./segments.ts";
 
@@ -57,12 +58,19 @@ export interface FamilyEndpoints {
 
 export type ServiceEndpoints = Readonly<Record<Family, FamilyEndpoints>>;
 
+/** One interface of this node, and what would break the traffic of an address there. */
+export interface Usable {
+  readonly interface: string;
+  readonly mac: string;
+  readonly fault?: FaultReason | undefined;
+}
+
 /** Where this node stands with an address. */
 export interface Standing {
   /** The rule of node, endpoints or kernel that keeps this node from the address. */
   readonly rule: ExclusionReason | undefined;
   /** Interfaces with carrier that may carry the address, best first. */
-  readonly usable: readonly { readonly interface: string; readonly mac: string }[];
+  readonly usable: readonly Usable[];
   /** Their names by segment, best first; an address is answered on one of each. */
   readonly segments: readonly (readonly string[])[];
   /** Why `usable` is empty. */
@@ -126,7 +134,9 @@ function standingOf(facts: AddressFacts, cluster: Cluster): Standing {
   const own: NodeFacts = { name: cluster.node, node: cluster.nodes.get(cluster.node), speaker: undefined };
   const matching = interfacesFor(cluster.interfaces, facts.l2.interfaces, facts.ip);
   const live = matching.filter((one) => one.carrier);
-  const usable = live.map((one) => ({ interface: one.name, mac: one.mac }));
+  const usable = live.map(
+    ({ name, mac }): Usable => ({ interface: name, mac, fault: faultOf(own.node, cluster.uplinkLost, name) }),
+  );
   return {
     rule:
       nodeRule(facts, own) ??

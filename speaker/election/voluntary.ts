@@ -16,7 +16,7 @@ export function moveByChoice(d: Draft): void {
   const own = ownCandidate(d);
   if (own === undefined) return;
   const sound = successors(d).filter((one) => !one.demoted);
-  leaveFault(d, own, sound[0]);
+  leaveFault(d, faultWhereServed(d), sound[0]);
   if (d.s.task.kind === "none") preferOther(d, own, sound);
 }
 
@@ -24,17 +24,22 @@ export function moveByChoice(d: Draft): void {
  * Soft rules that break traffic. If nobody else is better off the holder stays: it may be the router that died. Nor does the time run
  * then: when the router comes back, one node finds it first, and the others a moment later.
  */
-function leaveFault(d: Draft, own: Candidate, next: Candidate | undefined): void {
+function leaveFault(d: Draft, fault: FaultReason | undefined, next: Candidate | undefined): void {
   const { s } = d;
-  if (own.fault === undefined || next === undefined) {
+  if (fault === undefined || next === undefined) {
     s.fault = undefined;
     return;
   }
-  if (s.fault?.reason !== own.fault) s.fault = { reason: own.fault, sinceMs: d.now };
+  if (s.fault?.reason !== fault) s.fault = { reason: fault, sinceMs: d.now };
   // The first time at once, but for the time in which it may end or others find the same; after that as any move by choice.
   const { count, atMs } = recent(d);
   const notBeforeMs = count === 0 ? 0 : atMs + pauseMs(count - 1);
-  if (due(d, Math.max(s.fault.sinceMs + settleMs(own.fault), notBeforeMs))) pass(d, next, own.fault);
+  if (due(d, Math.max(s.fault.sinceMs + settleMs(fault), notBeforeMs))) pass(d, next, fault);
+}
+
+/** The address may stand on another interface than the best one, by which others judge this node. */
+function faultWhereServed(d: Draft): FaultReason | undefined {
+  return d.place.standing.usable.find((one) => one.interface === d.s.serving?.interface)?.fault;
 }
 
 /** Network plugins set NetworkUnavailable at each start of their agent while traffic flows: that must not move anything (ADR 9). */

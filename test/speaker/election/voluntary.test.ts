@@ -6,7 +6,8 @@ import { type Beat, candidate, holder, next, type Play, peer, place, play, sketc
 
 /** Candidates in the order of the letters; `a` is this node. */
 function placed(order: string, changes: Readonly<Record<string, Partial<Candidate>>>): Place {
-  return { ...place(order), ordered: [...order].map((node) => ({ ...candidate(node), ...changes[node] })) };
+  const usable = place(order).standing.usable.map((one) => ({ ...one, fault: changes["a"]?.fault }));
+  return { ...place(order, { usable }), ordered: [...order].map((node) => ({ ...candidate(node), ...changes[node] })) };
 }
 
 const PREFER_B = placed("bac", { b: { preference: 10 } });
@@ -143,6 +144,18 @@ describe("something is wrong with the holder's node", () => {
     const start = next(next(HOLDING, { place: unavailable }), { place: THERE, afterMs: 29_000 });
     expect(sketch(next(start, { place: THERE, afterMs: 2_999 }))).toBe("answers | ");
     expect(sketch(next(start, { place: THERE, afterMs: 3_000 }))).toMatch(/hand-over-uplink-lost$/);
+  });
+
+  test("the interface that answers counts, and not the best one", () => {
+    const [eth0 = { interface: "", mac: "" }] = place("a").standing.usable;
+    const best = { interface: "eth9", mac: "02:00:00:00:09:0a" };
+    const fault = "hand-over-uplink-lost";
+    const bestLost = { ...THERE, standing: { ...THERE.standing, usable: [{ ...best, fault }, eth0] } } as const;
+    const start = next(HOLDING, { place: bestLost });
+    expect(sketch(next(start, { place: bestLost, afterMs: 10 * MINUTE }))).toBe("answers | ");
+    const ownLost = { ...NONE, standing: { ...NONE.standing, usable: [best, { ...eth0, fault }] } } as const;
+    const other = next(HOLDING, { place: ownLost });
+    expect(sketch(next(other, { place: ownLost, afterMs: 3_000 }))).toMatch(/hand-over-uplink-lost$/);
   });
 
   test("nobody passes the soft rules: the holder stays (E9)", () => {
