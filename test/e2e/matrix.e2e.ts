@@ -9,6 +9,7 @@ import { Berth } from "./berth.ts";
 /** Rows of the fault matrix, once each. How fast it is stands in docs/failover.md; here only what must hold on a loaded machine. */
 
 const GENEROUS_MS = 6_000;
+const MASS_GENEROUS_MS = 15_000;
 
 const checks: Readonly<Record<Expectation, (result: RunResult) => void>> = {
   planned: (result) => {
@@ -59,6 +60,6 @@ describe("the fault matrix", () => {
     console.log(
       `mass-500: the last of 500 addresses is announced again after ${Math.round(samples[0] ?? Number.NaN)} ms`,
     );
-    expect(samples[0]).toBeLessThan(GENEROUS_MS);
+    expect(samples[0]).toBeLessThan(MASS_GENEROUS_MS);
   }, 600_000);
 });
