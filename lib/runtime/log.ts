@@ -19,8 +19,25 @@ export interface LogSink {
 }
 
 /**
+ * What a line says of an error: code, message and what led to it. The stack only of what nobody foresaw: a refused connection is told
+ * by its message, and a DOMException (a time-out) has thirty fields that say nothing.
+ */
+function describe(thrown: unknown, isForeseen = false): unknown {
+  if (!(thrown instanceof Error)) return thrown;
+  const { code, reason } = thrown as { code?: unknown; reason?: unknown };
+  const isKnown = isForeseen || (typeof code === "string" && code !== "internal");
+  return {
+    ...(typeof code === "string" ? { code } : {}),
+    message: thrown.message,
+    ...(typeof reason === "string" && reason !== "" ? { reason } : {}),
+    ...(thrown.cause === undefined ? {} : { cause: describe(thrown.cause, isKnown) }),
+    ...(isKnown ? {} : { stack: thrown.stack }),
+  };
+}
+
+/**
  * A logger that writes synchronously: the last line before an exit or a crash is the one that matters, and an
- * asynchronous destination loses it. Errors under the key `error` are written with their code, stack and cause.
+ * asynchronous destination loses it. Errors under the key `error` are written with their code and cause.
  */
 export function createLogger(options: {
   readonly name: string;
@@ -34,7 +51,7 @@ export function createLogger(options: {
       base: { name: options.name },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { error: pino.stdSerializers.errWithCause },
+      serializers: { error: (thrown: unknown) => describe(thrown) },
     },
     options.sink ?? pino.destination({ dest: 1, sync: true }),
   );

@@ -36,4 +36,15 @@ describe("createLogger", () => {
     log.error({ error: new BerthError("os", "no socket", { cause: new Error("EPERM") }) }, "failed");
     expect(parsed()[0].error).toMatchObject({ code: "os", message: "no socket", cause: { message: "EPERM" } });
   });
+
+  test("a time-out is a line of its message, what nobody foresaw has its stack", () => {
+    const { log, parsed } = capture("info");
+    const timeout = new DOMException("The operation was aborted due to timeout", "TimeoutError");
+    log.warn({ error: new BerthError("api-timeout", "PATCH /x: timeout", { cause: timeout }) }, "call failed");
+    log.error({ error: new TypeError("x is not a function") }, "a bug");
+    const [first, second] = parsed().map((line) => line.error);
+    expect(Object.keys(first)).toEqual(["code", "message", "cause"]);
+    expect(Object.keys(first.cause)).toEqual(["message"]);
+    expect(second.stack).toContain("log.test.ts");
+  });
 });
