@@ -123,6 +123,35 @@ describe("hard rules: each exclusion has its name", () => {
   });
 });
 
+describe("two rules at once", () => {
+  const zone = { node: { labels: { zone: "a" } } };
+  const eth1 = { ...eth0, name: "eth1" };
+
+  test("35: selector and interface: both must fit, and that interface is the one", () => {
+    const facts = address({ l2: { interfaces: ["eth1"], nodeSelector: selector, preferred: [] } });
+    const { ordered, excluded } = candidatesOf(facts, [
+      node("n1", { ...zone, interfaces: [eth0, eth1] }),
+      node("n2", { interfaces: [eth0, eth1] }),
+      node("n3", zone),
+    ]);
+    expect(ordered).toMatchObject([{ node: "n1", interface: "eth1" }]);
+    expect(excluded).toMatchObject([
+      { node: "n2", reason: "node-selector" },
+      { node: "n3", reason: "no-such-interface" },
+    ]);
+  });
+
+  test("38: selector and ETP Local: of the selected nodes the one with the endpoint", () => {
+    const facts = address({
+      l2: { interfaces: [], nodeSelector: selector, preferred: [] },
+      endpoints: local(["n2", "n3"]),
+    });
+    const { ordered, excluded } = candidatesOf(facts, [node("n1", zone), node("n2", zone), node("n3")]);
+    expect(ordered).toMatchObject([{ node: "n2" }]);
+    expect(excluded.map((one) => one.node)).toEqual(["n1", "n3"]);
+  });
+});
+
 describe("order", () => {
   const names = ["n1", "n2", "n3", "n4"];
 

@@ -156,6 +156,26 @@ describe("an address whose pool names two interfaces", () => {
     expect(told(both)).toEqual(["table eth0 eth1", "announce eth0", "announce eth1"]);
   });
 
+  test("30 to 32: the pool names the other one: silence on the old one at once, then a record with the new one and its MAC, and answers there", () => {
+    const only = { ...vip, l2: { ...vip.l2, interfaces: ["eth0"] } };
+    const moved = { ...vip, meta: { ...vip.meta, resourceVersion: "11" }, l2: { ...vip.l2, interfaces: ["eth1"] } };
+    const before = on(undefined, ...KNOWN.slice(0, -1), { type: "virtual-ip", name: ADDRESS, vip: only });
+    expect(told(before)).toEqual(["table eth0", "announce eth0"]);
+    const after = on(before, { type: "virtual-ip", name: ADDRESS, vip: moved });
+    expect(told(after)).toEqual(["table "]);
+    expect(after.effects).toContainEqual({ type: "read", name: ADDRESS, id: 1 });
+    const silent = on(after, worker({ type: "applied", generation: 2 }));
+    const read = on(silent, { type: "read", name: ADDRESS, id: 1, result: { kind: "found", vip: moved } });
+    const holder = { node: "n1", epoch: 4, interface: "eth1", mac: "02:00:00:00:01:01", reason: "interface-changed" };
+    expect(read.effects).toContainEqual(
+      expect.objectContaining({ name: ADDRESS, holder: expect.objectContaining(holder) }),
+    );
+    expect(told(read)).toEqual([]);
+    const won = { ...moved, meta: { ...moved.meta, resourceVersion: "12" }, holder: { ...vip.holder, ...holder } };
+    const answering = on(read, { type: "written", name: ADDRESS, epoch: 4, result: { kind: "ok", vip: won } });
+    expect(told(answering)).toEqual(["table eth1", "announce eth1"]);
+  });
+
   test("on the recorded one alone when they turn out to be one segment, and said again there", () => {
     const merged = on(both, oneSegment);
     expect(told(merged)).toEqual(["table eth0", "announce eth0"]);

@@ -93,6 +93,28 @@ describe("a pool", () => {
     expect(cluster.addresses("before")).toEqual(["10.0.0.1"]);
   });
 
+  test.each([
+    ["IPv4", true, "10.0.1.1"],
+    ["IPv4", false, "10.0.1.1"],
+    ["IPv6", true, "fd99::1:1"],
+    ["IPv6", false, "fd99::1:1"],
+  ] as const)(
+    "%s, autoAssign %s: %s, the pool is told, and the Service before stays",
+    async (family, autoAssign, address) => {
+      const cluster = scene();
+      cluster.editPool("second", { autoAssign });
+      cluster.service("before", { families: [family] });
+      await cluster.settle();
+      const had = cluster.addresses("before");
+      expect(had).toEqual([family === "IPv4" ? "10.0.0.1" : "fd99::1"]);
+      cluster.service("web", { families: [family], annotations: { "berth.dev/pool": "second" } });
+      await cluster.settle();
+      expect(cluster.addresses("web")).toEqual([address]);
+      expect(cluster.says("web")).toBe(`Assigned: ${address} from IPPool second`);
+      expect(cluster.addresses("before")).toEqual(had);
+    },
+  );
+
   test("the first of a list that has an address, in the order of the list", async () => {
     const cluster = scene();
     cluster.pool("third", ["10.0.2.1/32"], { priority: 1 });
