@@ -23,15 +23,16 @@ export interface LogSink {
  * by its message, and a DOMException (a time-out) has thirty fields that say nothing.
  */
 function describe(thrown: unknown, isForeseen = false): unknown {
-  if (!(thrown instanceof Error)) return thrown;
-  const { code, reason } = thrown as { code?: unknown; reason?: unknown };
+  // By its shape: a DOMException is an Error, but not of every realm.
+  const { message, code, reason, cause, stack } = (thrown ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof message !== "string") return thrown;
   const isKnown = isForeseen || (typeof code === "string" && code !== "internal");
   return {
     ...(typeof code === "string" ? { code } : {}),
-    message: thrown.message,
+    message,
     ...(typeof reason === "string" && reason !== "" ? { reason } : {}),
-    ...(thrown.cause === undefined ? {} : { cause: describe(thrown.cause, isKnown) }),
-    ...(isKnown ? {} : { stack: thrown.stack }),
+    ...(cause === undefined ? {} : { cause: describe(cause, isKnown) }),
+    ...(isKnown ? {} : { stack }),
   };
 }
 
