@@ -23,7 +23,7 @@ export class Announcements {
     const key = `${entry.interface} ${entry.address} ${entry.mac}`;
     const before = this.#told.get(key);
     if (before !== undefined && now - before < REPEAT_MS) return;
-    if (!this.#limit.admits(entry.address, isPeer, now)) {
+    if (!this.#limit.admits(entry.address, "announcement", isPeer, now)) {
       this.#counters.add("heard-not-told");
       return;
     }

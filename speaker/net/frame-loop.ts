@@ -255,7 +255,7 @@ export class FrameLoop {
     if (how === "announcement" && known.told && !isHeld) this.#announcements.add(said, isPeer, this.#now);
     if (!isHeld) return;
     this.#counters.add("heard");
-    if (this.#hearing.admits(address, isPeer, this.#now))
+    if (this.#hearing.admits(address, how, isPeer, this.#now))
       this.#post({ type: "heard", address, interface: station.name, mac, how });
     else this.#counters.add("heard-not-told");
   }

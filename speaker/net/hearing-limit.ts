@@ -1,3 +1,5 @@
+import type { HeardHow } from "./messages.ts";
+
 /** What was heard is told to the main thread at most so often in a second, so that no flood of frames becomes one of messages. */
 export interface HearingLimits {
   readonly perAddress: number;
@@ -10,19 +12,25 @@ export const HELD_LIMITS: HearingLimits = { perAddress: 10, inAll: 1000 };
 export const ANNOUNCED_LIMITS: HearingLimits = { perAddress: 10, inAll: 2000 };
 const WINDOW_MS = 1000;
 
-/** The nodes of the cluster and all others have a limit each: no stranger can talk so much that a peer is not heard. */
+/**
+ * The nodes of the cluster and all others have a limit each: no stranger can talk so much that a peer is not heard. So have questions:
+ * several candidates that ask at once must not hide the announcement of the one that takes over.
+ */
 export class HearingLimit {
   readonly #peers: Window;
   readonly #strangers: Window;
+  readonly #probes: Window;
 
   constructor(limits: HearingLimits) {
     this.#peers = new Window(limits);
     this.#strangers = new Window(limits);
+    this.#probes = new Window(limits);
   }
 
   /** Whether one more of this address may be told now; if so, it counts. */
-  admits(address: string, isPeer: boolean, now: number): boolean {
-    return (isPeer ? this.#peers : this.#strangers).admits(address, now);
+  admits(address: string, how: HeardHow, isPeer: boolean, now: number): boolean {
+    const window = how === "probe" ? this.#probes : isPeer ? this.#peers : this.#strangers;
+    return window.admits(address, now);
   }
 }
 

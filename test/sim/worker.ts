@@ -247,7 +247,7 @@ export class SimWorker {
 
   #tellHeard(address: string, mac: string, how: HeardHow): void {
     const { timeline, tell } = this.#options;
-    if (!this.#hearing.admits(address, this.#peers.has(mac), timeline.now)) return;
+    if (!this.#hearing.admits(address, how, this.#peers.has(mac), timeline.now)) return;
     tell({ type: "heard", address, interface: ON, mac, how });
   }
 

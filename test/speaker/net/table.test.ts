@@ -154,7 +154,7 @@ test("announcements that are told: one of a MAC in a second, and a forger's with
 describe("what is told of what was heard", () => {
   test("ten times a second for each address, a thousand in all", () => {
     const limit = new HearingLimit(HELD_LIMITS);
-    const tell = (key: string, now: number) => limit.admits(key, false, now);
+    const tell = (key: string, now: number) => limit.admits(key, "announcement", false, now);
     expect(tell(A, 0)).toBe(true);
     expect(Array.from({ length: 15 }, () => tell(A, 1)).filter(Boolean)).toHaveLength(9);
     expect(tell(B, 1)).toBe(true);
@@ -162,7 +162,11 @@ describe("what is told of what was heard", () => {
     expect(flood).toHaveLength(1000 - 10 - 1);
     expect(tell(A, 999)).toBe(false);
     // A node of the cluster is heard all the same: it is who decides about this node's addresses.
-    expect([limit.admits(A, true, 999), limit.admits("10.9.9.9", true, 999)]).toEqual([true, true]);
+    const peer = (how: "announcement" | "probe", key: string) => limit.admits(key, how, true, 999);
+    expect([peer("announcement", A), peer("announcement", "10.9.9.9")]).toEqual([true, true]);
+    // Candidates that ask at once do not hide the announcement of the one that takes over.
+    expect(Array.from({ length: 15 }, () => peer("probe", B)).filter(Boolean)).toHaveLength(10);
+    expect(peer("announcement", B)).toBe(true);
     expect(tell(A, 1000)).toBe(true);
   });
 });
