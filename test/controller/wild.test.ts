@@ -8,7 +8,7 @@ import { must } from "./objects.ts";
 import { createWild, disturb, pools, services, settle, step, vips, type Wild } from "./wild-world.ts";
 
 const STEPS = 900;
-const SEEDS = 40;
+const SEEDS = process.env["BERTH_SIM"] === "full" ? 40 : 15;
 
 interface Watch {
   checked: number;

@@ -5,7 +5,7 @@ import { planFaults } from "./faults.ts";
 import { nodeObject } from "./objects.ts";
 import { converge } from "./random-run.ts";
 
-const SEEDS = 12;
+const SEEDS = process.env["BERTH_SIM"] === "full" ? 12 : 4;
 const PREFERRED = "n2";
 
 interface Run {
