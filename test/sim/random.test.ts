@@ -3,8 +3,8 @@ import { describe, expect, test } from "@jest/globals";
 import { describeRun, randomRun } from "./random-run.ts";
 
 const alone = process.env["BERTH_SIM_SEED"];
-/** `make test` runs six times as many as `make check`, beside thousands of runs of the small world and the pairs. */
-const times = process.env["BERTH_SIM"] === "full" ? 6 : 1;
+/** `make test` runs twelve times as many as `make check`, beside thousands of runs of the small world and the pairs. */
+const times = process.env["BERTH_SIM"] === "full" ? 6 : 0.5;
 const seedsFrom = (first: number, count: number): readonly number[] =>
   alone === undefined ? Array.from({ length: count * times }, (_, index) => first + index) : [Number(alone)];
 
