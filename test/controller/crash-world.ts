@@ -16,7 +16,7 @@ import { parseVirtualIP } from "../../lib/model/virtual-ip.ts";
 import { BerthError } from "../../lib/runtime/errors.ts";
 import { silentLogger } from "../../lib/runtime/log.ts";
 import type { Random } from "../../lib/runtime/random.ts";
-import type { ScriptedApi } from "./scripted-api.ts";
+import { clientOf, type ScriptedApi } from "./scripted-api.ts";
 
 interface PendingCall {
   readonly verb: string;
@@ -188,16 +188,7 @@ export class Process {
   }
 
   #client(): KubeApi {
-    const send = (verb: string, path: string, body?: Json, patch?: string) => this.#send(verb, path, body, patch);
-    return {
-      get: (path) => send("get", path),
-      create: (path, body) => send("create", path, body),
-      replace: (path, body) => send("replace", path, body),
-      patch: (path, type, body) => send("patch", path, body, type),
-      delete: (path, body) => send("delete", path, body),
-      watch: () => ({ close: () => {} }),
-      closeConnections: () => {},
-    };
+    return clientOf((verb, path, body, patch) => this.#send(verb, path, body, patch));
   }
 
   #send(verb: string, path: string, body: Json | undefined, patch: string | undefined): Promise<Json> {

@@ -7,6 +7,7 @@ import { fields } from "../../lib/model/decode.ts";
 import { parseService, type Service } from "../../lib/model/service.ts";
 import { parseVirtualIP, type VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { type Random, seededRandom } from "../../lib/runtime/random.ts";
+import { IS_FULL } from "../scale.ts";
 import { below, pick } from "./crash-draw.ts";
 import { Process } from "./crash-world.ts";
 import { must } from "./objects.ts";
@@ -294,7 +295,6 @@ describe("controllers that die and overlap", () => {
   }
 
   // The bound is for a machine under load, not for the controller.
-  // All of them in `make test`; `make check` is to be over within a minute.
-  const seeds = Array.from({ length: process.env["BERTH_SIM"] === "full" ? 100 : 25 }, (_, at) => at + 1);
+  const seeds = Array.from({ length: IS_FULL ? 100 : 25 }, (_, at) => at + 1);
   test.each(seeds)("seed %d", run, 120_000);
 });

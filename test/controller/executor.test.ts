@@ -2,10 +2,9 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Effect } from "../../controller/effects.ts";
 import { type ExecutorDeps, execute, type Seen } from "../../controller/shell/executor.ts";
-import type { Json, KubeApi } from "../../lib/kube/api.ts";
 import { parseVirtualIP, virtualIPJson } from "../../lib/model/virtual-ip.ts";
 import { must, serviceOf } from "./objects.ts";
-import { ScriptedApi } from "./scripted-api.ts";
+import { clientOf, ScriptedApi } from "./scripted-api.ts";
 
 const PATH = "/apis/berth.dev/v1alpha1/virtualips";
 const NAME = "10.0.0.1";
@@ -19,17 +18,9 @@ const spec = {
 function build() {
   const store = new ScriptedApi();
   store.call({ verb: "create", path: PATH, body: virtualIPJson(NAME, spec) });
-  const send = async (verb: string, path: string, body?: Json, patch?: string): Promise<Json> =>
-    store.call({ verb, path, body, ...(patch === undefined ? {} : { patch }) });
-  const api: KubeApi = {
-    get: (path) => send("get", path),
-    create: (path, body) => send("create", path, body),
-    replace: (path, body) => send("replace", path, body),
-    patch: (path, type, body) => send("patch", path, body, type),
-    delete: (path, body) => send("delete", path, body),
-    watch: () => ({ close: () => {} }),
-    closeConnections: () => {},
-  };
+  const api = clientOf(async (verb, path, body, patch) =>
+    store.call({ verb, path, body, ...(patch === undefined ? {} : { patch }) }),
+  );
   const seen: Seen[] = [];
   const deps: ExecutorDeps = {
     api,

@@ -3,7 +3,7 @@
  * finalizers, status subresources, merge and JSON patches. It keeps every event, so that each cache of a simulation can
  * lag behind as it likes. Tried against a real API server where they could differ (test/e2e).
  */
-import type { Json } from "../../lib/kube/api.ts";
+import type { Json, KubeApi } from "../../lib/kube/api.ts";
 import { KubeError } from "../../lib/kube/errors.ts";
 import type { JsonObject } from "../../lib/model/decode.ts";
 import { asInteger, asText, fields, items } from "../../lib/model/decode.ts";
@@ -208,4 +208,17 @@ function applyJsonPatch(object: JsonObject, operations: readonly Json[]): JsonOb
     if (op === "replace") result = { ...result, [first]: value };
   }
   return result;
+}
+
+/** The client that hands every call to `send`; nothing is watched. */
+export function clientOf(send: (verb: string, path: string, body?: Json, patch?: string) => Promise<Json>): KubeApi {
+  return {
+    get: (path) => send("get", path),
+    create: (path, body) => send("create", path, body),
+    replace: (path, body) => send("replace", path, body),
+    patch: (path, type, body) => send("patch", path, body, type),
+    delete: (path, body) => send("delete", path, body),
+    watch: () => ({ close: () => {} }),
+    closeConnections: () => {},
+  };
 }

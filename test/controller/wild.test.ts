@@ -4,11 +4,12 @@ import { parseIp } from "../../lib/address/ip.ts";
 import { parseRange, rangeContains } from "../../lib/address/range.ts";
 import { fields } from "../../lib/model/decode.ts";
 import { parseService, type Service } from "../../lib/model/service.ts";
+import { IS_FULL } from "../scale.ts";
 import { must } from "./objects.ts";
 import { createWild, disturb, pools, services, settle, step, vips, type Wild } from "./wild-world.ts";
 
 const STEPS = 900;
-const SEEDS = process.env["BERTH_SIM"] === "full" ? 40 : 15;
+const SEEDS = IS_FULL ? 40 : 15;
 
 interface Watch {
   checked: number;

@@ -3,6 +3,7 @@
  * announcement round later, and a planned move costs them nothing.
  */
 import { describe, expect, test } from "@jest/globals";
+import { IS_FULL } from "../scale.ts";
 import type { Cluster } from "./cluster.ts";
 import { begin, type Fault } from "./faults.ts";
 import { endpointsOn, nodeObject, SERVICE } from "./objects.ts";
@@ -81,7 +82,7 @@ describe("a planned move costs a client nothing, and no cache names a node that 
 });
 
 /** `make check` is to be over within a minute. */
-const SEEDS = process.env["BERTH_SIM"] === "full" ? 40 : 8;
+const SEEDS = IS_FULL ? 40 : 8;
 
 describe("a dead node costs a client less than half a second, whatever its kernel knows", () => {
   test.each(["power", "unplug", "dead-port", "partition"] as const)("%s, over many seeds", (fault: Fault) => {

@@ -1,11 +1,12 @@
 /** Preference and lost uplinks in the midst of random faults: the rules hold, and in the end everything stands where the pool wants it. */
 import { expect, test } from "@jest/globals";
+import { IS_FULL } from "../scale.ts";
 import { Cluster } from "./cluster.ts";
 import { planFaults } from "./faults.ts";
 import { nodeObject } from "./objects.ts";
 import { converge } from "./random-run.ts";
 
-const SEEDS = process.env["BERTH_SIM"] === "full" ? 12 : 4;
+const SEEDS = IS_FULL ? 12 : 4;
 const PREFERRED = "n2";
 
 interface Run {

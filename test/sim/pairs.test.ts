@@ -1,10 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
+import { IS_FULL } from "../scale.ts";
 import { Cluster } from "./cluster.ts";
 import { begin, FAULTS, type Fault } from "./faults.ts";
 import { converge } from "./random-run.ts";
 
 /** `make test` goes through all pairs; `make check` takes each fault alone, and followed by one of the others. */
-const IS_FULL = process.env["BERTH_SIM"] === "full";
 const SAMPLE = [...FAULTS.slice(7), ...FAULTS.slice(0, 7)];
 
 /** A fault alone both short and long; of a pair one of the two. */

@@ -1,10 +1,11 @@
 /** Safety always, liveness after healing, over random faults. A failing run prints its seed; BERTH_SIM_SEED runs one alone. */
 import { describe, expect, test } from "@jest/globals";
+import { IS_FULL } from "../scale.ts";
 import { describeRun, randomRun } from "./random-run.ts";
 
 const alone = process.env["BERTH_SIM_SEED"];
 /** `make test` runs twelve times as many as `make check`, beside thousands of runs of the small world and the pairs. */
-const times = process.env["BERTH_SIM"] === "full" ? 6 : 0.5;
+const times = IS_FULL ? 6 : 0.5;
 const seedsFrom = (first: number, count: number): readonly number[] =>
   alone === undefined ? Array.from({ length: count * times }, (_, index) => first + index) : [Number(alone)];
 

@@ -2,6 +2,8 @@
  * The small world in full: three nodes, two addresses, every sequence of up to four faults out of crash, freeze, partition, loss of
  * the API and heal, on every node where it matters.
  */
+
+import { IS_FULL } from "../scale.ts";
 import { Cluster } from "./cluster.ts";
 import { begin } from "./faults.ts";
 import { converge } from "./random-run.ts";
@@ -12,9 +14,9 @@ const FOR_EVER_MS = 10_000_000;
 const SPACING_MS = 700;
 
 /** `make test` goes through all of it, `make check` stops at two. */
-export const LENGTH_MAX = process.env["BERTH_SIM"] === "full" ? 4 : 2;
+export const LENGTH_MAX = IS_FULL ? 4 : 2;
 /** Sequences of one file; far fewer would mean that the enumeration is broken. */
-export const SEQUENCES_MIN = LENGTH_MAX === 4 ? 80 : 5;
+export const SEQUENCES_MIN = IS_FULL ? 80 : 5;
 
 export interface Step {
   readonly fault: "crash" | "freeze" | "partition" | "api-down" | "heal";
