@@ -8,7 +8,7 @@ import type { World } from "./problems.ts";
 import { type Given, listedIps, publishedGiven } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
 import type { AddressRequest } from "./requests.ts";
-import { shareRefusal } from "./sharing.ts";
+import { asksFor, shareRefusal } from "./sharing.ts";
 
 /** What a VirtualIP takes from its pool. */
 export interface PoolSource {
@@ -130,7 +130,9 @@ function reclaim(
     return { type: "join", ip, vip: owner.vip };
   }
   const pool = poolOf(world.ledger.allocator, ip);
-  if (pool !== undefined) return { type: "create", ip, pool };
+  const claimants = claimantsOf(world.ledger, ip).map(({ key }) => key);
+  const isAsked = recorded !== "" && asksFor(world.ledger, recorded, service, claimants);
+  if (pool !== undefined && !isAsked) return { type: "create", ip, pool };
   // A pool that was shrunk or is gone takes nothing away that Berth has given.
   if (recorded === "") return undefined;
   const l2 = spaceOf(world.ledger.allocator, recorded)?.pool.l2 ?? NO_RULES;
@@ -145,6 +147,6 @@ export function isMet(world: World, service: Service, held: Holding, family: Fam
   if (request.renumber !== "" && given !== undefined && (given.renumber ?? "") !== request.renumber) return false;
   if (held.type === "keep" && judgeConflict(world.ledger, held.vip) === "quarantine") return false;
   if (request.pools === undefined || held.type === "await") return true;
-  const named = held.type !== "create" && request.pools.includes(held.vip.pool);
+  const named = request.pools.includes(held.type === "create" ? held.pool.name : held.vip.pool);
   return named || request.pools.includes(poolOf(world.ledger.allocator, held.ip)?.name ?? "");
 }

@@ -74,7 +74,7 @@ function planGive(service: Service, stale: readonly VirtualIP[], { world, wallMs
   const ingress = decisions.flatMap((one) => (one.type === "none" ? [] : [ingressOf(formatIp(one.ip))]));
   const kept = new Set(decisions.map((one) => (one.type === "keep" || one.type === "join" ? one.vip.meta.name : "")));
   const surplus = ownVips(world, service).filter((vip) => !isDeleting(vip) && !kept.has(vip.meta.name));
-  const claim = claimOf(decisions, world);
+  const claim = claimOf(decisions, service, world);
   const write = giveWrite(service, ingress, claim, world);
   const leftover = [...surplus, ...stale].filter((vip) => !kept.has(vip.meta.name));
   const aside = leftover.filter((vip) => judgeConflict(world.ledger, vip) === "quarantine");
@@ -166,10 +166,10 @@ function isMarked(service: Service): boolean {
 /** Problems of an address that the Service has and that is what it asked for. */
 const TOLD_ONLY: ReadonlySet<string> = new Set(["AddressConflict", "ProxyARP", "SharingConflict"]);
 
-function claimOf(decisions: readonly FamilyDecision[], world: World): ConditionClaim {
+function claimOf(decisions: readonly FamilyDecision[], service: Service, world: World): ConditionClaim {
   const given = decisions.flatMap((one) => {
     if (one.type === "none") return [];
-    return [{ ip: one.ip, pool: one.type === "create" ? one.pool.name : sourceOf(one.vip, world).name }];
+    return [{ ip: one.ip, pool: one.type === "create" ? one.pool.name : sourceOf(one.vip, service, world).name }];
   });
   const problems = decisions.flatMap((one) => (one.problem === undefined ? [] : [one.problem]));
   const message = assignedMessage(given, [...new Set(problems.map((problem) => problem.message))]);

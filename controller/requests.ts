@@ -54,6 +54,12 @@ export function parseRequest(service: Service): Result<AddressRequest> {
   return ok({ pools: pools.value, ips: ips.value, renumber, sharingKey: sharingKey.value });
 }
 
+/** The pools that the Service names; none if it names none, undefined if what it says cannot be read. */
+export function askedPools({ meta }: Service): readonly string[] | undefined {
+  const pools = parsePools(meta.annotations);
+  return pools.ok ? (pools.value ?? []) : undefined;
+}
+
 export function parseSharingKey(annotations: Labels): Result<string> {
   const [first, ...more] = present(annotations, SHARING_SOURCES);
   if (first === undefined) return ok("");

@@ -11,6 +11,7 @@ import { spaceOf } from "./allocator.ts";
 import { type DrawWorld, drawOrder, drawRefusal, roomIn } from "./drawing.ts";
 import type { Ledger } from "./ledger.ts";
 import { foreignMac } from "./quarantine.ts";
+import { askedPools } from "./requests.ts";
 import { familyOfName, ipOfName } from "./vip-names.ts";
 
 /** As the schema of VirtualIPs allows. */
@@ -23,11 +24,13 @@ export interface Sharer {
   readonly externalTrafficPolicy: ExternalTrafficPolicy;
   readonly ports: VirtualIPService["ports"];
   readonly selector: Labels;
+  /** As `askedPools` reads them. */
+  readonly pools: readonly string[] | undefined;
 }
 
 export function sharerOf(service: Service, key: string): Sharer {
   const { externalTrafficPolicy, ports, selector } = service;
-  return { uid: service.meta.uid, key, externalTrafficPolicy, ports, selector };
+  return { uid: service.meta.uid, key, externalTrafficPolicy, ports, selector, pools: askedPools(service) };
 }
 
 /** Why this Service cannot be among the others that have this address, to end the sentence "ADDRESS is in use by …"; undefined if it can. */
@@ -36,7 +39,7 @@ export function shareRefusal(world: DrawWorld, service: Service, key: string, vi
   const [first] = others;
   if (first === undefined) return undefined;
   const users = others.map(serviceKey).join(", ");
-  const taken = vip.sharingKey ?? "";
+  const taken = commonKey(world.ledger, service.meta.uid, key, vip);
   if (taken === "" || key === "") {
     return `${users}; Services share an address when all have the same annotation berth.dev/sharing-key`;
   }
@@ -52,6 +55,18 @@ export function shareRefusal(world: DrawWorld, service: Service, key: string, vi
     if (text !== undefined) return `${serviceKey(other)}, which ${text}`;
   }
   return undefined;
+}
+
+/** The key that the VirtualIP stands for: what all of its Services have changed to, else the one that they have met under. */
+export function commonKey(ledger: Ledger, uid: string, key: string, vip: VirtualIP): string {
+  const others = vip.services.filter((one) => one.uid !== uid).map((one) => ledger.sharers.get(serviceKey(one)));
+  return key !== "" && others.every((other) => other?.key === key) ? key : (vip.sharingKey ?? "");
+}
+
+/** Whether this Service or one of the others, by `namespace/name`, names the pool; one whose wish cannot be read may. */
+export function asksFor(ledger: Ledger, pool: string, service: Service, others: readonly string[]): boolean {
+  const sharers = others.map((key) => ledger.sharers.get(key)).filter((one) => one !== undefined);
+  return [askedPools(service), ...sharers.map((one) => one.pools)].some((pools) => pools?.includes(pool) !== false);
 }
 
 /** The Services that have the address do not go together (any more): nothing is taken away, but told. */

@@ -34,7 +34,7 @@ export function giveVip(
       const { vip } = decision;
       const given = entryIn(vip, service);
       const entry = entryOf(service, given === undefined ? renumber : (given.renumber ?? ""));
-      const spec = specFor(vip, entry, sharingKey, world);
+      const spec = specFor(vip, service, entry, sharingKey, world);
       if (sameJson(virtualIPSpecJson(spec), virtualIPSpecJson(vip))) return [];
       const { name, uid, resourceVersion } = vip.meta;
       return [{ type: "update-vip", name, uid, resourceVersion, spec }];

@@ -5,6 +5,7 @@ import { poolOf, spaceOf } from "./allocator.ts";
 import type { PoolSource } from "./holding.ts";
 import { contains } from "./interval-set.ts";
 import type { World } from "./problems.ts";
+import { asksFor, commonKey } from "./sharing.ts";
 import { ipOfName } from "./vip-names.ts";
 
 export function entryOf(service: Service, renumber: string): VirtualIPService {
@@ -15,34 +16,38 @@ export function entryOf(service: Service, renumber: string): VirtualIPService {
 }
 
 /**
- * The pool that the VirtualIP belongs to: its own while that has the address, else the one that has it now (a range that was
- * moved, a pool that was renamed), else its own all the same, with the last rules that are known.
+ * The pool that the VirtualIP belongs to: its own while that has the address or one of its Services names it (from another pool the
+ * address would not be what that one asks for, and it would lose it by an edit of others), else the one that has it now (a
+ * range that was moved, a pool that was renamed), else its own all the same, with the last rules that are known.
  */
-export function sourceOf(vip: VirtualIP, world: World): PoolSource {
+export function sourceOf(vip: VirtualIP, service: Service, world: World): PoolSource {
   const { allocator } = world.ledger;
   const named = spaceOf(allocator, vip.pool)?.pool;
   const ip = ipOfName(vip.meta.name);
   if (ip === undefined) return { name: vip.pool, l2: vip.l2 };
   if (named !== undefined && !named.leaving && contains(named.whole[ip.family], ip.value)) return named;
-  const home = poolOf(allocator, ip);
+  const isAsked = asksFor(world.ledger, vip.pool, service, vip.services.map(serviceKey));
+  const home = isAsked ? undefined : poolOf(allocator, ip);
   if (home !== undefined && !home.leaving) return home;
   return named ?? { name: vip.pool, l2: vip.l2 };
 }
 
 /**
  * The spec as it should be, the entry of one Service in its place or at the end. A Service that is alone on its address
- * decides about the sharing key (undefined: as it is); several are bound by the one that they have met under.
+ * decides about the sharing key (undefined: as it is); several are bound by the one that they have met under until all have another.
  */
 export function specFor(
   vip: VirtualIP,
+  service: Service,
   entry: VirtualIPService,
   sharingKey: string | undefined,
   world: World,
 ): VirtualIPSpec {
-  const { name, l2 } = sourceOf(vip, world);
+  const { name, l2 } = sourceOf(vip, service, world);
   const at = vip.services.findIndex((one) => serviceKey(one) === serviceKey(entry));
   const services = at < 0 ? [...vip.services, entry] : vip.services.with(at, entry);
-  const key = services.length === 1 ? (sharingKey ?? vip.sharingKey) : vip.sharingKey;
+  const common = commonKey(world.ledger, service.meta.uid, sharingKey ?? "", vip);
+  const key = services.length === 1 ? (sharingKey ?? vip.sharingKey) : common;
   return { address: vip.address, pool: name, services, l2, sharingKey: key };
 }
 
