@@ -130,6 +130,11 @@ function present(annotations: Labels, sources: readonly string[]): { source: str
   });
 }
 
+/** An IPv4 address that is written in IPv6 form (RFC 4291 section 2.5.5.2), as MetalLB reads it. */
+function unmapped(ip: Ip): Ip {
+  return ip.family === 6 && ip.value >> 32n === 0xffffn ? { family: 4, value: ip.value & 0xffff_ffffn } : ip;
+}
+
 function names(text: string): readonly string[] {
   return text.split(",").map((part) => part.trim());
 }
@@ -140,9 +145,10 @@ function parseList(source: string, text: string): Result<readonly Ip[]> {
   for (const part of text.split(",")) {
     const ip = parseIp(part.trim());
     if (!ip.ok) return fail(`${named}: ${ip.reason}`);
-    const usable = isUsable(ip.value);
+    const plain = unmapped(ip.value);
+    const usable = isUsable(plain);
     if (!usable.ok) return fail(`${named}: ${usable.reason}, which no Service can have`);
-    ips.push(ip.value);
+    ips.push(plain);
   }
   return ok(ips);
 }
