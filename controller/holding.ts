@@ -8,7 +8,7 @@ import type { World } from "./problems.ts";
 import { type Given, listedIps, publishedGiven } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
 import type { AddressRequest } from "./requests.ts";
-import { asksFor, shareRefusal } from "./sharing.ts";
+import { asksFor, goesWith, shareRefusal } from "./sharing.ts";
 
 /** What a VirtualIP takes from its pool. */
 export interface PoolSource {
@@ -118,15 +118,18 @@ function reclaim(
   if (owner.type === "claim" && owner.claim.uid !== service.meta.uid) {
     // Of several that have shared it, whoever comes first makes the VirtualIP, and the others join.
     const other = world.ledger.sharers.get(owner.claim.key);
-    if (recorded === "" || other === undefined || other.key !== sharingKey) return undefined;
+    const isShared = recorded !== "" && other !== undefined && other.key === sharingKey;
+    if (!isShared && !goesWith(world, service, sharingKey ?? "", owner.claim.key, ip)) return undefined;
   }
   if (owner.type === "vip") {
-    // Only what Berth has published by its own record, and only if none of those that it names has published it too.
+    // Only what Berth has published by its own record, and only if none of those that it names has published it too. From
+    // before Berth: what was shared then, if it can be shared now.
     const others = new Set(owner.vip.services.map((one) => one.uid));
     const contested = claimantsOf(world.ledger, ip).some(({ uid }) => uid !== service.meta.uid && others.has(uid));
-    const refused = contested && !isShareable(world, service, owner.vip, sharingKey);
-    if (recorded === "" || refused || owner.vip.quarantine !== undefined) return undefined;
-    if (isDeleting(owner.vip)) return { type: "await", ip, vip: owner.vip };
+    const isNew = recorded === "";
+    const refused = (contested || isNew) && !isShareable(world, service, owner.vip, sharingKey);
+    if (refused || owner.vip.quarantine !== undefined) return undefined;
+    if (isDeleting(owner.vip)) return isNew ? undefined : { type: "await", ip, vip: owner.vip };
     return { type: "join", ip, vip: owner.vip };
   }
   const pool = poolOf(world.ledger.allocator, ip);

@@ -14,9 +14,10 @@ import { decideFamilies, keepOnly } from "./families.ts";
 import { isDeleting, ownVips } from "./holding.ts";
 import { isBeingShared, ownerOf, vipsOfService } from "./ledger.ts";
 import type { World } from "./problems.ts";
-import { ASSIGNED_CONDITION, assignedMessage, isPublished } from "./published.ts";
+import { ASSIGNED_CONDITION, assignedMessage, isPublished, publishedIps } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
-import { parseRequest } from "./requests.ts";
+import { parseRequest, parseSharingKey } from "./requests.ts";
+import { goesWith } from "./sharing.ts";
 import { dropAll, giveVip, lostAddresses, notShared, putAside } from "./vip-effects.ts";
 import { sourceOf } from "./vip-spec.ts";
 
@@ -134,8 +135,17 @@ function ingressWithoutAddress(service: Service, world: World): readonly Ingress
     const ip = parseIp(entry.ip);
     if (!ip.ok) return true;
     const owner = ownerOf(world.ledger, ip.value);
-    return owner.type === "nobody" || (owner.type === "claim" && owner.claim.uid === service.meta.uid);
+    if (owner.type !== "claim" || owner.claim.uid === service.meta.uid)
+      return owner.type !== "vip" && owner.type !== "reserved";
+    const key = parseSharingKey(service.meta.annotations);
+    return key.ok && goesWith(world, service, key.value, owner.claim.key, ip.value);
   });
+}
+
+/** What neither Berth's record nor a VirtualIP has: the controller of another class may have been faster than this one. */
+function ingressOfOthers(service: Service, world: World): readonly Ingress[] {
+  const own = new Set([...publishedIps(service).map(formatIp), ...ownVips(world, service).map((vip) => vip.address)]);
+  return service.ingress.filter(({ ip }) => !own.has(ip));
 }
 
 /** A Service that is not, or no longer, Berth's: everything of Berth's goes, the finalizer last. */
@@ -145,9 +155,10 @@ function planRelease(service: Service, stale: readonly VirtualIP[], { key, world
     const effects = confirmed(dropAll(stale, key));
     return { effects, outcome: effects.length > 0 ? "released" : "not-ours", waiting: false };
   }
-  const clears = service.ingress.length > 0;
+  const left = ingressOfOthers(service, world);
+  const clears = left.length < service.ingress.length;
   const deletes = dropAll([...own, ...stale], key);
-  const clear: ServiceWrite = { type: "write-service", ingress: [], finalizer: undefined, condition: undefined };
+  const clear: ServiceWrite = { type: "write-service", ingress: left, finalizer: undefined, condition: undefined };
   const last: ServiceWrite = {
     type: "write-service",
     ingress: undefined,

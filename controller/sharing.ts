@@ -7,7 +7,7 @@ import { compareIps, type Family, type Ip } from "../lib/address/ip.ts";
 import type { Labels } from "../lib/model/meta.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { ExternalTrafficPolicy, VirtualIP, VirtualIPService } from "../lib/model/virtual-ip.ts";
-import { spaceOf } from "./allocator.ts";
+import { poolOf, spaceOf } from "./allocator.ts";
 import { type DrawWorld, drawOrder, drawRefusal, roomIn } from "./drawing.ts";
 import type { Ledger } from "./ledger.ts";
 import { foreignMac } from "./quarantine.ts";
@@ -51,7 +51,7 @@ export function shareRefusal(world: DrawWorld, service: Service, key: string, vi
   }
   if (others.length >= SHARERS_MAX) return `${SHARERS_MAX} Services already, which is the most`;
   for (const other of others) {
-    const text = collision(service, other, world.ledger);
+    const text = collision(service, sharerIn(other, world.ledger));
     if (text !== undefined) return `${serviceKey(other)}, which ${text}`;
   }
   return undefined;
@@ -130,10 +130,25 @@ function withKey(ledger: Ledger, key: string, family: Family): readonly { readon
   return found.sort((left, right) => compareIps(left.ip, right.ip));
 }
 
-/** What keeps the two from one address, to end the sentence "NAME, which …". The other Service counts as it is now, if it is known. */
-function collision(service: Service, entry: VirtualIPService, ledger: Ledger): string | undefined {
+/** Whether a Service that has the address could have it together with this one, whatever VirtualIPs there are. */
+export function goesWith(world: DrawWorld, service: Service, key: string, other: string, ip: Ip): boolean {
+  const sharer = world.ledger.sharers.get(other);
+  if (key === "" || sharer?.key !== key || collision(service, sharer) !== undefined) return false;
+  const isNear = other.startsWith(`${service.meta.namespace}/`);
+  return isNear || (poolOf(world.ledger.allocator, ip)?.sharing ?? "AcrossNamespaces") === "AcrossNamespaces";
+}
+
+/** The other Service counts as it is now, if it is known. */
+function sharerIn(
+  entry: VirtualIPService,
+  ledger: Ledger,
+): Omit<Sharer, "key" | "pools" | "selector"> & Partial<Sharer> {
   const known = ledger.sharers.get(serviceKey(entry));
-  const other = known?.uid === entry.uid ? known : { ...entry, selector: undefined };
+  return known?.uid === entry.uid ? known : entry;
+}
+
+/** What keeps the two from one address, to end the sentence "NAME, which …". */
+function collision(service: Service, other: ReturnType<typeof sharerIn>): string | undefined {
   for (const { protocol, port } of service.ports) {
     const same = other.ports.some((one) => one.protocol === protocol && one.port === port);
     if (same) return `has the port ${port}/${protocol} as well`;

@@ -9,7 +9,7 @@ import type { FamilyDecision } from "./families.ts";
 import { entryIn } from "./holding.ts";
 import { ownerOf } from "./ledger.ts";
 import type { World } from "./problems.ts";
-import { publishedIps } from "./published.ts";
+import { claimedIps, publishedIps } from "./published.ts";
 import { quarantineOf } from "./quarantine.ts";
 import type { AddressRequest } from "./requests.ts";
 import { findJoinable } from "./sharing.ts";
@@ -47,7 +47,7 @@ export function giveVip(
   }
 }
 
-/** Who has a sharing key and gets an address of his own is told why. */
+/** Who has a sharing key and gets a new address of his own is told why. */
 export function notShared(
   decisions: readonly FamilyDecision[],
   service: Service,
@@ -55,7 +55,7 @@ export function notShared(
   world: World,
 ): readonly Effect[] {
   return decisions.flatMap((one) => {
-    if (one.type !== "create") return [];
+    if (one.type !== "create" || claimedIps(service).some((ip) => sameIp(ip, one.ip))) return [];
     const { refusal } = findJoinable(world, service, one.family, sharingKey, pools);
     if (refusal === undefined) return [];
     const message = `${formatIp(one.ip)} is given to this Service alone: ${refusal}`;
