@@ -1,9 +1,9 @@
 /** From the text of an IPPool to the addresses it gives out, with every problem of the text named. */
-import type { Family } from "../lib/address/ip.ts";
+import type { Family, Ip } from "../lib/address/ip.ts";
 import { formatRange, type IpRange, isUsableRange, parseRange, rangesOverlap } from "../lib/address/range.ts";
 import type { Drawers, IPPool, Sharing } from "../lib/model/ip-pool.ts";
 import type { L2Rules } from "../lib/model/virtual-ip.ts";
-import { addAll, type IntervalSet, type Run, removeAll, size } from "./interval-set.ts";
+import { addAll, type IntervalSet, type Run, removeAll, runs, size } from "./interval-set.ts";
 
 /** What a pool may give out, by family. */
 export interface Spaces {
@@ -80,16 +80,13 @@ export function compilePool(pool: IPPool): CompiledPool {
   }
   if (problems.some((problem) => isFatal(problem.reason))) return { config: undefined, problems };
   const cutOut = excluded.flatMap((read) => (read.range === undefined ? [] : [read.range]));
-  const spaces = {
-    4: space(ofFamily(ranges, 4), [
-      ...ofFamily(cutOut, 4),
-      ...(pool.avoidBuggyIPs ? buggyRuns(ofFamily(ranges, 4)) : []),
-    ]),
-    6: space(ofFamily(ranges, 6), [...ofFamily(cutOut, 6), ...anycastRuns(ofFamily(ranges, 6))]),
+  const left = {
+    4: space(ofFamily(ranges, 4), ofFamily(cutOut, 4)),
+    6: space(ofFamily(ranges, 6), ofFamily(cutOut, 6)),
   };
-  if (size(spaces[4]) + size(spaces[6]) === 0n) {
-    problems.push({ reason: "Empty", message: "spec.excluded: it takes out every address of the pool" });
-  }
+  const buggy = pool.avoidBuggyIPs ? buggyRuns(ofFamily(ranges, 4)) : [];
+  const spaces = { 4: removeAll(left[4], buggy), 6: withoutRouters(left[6]) };
+  if (size(spaces[4]) + size(spaces[6]) === 0n) problems.push(...emptied(left));
   const { autoAssign, priority, drawers, quota, sharing, l2 } = pool;
   const text = ranges.map(formatRange).join(",");
   return {
@@ -138,13 +135,34 @@ function buggyRuns(ranges: readonly Run[]): readonly Run[] {
   });
 }
 
+/** Why a pool gives nothing; `left` is what `spec.excluded` leaves of it. */
+function emptied(left: Spaces): readonly PoolProblem[] {
+  const texts =
+    left[4] === undefined && left[6] === undefined ? ["spec.excluded: it takes out every address of the pool"] : [];
+  if (left[4] !== undefined) {
+    texts.push("spec.avoidBuggyIPs: every IPv4 address of the pool ends in .0 or .255; add others, or switch this off");
+  }
+  if (left[6] !== undefined) {
+    texts.push(
+      "spec.addresses: every IPv6 address of the pool is the routers' address of a subnet (the first of its /64), which no Service can have; add others",
+    );
+  }
+  return texts.map((message) => ({ reason: "Empty" as const, message }));
+}
+
 /**
  * The address of a /64 whose interface identifier is zero is every router's own there (subnet-router anycast, RFC 4291
- * section 2.6.1): each node would take it for local. One per range is enough: the next is 2^64 addresses further on.
+ * section 2.6.1): each node would take it for local.
  */
-function anycastRuns(ranges: readonly Run[]): readonly Run[] {
-  return ranges.map(({ first }) => {
+export function isRouters({ family, value }: Ip): boolean {
+  return family === 6 && BigInt.asUintN(64, value) === 0n;
+}
+
+/** One for each run of addresses is enough: the next is 2^64 addresses further on, and who asks for it by name is refused. */
+export function withoutRouters(set: IntervalSet): IntervalSet {
+  const found = runs(set).map(({ first }) => {
     const at = ((first + (1n << 64n) - 1n) >> 64n) << 64n;
     return { first: at, last: at };
   });
+  return removeAll(set, found);
 }

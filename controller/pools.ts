@@ -11,6 +11,7 @@ import {
   type PoolConfig,
   type PoolProblem,
   type Spaces,
+  withoutRouters,
 } from "./pool-config.ts";
 
 /** How many ranges a message names. */
@@ -131,7 +132,7 @@ function cutOut(
     }
     return space;
   };
-  return { whole: { 4: cut(4), 6: cut(6) }, problems };
+  return { whole: { 4: cut(4), 6: withoutRouters(cut(6)) }, problems };
 }
 
 function rangesText(all: readonly Run[], family: Family): string {
