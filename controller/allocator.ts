@@ -91,23 +91,24 @@ export function isFree(allocator: Allocator, ip: Ip): boolean {
 
 /**
  * A free address for each family, as far as there are any, from the pools at these places, in this order. `room` says how
- * many addresses may be taken from one of them. One pool with an address of every family comes before two pools with one
+ * many addresses may be taken from one of them if those of some families are changed. One pool with an address of every family comes before two pools with one
  * each, so that both lie in one network plan.
  */
 export function choose(
   allocator: Allocator,
   order: DrawOrder,
   families: readonly Family[],
-  room: (space: PoolSpace) => number,
+  room: (space: PoolSpace, families: readonly Family[]) => number,
 ): ReadonlyMap<Family, Choice> {
   const choices = new Map<Family, Choice>();
   const [some] = families;
   if (some === undefined) return choices;
-  const fits = (space: PoolSpace) => hasAll(space, families) && room(space) >= families.length;
+  const fits = (space: PoolSpace) => hasAll(space, families) && room(space, families) >= families.length;
   const whole = first(allocator, order, some, fits);
   for (const family of families) {
     const chosen = (space: PoolSpace) => [...choices.values()].filter(({ pool }) => pool === space.pool).length;
-    const space = whole ?? first(allocator, order, family, (one) => room(one) > chosen(one));
+    const space =
+      whole ?? first(allocator, order, family, (one) => room(one, [...choices.keys(), family]) > chosen(one));
     const value = space && lowest(space.free[family]);
     if (space !== undefined && value !== undefined) choices.set(family, { ip: { family, value }, pool: space.pool });
   }

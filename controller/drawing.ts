@@ -13,6 +13,14 @@ export interface DrawWorld {
   readonly ledger: Ledger;
   /** Labels of a Namespace; undefined while it is not known, which no selector matches. */
   readonly namespaceLabels: (name: string) => Labels | undefined;
+  /** What the pass under way has decided for the Service already, in other families. */
+  readonly decided?: readonly Decided[];
+}
+
+export interface Decided {
+  readonly family: Family;
+  /** The pool that the address counts in; undefined if it counts in none, since the namespace has it already. */
+  readonly pool: string | undefined;
 }
 
 /** Which of the rules keeps a Service from a pool. */
@@ -51,13 +59,16 @@ export function roomIn(world: DrawWorld, service: Service, { pool }: PoolSpace, 
   if (!matchesSelector(pool.drawers.serviceSelector, service.meta.labels)) return 0;
   if (pool.quota === undefined) return Number.POSITIVE_INFINITY;
   const { namespace } = service.meta;
+  const { decided = [] } = world;
+  const changed = [...decided.map(({ family }) => family), ...families];
   const given = vipsOfService(world.ledger, serviceKey(service.meta)).filter(
     (vip) =>
       vip.pool === pool.name &&
-      families.includes(familyOfName(vip.meta.name)) &&
+      changed.includes(familyOfName(vip.meta.name)) &&
       vip.services.every((one) => one.namespace !== namespace || one.uid === service.meta.uid),
   );
-  return pool.quota - heldBy(world.ledger, pool.name, namespace) + given.length;
+  const taken = decided.filter((one) => one.pool === pool.name);
+  return pool.quota - heldBy(world.ledger, pool.name, namespace) + given.length - taken.length;
 }
 
 function allowsNamespace(world: DrawWorld, { drawers }: PoolConfig, name: string): boolean {

@@ -2,7 +2,7 @@
 import { type Family, formatIp, type Ip } from "../lib/address/ip.ts";
 import type { Service } from "../lib/model/service.ts";
 import { choose, poolOf } from "./allocator.ts";
-import { drawOrder, roomIn } from "./drawing.ts";
+import { type Decided, drawOrder, roomIn } from "./drawing.ts";
 import { findHeld, type Holding, isDeleting, isMet } from "./holding.ts";
 import { ownerOf } from "./ledger.ts";
 import { explainNoChoice, explainRequestedIp, type Problem, type World } from "./problems.ts";
@@ -52,24 +52,35 @@ function allocate(
   request: AddressRequest,
 ): ReadonlyMap<Family, Allocation> {
   const result = new Map<Family, Allocation>();
+  /** The quotas count what this pass has decided already. */
+  const now = (): World => ({ ...world, decided: decidedSoFar(service, result) });
   for (const [family, ip] of request.ips) {
-    if (families.includes(family)) result.set(family, allocateRequested(world, service, ip, request));
+    if (families.includes(family)) result.set(family, allocateRequested(now(), service, ip, request));
   }
   for (const family of families) {
     if (request.ips.has(family)) continue;
-    const { vip } = findJoinable(world, service, family, request.sharingKey, request.pools);
+    const { vip } = findJoinable(now(), service, family, request.sharingKey, request.pools);
     const ip = vip && ipOfName(vip.meta.name);
     if (vip !== undefined && ip !== undefined) result.set(family, { type: "join", ip, vip });
   }
   const rest = families.filter((family) => !result.has(family));
   const order = drawOrder(world, service, request.pools);
-  const choices = choose(world.ledger.allocator, order, rest, (space) => roomIn(world, service, space, rest));
+  const before = now();
+  const choices = choose(world.ledger.allocator, order, rest, (space, some) => roomIn(before, service, space, some));
+  for (const [family, choice] of choices) result.set(family, { type: "create", ...choice });
   for (const family of rest) {
-    const choice = choices.get(family);
-    if (choice !== undefined) result.set(family, { type: "create", ...choice });
-    else result.set(family, { problem: explainNoChoice(world, service, family, request.pools) });
+    if (!choices.has(family)) result.set(family, { problem: explainNoChoice(now(), service, family, request.pools) });
   }
   return result;
+}
+
+function decidedSoFar({ meta }: Service, result: ReadonlyMap<Family, Allocation>): readonly Decided[] {
+  return [...result].flatMap(([family, one]): readonly Decided[] => {
+    if (!("ip" in one)) return [];
+    if (one.type === "create") return [{ family, pool: one.pool.name }];
+    const isHeld = one.vip.services.some(({ namespace }) => namespace === meta.namespace);
+    return [{ family, pool: isHeld ? undefined : one.vip.pool }];
+  });
 }
 
 /** The address that was asked for: free, or of Services that this one can be among. */
