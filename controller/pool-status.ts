@@ -26,6 +26,8 @@ export const RETAINED_CONDITION = "Retained";
 export const QUARANTINED_CONDITION = "Quarantined";
 /** The status of one pool is written at most this often. */
 export const STATUS_PERIOD_MS = 1_000;
+const DELETING_TEXT =
+  "the pool is being deleted: it gives nothing out and goes with the last address of it that is in use; an IPPool of another name with the same addresses takes them over as they are";
 /** Addresses that a message names. */
 const NAMED_MAX = 16;
 
@@ -101,8 +103,7 @@ function worldProblems(active: ActivePool | undefined, ledger: Ledger): readonly
     return vip === undefined ? [] : [`${formatIp(ip)} of ${usersOf(vip)} is ${what}`];
   });
   const problems: PoolProblem[] = [...active.problems];
-  if (active.leaving)
-    problems.unshift({ reason: "Deleting", message: "the pool is being deleted: it gives nothing out" });
+  if (active.leaving) problems.unshift({ reason: "Deleting", message: DELETING_TEXT });
   if (clashes.length > 0) {
     const message = `${some(clashes)}: give the Service another address (annotation berth.dev/renumber)`;
     problems.unshift({ reason: "ReservedAddressInUse", message });

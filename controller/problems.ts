@@ -5,6 +5,7 @@ import { assertNever } from "../lib/runtime/errors.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
 import { type DrawWorld, drawRefusal, roomIn } from "./drawing.ts";
 import { ownerOf } from "./ledger.ts";
+import { isRouters } from "./pool-config.ts";
 import type { ActivePool, PoolEntry, Pools } from "./pools.ts";
 import { shareRefusal } from "./sharing.ts";
 
@@ -68,6 +69,7 @@ export function explainRequestedIp(
   sharingKey: string,
 ): Problem | undefined {
   const home = poolOf(world.ledger.allocator, ip);
+  if (isRouters(ip)) return reserved(ip, `the routers' address of the subnet ${formatIp(ip)}/64`);
   if (home === undefined) return { reason: "AddressNotInPool", message: explainHomeless(world, ip, named) };
   if (named !== undefined && !named.includes(home.name)) {
     const message = `${formatIp(ip)} belongs to the IPPool ${home.name}, not to ${named.join(" or ")}: ask for one of the two`;
@@ -109,11 +111,13 @@ function explainOwner(world: World, service: Service, ip: Ip, sharingKey: string
 /** Why this pool gives nothing to this Service, whether or not anything is free there. */
 function explainRules(world: World, service: Service, ip: Ip, pool: ActivePool): Problem | undefined {
   const skipped = pool.skipped.find((one) => one.ip.family === ip.family && one.ip.value === ip.value);
-  if (skipped !== undefined) {
-    const message = `${formatIp(ip)} is ${skipped.what}, which no Service can have: ask for another address`;
-    return { reason: "AddressReserved", message };
-  }
+  if (skipped !== undefined) return reserved(ip, skipped.what);
   return explainDrawing(world, service, ip.family, pool);
+}
+
+function reserved(ip: Ip, what: string): Problem {
+  const message = `${formatIp(ip)} is ${what}, which no Service can have: ask for another address`;
+  return { reason: "AddressReserved", message };
 }
 
 function explainDrawing(world: World, service: Service, family: Family, pool: ActivePool): Problem | undefined {
@@ -186,7 +190,7 @@ function explainHomeless(world: World, ip: Ip, named: readonly string[] | undefi
   const missing = named?.find((name) => !world.pools.has(name));
   if (missing !== undefined)
     return `there is no IPPool ${missing}: create it, or correct the annotation berth.dev/pool`;
-  return `no IPPool gives out ${formatIp(ip)}: add it to one (and see that it is not excluded), or ask for another address`;
+  return `no IPPool gives out ${formatIp(ip)}: add it to one (and see that neither spec.excluded nor spec.avoidBuggyIPs leaves it out), or ask for another address`;
 }
 
 function notReady(name: string, entry: PoolEntry): Problem {

@@ -65,7 +65,7 @@ describe("an address", () => {
     {
       name: "an address of no pool",
       wish: { annotations: { "berth.dev/ips": "192.0.2.1" } },
-      says: "AddressNotInPool: no IPPool gives out 192.0.2.1: add it to one (and see that it is not excluded), or ask for another address",
+      says: "AddressNotInPool: no IPPool gives out 192.0.2.1: add it to one (and see that neither spec.excluded nor spec.avoidBuggyIPs leaves it out), or ask for another address",
     },
     {
       name: "an address of another pool than the one asked for",
