@@ -118,7 +118,7 @@ function reclaim(
   if (owner.type === "claim" && owner.claim.uid !== service.meta.uid) {
     // Of several that have shared it, whoever comes first makes the VirtualIP, and the others join.
     const other = world.ledger.sharers.get(owner.claim.key);
-    const isShared = recorded !== "" && other !== undefined && other.key === sharingKey;
+    const isShared = recorded !== "" && sharingKey !== "" && other?.key === sharingKey;
     if (!isShared && !goesWith(world, service, sharingKey ?? "", owner.claim.key, ip)) return undefined;
   }
   if (owner.type === "vip") {

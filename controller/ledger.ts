@@ -32,7 +32,7 @@ export interface Ledger {
   readonly byMac: Map<string, Set<string>>;
   /** How often an address was put aside, by VirtualIP name, of those that are not now. BOUNDED by STRIKES_MAX. */
   readonly strikes: Map<string, number>;
-  /** Services that have a sharing key, by `namespace/name`. */
+  /** Services that have a sharing key, or had one and are among others still, by `namespace/name`. */
   readonly sharers: Map<string, Sharer>;
   /** What the VirtualIPs make of each pool that one of them names, whether or not it exists. */
   readonly uses: Map<string, PoolUse>;

@@ -20,6 +20,7 @@ export const SHARERS_MAX = 64;
 /** What decides whether two Services can share, without the address. */
 export interface Sharer {
   readonly uid: string;
+  /** "" for none. */
   readonly key: string;
   readonly externalTrafficPolicy: ExternalTrafficPolicy;
   readonly ports: VirtualIPService["ports"];
@@ -51,7 +52,9 @@ export function shareRefusal(world: DrawWorld, service: Service, key: string, vi
   }
   if (others.length >= SHARERS_MAX) return `${SHARERS_MAX} Services already, which is the most`;
   for (const other of others) {
-    const text = collision(service, sharerIn(other, world.ledger));
+    const now = known(other, world.ledger);
+    if (now !== undefined && now.key !== key) return `${serviceKey(other)}, which has ${keyText(now.key)}`;
+    const text = collision(service, now ?? other);
     if (text !== undefined) return `${serviceKey(other)}, which ${text}`;
   }
   return undefined;
@@ -138,17 +141,21 @@ export function goesWith(world: DrawWorld, service: Service, key: string, other:
   return isNear || (poolOf(world.ledger.allocator, ip)?.sharing ?? "AcrossNamespaces") === "AcrossNamespaces";
 }
 
-/** The other Service counts as it is now, if it is known. */
-function sharerIn(
-  entry: VirtualIPService,
-  ledger: Ledger,
-): Omit<Sharer, "key" | "pools" | "selector"> & Partial<Sharer> {
-  const known = ledger.sharers.get(serviceKey(entry));
-  return known?.uid === entry.uid ? known : entry;
+/** The other Service as it is now, if that is known. */
+function known(entry: VirtualIPService, ledger: Ledger): Sharer | undefined {
+  const sharer = ledger.sharers.get(serviceKey(entry));
+  return sharer?.uid === entry.uid ? sharer : undefined;
+}
+
+function keyText(key: string): string {
+  return key === "" ? "no annotation berth.dev/sharing-key" : `the sharing key ${key}`;
 }
 
 /** What keeps the two from one address, to end the sentence "NAME, which …". */
-function collision(service: Service, other: ReturnType<typeof sharerIn>): string | undefined {
+function collision(
+  service: Service,
+  other: Pick<Sharer, "ports" | "externalTrafficPolicy"> & Partial<Pick<Sharer, "selector">>,
+): string | undefined {
   for (const { protocol, port } of service.ports) {
     const same = other.ports.some((one) => one.protocol === protocol && one.port === port);
     if (same) return `has the port ${port}/${protocol} as well`;

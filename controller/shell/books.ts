@@ -216,10 +216,13 @@ export class Books {
     }
   }
 
+  /** One that has taken its key back counts on while it is among others. */
   #noteSharer(key: string, service: Service | undefined): boolean {
     const sharingKey = service && parseSharingKey(service.meta.annotations);
-    const shares = service !== undefined && sharingKey?.ok === true && sharingKey.value !== "";
-    return setSharer(this.ledger, key, shares ? sharerOf(service, sharingKey.value) : undefined);
+    const text = sharingKey?.ok === true ? sharingKey.value : "";
+    const isAmongOthers = () => vipsOfService(this.ledger, key).some((vip) => vip.services.length > 1);
+    const counts = service !== undefined && (text !== "" || isAmongOthers());
+    return setSharer(this.ledger, key, counts ? sharerOf(service, text) : undefined);
   }
 
   #refreshVip(name: string): void {
