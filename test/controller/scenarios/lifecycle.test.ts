@@ -10,15 +10,16 @@ describe("coming and going", () => {
     async (how) => {
       const scene = new Scene();
       scene.pool("first", ["10.0.0.1/32"]);
+      // Within moments, and not by the housekeeping that comes now and then.
       scene.service("a");
-      await scene.settle();
+      await scene.settle(2_000);
       scene.service("b");
-      await scene.settle();
+      await scene.settle(2_000);
       expect(addressesOf(scene, "a", "b")).toEqual({ a: ["10.0.0.1"], b: [] });
       expect(scene.says("b")).toMatch(/^PoolExhausted/);
       if (how === "is deleted") scene.delete("a");
       else scene.edit("a", { spec: { type: "ClusterIP" } });
-      await scene.settle();
+      await scene.settle(2_000);
       expect(scene.addresses("b")).toEqual(["10.0.0.1"]);
     },
   );
