@@ -15,8 +15,11 @@ export interface StoredEvent {
   readonly object: Json | undefined;
 }
 
-/** Everything in the store, by `resource|key`. */
-export type Snapshot = ReadonlyMap<string, JsonObject>;
+export interface Snapshot {
+  /** Everything in the store, by `resource|key`. */
+  readonly objects: ReadonlyMap<string, JsonObject>;
+  readonly version: number;
+}
 
 type Call = { readonly verb: string; readonly path: string; readonly body?: Json | undefined; readonly patch?: string };
 
@@ -55,20 +58,23 @@ export class ScriptedApi {
   }
 
   snapshot(): Snapshot {
-    return new Map(this.#objects);
+    return { objects: new Map(this.#objects), version: this.#version };
   }
 
   /**
-   * The store as it was. Caches learn it as from a new list: by what differs. Versions go on from here, as after a restore
-   * with a bumped revision; without one a version may come twice, for which lib/kube has its own tests.
+   * The store as it was. Versions go on from here, as after a restore with a bumped revision, and caches learn what differs; or
+   * they go back, so that one is given a second time to something else, and caches take every object for new, as lib/kube does
+   * when it reads a list that is older than what it knows.
    */
-  restore(snapshot: Snapshot): void {
-    for (const id of new Set([...this.#objects.keys(), ...snapshot.keys()])) {
-      const object = snapshot.get(id);
-      if (this.#objects.get(id) === object) continue;
+  restore({ objects, version }: Snapshot, versions: "go on" | "go back"): void {
+    const before = new Map(this.#objects);
+    if (versions === "go back") this.#version = version;
+    for (const id of new Set([...before.keys(), ...objects.keys()])) {
+      const object = objects.get(id);
+      if (versions === "go on" && before.get(id) === object) continue;
       const at = id.indexOf("|");
       const [resource, key] = [id.slice(0, at), id.slice(at + 1)];
-      this.#version++;
+      if (versions === "go on") this.#version++;
       if (object === undefined) this.#objects.delete(id);
       else this.#objects.set(id, object);
       this.events.push({ resource, key, object });

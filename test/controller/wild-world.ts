@@ -211,7 +211,7 @@ function storeActs(wild: Wild): void {
     wild.snapshot = wild.api.snapshot();
     return;
   }
-  wild.api.restore(wild.snapshot);
+  wild.api.restore(wild.snapshot, wild.random() < 0.5 ? "go on" : "go back");
   wild.rollbacks += 1;
   for (const process of wild.processes) process.rolledBack();
 }
