@@ -4,9 +4,9 @@
  *     node inside.ts CLUSTER_BINARY NAME...
  */
 import { lineOf, percentile, runs } from "../figures.ts";
-import { prepareNamespace } from "./api-server.ts";
+import { type ApiServer, prepareNamespace } from "./api-server.ts";
 import { type Actor, actorsFor, burstMeasured, burstName, RESTART, RESTART_SIZE, type Round, SIZES } from "./plan.ts";
-import { burstRound, type Restart, restartRound, writesOf } from "./rounds.ts";
+import { burstRound, type Restart, restartRound, type Working, writesOf } from "./rounds.ts";
 
 const ROUNDS = 5;
 
@@ -18,15 +18,16 @@ async function measure(size: number, actors: readonly Actor[]): Promise<void> {
   const restarts: Restart[] = [];
   const restarting = size === RESTART_SIZE && wanted.has(RESTART);
   const times = runs(ROUNDS);
-  for (let time = 1; time <= times; time++) {
+  // A restart writes nothing, so that one burst serves all of them.
+  const bursts = actors.some((actor) => wanted.has(burstName(actor, size))) ? times : 1;
+  for (let time = 1; time <= bursts; time++) {
     for (const actor of actors) {
+      const isLast = time === bursts && actor === "berth";
       const round = await burstRound(cluster, actor, size, async (server, working) => {
-        if (restarting && actor === "berth") restarts.push(await restartRound(server, working, size));
+        if (restarting && isLast) restarts.push(...(await restart(server, working, times)));
       });
       rounds[actor].push(round);
-      say(`${burstName(actor, size)} ${time} of ${times}`, round);
-      const restart = restarts.at(-1);
-      if (actor === "berth" && restart !== undefined) say(`${RESTART} ${time} of ${times}`, restart);
+      say(`${burstName(actor, size)} ${time} of ${bursts}`, round);
     }
   }
   const median = (actor: Actor): number | undefined =>
@@ -47,9 +48,21 @@ async function measure(size: number, actors: readonly Actor[]): Promise<void> {
   console.log(lineOf({ name: RESTART, unit: "s", samples, also: { writes: writesOf(restarts) } }));
 }
 
-function say(what: string, { seconds, latenciesMs = [], writes }: Restart & Partial<Round>): void {
+async function restart(server: ApiServer, working: Working | undefined, times: number): Promise<readonly Restart[]> {
+  await working?.stop();
+  const restarts: Restart[] = [];
+  for (let time = 1; time <= times; time++) {
+    const one = await restartRound(server, RESTART_SIZE);
+    say(`${RESTART} ${time} of ${times}`, one);
+    restarts.push(one);
+  }
+  return restarts;
+}
+
+function say(what: string, { seconds, latenciesMs = [], writes, cpuS }: Restart & Partial<Round>): void {
+  const cpu = cpuS === undefined ? "" : `, ${cpuS.toFixed(2)} s of a processor`;
   const p99 = latenciesMs.length === 0 ? "" : `, p99 ${Math.round(percentile(latenciesMs, 0.99))} ms`;
-  console.error(`bench: ${what}: ${seconds.toFixed(2)} s${p99}, writes ${JSON.stringify(writes)}`);
+  console.error(`bench: ${what}: ${seconds.toFixed(2)} s${p99}${cpu}, writes ${JSON.stringify(writes)}`);
 }
 
 await prepareNamespace();

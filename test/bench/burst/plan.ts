@@ -62,6 +62,8 @@ export interface Round {
   /** Milliseconds from the answer to each creation until its address was seen; empty without anybody who gives addresses. */
   readonly latenciesMs: readonly number[];
   readonly writes: Writes;
+  /** Processor time of whoever gave the addresses, in seconds. */
+  readonly cpuS: number;
 }
 
 const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
@@ -107,6 +109,15 @@ export function burstMeasured(
       ...ratio("ratioToIdeal", "ideal"),
       ...(waits
         ? {
+            cpuMs: rounded(
+              (percentile(
+                rounds.map(({ cpuS }) => cpuS),
+                0.5,
+              ) *
+                1_000) /
+                size,
+              2,
+            ),
             writesPerAddress: perService((key) => key.includes("virtualips") || key.includes("services/status")),
             poolWrites: Math.round(perService((key) => key.includes("ippools")) * size),
             events: Math.round(perService((key) => key.includes("events")) * size),

@@ -1,5 +1,6 @@
 /** One burst, and one restart, each against an API server of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { must } from "../../lab/run.ts";
@@ -11,9 +12,12 @@ import { type Actor, countWrites, type Round, sumOf, type Writes, writesBetween 
 const IDEAL_CONCURRENCY = 64;
 /** The status of a pool follows within a second. */
 const AFTER_MS = 1_500;
+/** USER_HZ, which Linux has fixed for all that read /proc. */
+const TICKS_PER_S = 100;
 const LOAD_TIMEOUT_MS = 600_000;
 
-interface Working {
+export interface Working {
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -35,11 +39,13 @@ export async function burstRound(
     const before = countWrites(await server.metrics());
     const until = actor === "bare" ? "created" : "addressed";
     const argv = mortal([process.execPath, file("load.ts"), server.adminKubeconfig, String(size), until]);
-    const told = JSON.parse(await must(argv, { timeoutMs: LOAD_TIMEOUT_MS })) as Omit<Round, "writes">;
+    const cpuBeforeS = working === undefined ? 0 : processorTimeS(working.pid);
+    const told = JSON.parse(await must(argv, { timeoutMs: LOAD_TIMEOUT_MS })) as Pick<Round, "seconds" | "latenciesMs">;
     await sleep(AFTER_MS);
+    const cpuS = working === undefined ? 0 : processorTimeS(working.pid) - cpuBeforeS;
     const writes = writesBetween(before, countWrites(await server.metrics()));
     await after(server, working);
-    return { ...told, writes };
+    return { ...told, writes, cpuS };
   } finally {
     await working?.stop();
     await server.stop();
@@ -51,9 +57,8 @@ export interface Restart {
   readonly writes: Writes;
 }
 
-/** Ends the controller, whose Lease is free then, and starts another one. */
-export async function restartRound(server: ApiServer, working: Working | undefined, size: number): Promise<Restart> {
-  await working?.stop();
+/** Starts a controller, ends it, and leaves its Lease free. */
+export async function restartRound(server: ApiServer, size: number): Promise<Restart> {
   const before = countWrites(await server.metrics());
   const startedMs = performance.now();
   const controller = await MeasuredController.start(server);
@@ -87,7 +92,7 @@ async function startActor(actor: Actor, server: ApiServer): Promise<Working | un
     child.once("exit", (code) => reject(new Error(`the ideal client has ended with ${code}`)));
   });
   await watching;
-  return { stop: () => ended(child) };
+  return { pid: child.pid ?? 0, stop: () => ended(child) };
 }
 
 async function ended(child: ChildProcess): Promise<void> {
@@ -95,4 +100,15 @@ async function ended(child: ChildProcess): Promise<void> {
   const exited = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGKILL");
   await exited;
+}
+
+/** Of all its threads together, proc_pid_stat(5). */
+function processorTimeS(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13)
+    .map(Number);
+  return ((user ?? 0) + (system ?? 0)) / TICKS_PER_S;
 }
