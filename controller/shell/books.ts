@@ -89,17 +89,25 @@ export class Books {
   }
 
   onService(key: string): void {
+    // The echo of an own write: whoever wrote it has decided from it already.
+    const isEcho = this.services.confirmed(key);
     this.#refreshService(key);
+    if (isEcho) return;
     this.#deps.enqueue(`service:${key}`);
   }
 
   onVip(name: string): void {
     const before = this.ledger.vips.get(name);
+    const isEcho = this.vips.confirmed(name);
     this.#refreshVip(name);
     this.#deps.enqueue(`vip:${name}`);
     const named = [...(before?.services ?? []), ...(this.ledger.vips.get(name)?.services ?? [])].map(serviceKey);
     const claimed = this.ledger.claims.get(name)?.keys() ?? [];
-    for (const key of new Set([...named, ...claimed])) this.#deps.enqueue(`service:${key}`);
+    const concerned = new Set([...named, ...claimed]);
+    // Of a Service that is alone on its address, the pass that creates or wrote the VirtualIP goes on without being told.
+    const creator = this.ledger.reserved.get(name)?.key;
+    if (concerned.size === 1 && (isEcho || (creator !== undefined && concerned.has(creator)))) return;
+    for (const key of concerned) this.#deps.enqueue(`service:${key}`);
   }
 
   onPool(name: string): void {
@@ -110,12 +118,13 @@ export class Books {
     // The controller's own writes to the status come back as changes too; they alter nothing here.
     if (before?.compiled === after?.compiled && isLeaving(before) === isLeaving(after)) return;
     this.#changed();
-    for (const vip of this.ledger.vips.values()) {
+    for (const [pool, use] of this.ledger.uses) {
       // The VirtualIPs of this pool carry a copy of its rules; those that their pool does not have may find a home in it.
-      const own = this.pools.get(vip.pool);
-      const isStray = this.ledger.uses.get(vip.pool)?.strays.has(vip.meta.name) === true;
-      if (vip.pool !== name && own !== undefined && !isLeaving(own) && !isStray) continue;
-      for (const one of vip.services) this.#deps.enqueue(`service:${serviceKey(one)}`);
+      const own = this.pools.get(pool);
+      const concerned = pool === name || own === undefined || isLeaving(own) ? use.names : use.strays;
+      for (const vip of concerned) {
+        for (const one of this.ledger.vips.get(vip)?.services ?? []) this.#deps.enqueue(`service:${serviceKey(one)}`);
+      }
     }
   }
 
