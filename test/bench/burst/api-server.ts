@@ -7,12 +7,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { root } from "../../../scripts/image/names.ts";
 import { controlPlanePrograms } from "../../lab/control-plane.ts";
 import { createCredentials } from "../../lab/credentials.ts";
 import type { ClusterPlaces } from "../../lab/paths.ts";
 import { defaultOptions, outsideLink, planLab } from "../../lab/plan.ts";
 import { must, waitFor } from "../../lab/run.ts";
+import { processorTimeS } from "./processor.ts";
 
 const NAMESPACE = "berth-system";
 const POOL = {
@@ -21,6 +23,10 @@ const POOL = {
   metadata: { name: "bench" },
   spec: { addresses: ["10.128.0.0/16"] },
 };
+
+const CRD_REST_MS = 3_000;
+/** Processor time of etcd and API server in a second with nothing to do. */
+const IDLE_S = 0.25;
 
 const plan = planLab(defaultOptions);
 
@@ -126,6 +132,22 @@ export class ApiServer {
     };
     await waitFor("the pool", pool, { timeoutMs: 60_000 });
     await this.#writeControllerKubeconfig();
+    await this.#rest();
+  }
+
+  /**
+   * For two seconds from the moment a CRD is established every creation of its objects sleeps for two seconds, and for some
+   * seconds more the API server is busy with its schemas: nothing that happens in the life of a cluster.
+   */
+  async #rest(): Promise<void> {
+    await sleep(CRD_REST_MS);
+    const idle = async (): Promise<true | undefined> => {
+      const used = (): number => this.#children.reduce((sum, { pid = 0 }) => sum + processorTimeS(pid), 0);
+      const before = used();
+      await sleep(1_000);
+      return used() - before < IDLE_S ? true : undefined;
+    };
+    await waitFor("the API server to come to rest", idle, { timeoutMs: 60_000 });
   }
 
   async #writeControllerKubeconfig(): Promise<void> {

@@ -1,19 +1,17 @@
 /** One burst, and one restart, each against an API server of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { must } from "../../lab/run.ts";
 import { ApiServer, mortal } from "./api-server.ts";
 import { MeasuredController, shippedNode } from "./controller.ts";
 import { type Actor, countWrites, type Round, sumOf, type Writes, writesBetween } from "./plan.ts";
+import { processorTimeS } from "./processor.ts";
 
 /** What the ideal client has under way at once: more does not make it faster. */
 const IDEAL_CONCURRENCY = 64;
 /** The status of a pool follows within a second. */
 const AFTER_MS = 1_500;
-/** USER_HZ, which Linux has fixed for all that read /proc. */
-const TICKS_PER_S = 100;
 const LOAD_TIMEOUT_MS = 600_000;
 
 export interface Working {
@@ -100,15 +98,4 @@ async function ended(child: ChildProcess): Promise<void> {
   const exited = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGKILL");
   await exited;
-}
-
-/** Of all its threads together, proc_pid_stat(5). */
-function processorTimeS(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(")") + 2)
-    .split(" ")
-    .slice(11, 13)
-    .map(Number);
-  return ((user ?? 0) + (system ?? 0)) / TICKS_PER_S;
 }
