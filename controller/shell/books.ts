@@ -33,7 +33,7 @@ export interface Caches {
 }
 
 export interface BooksDeps extends Caches {
-  /** Keys are `service:namespace/name`, `vip:name`, `pool:name` and `waiting`. */
+  /** Keys are `service:namespace/name`, `vip:name`, `pool:name`, `waiting` (the rules have changed) and `freed` (an address has). */
   enqueue(key: string): void;
 }
 
@@ -209,7 +209,7 @@ export class Books {
   #refreshService(key: string): void {
     this.#refreshSharer(key);
     const before = this.ledger.claimsOf.get(key) ?? [];
-    if (setService(this.ledger, key, this.services.get(key))) this.#deps.enqueue("waiting");
+    if (setService(this.ledger, key, this.services.get(key))) this.#deps.enqueue("freed");
     const after = this.ledger.claimsOf.get(key) ?? [];
     for (const name of [...before, ...after])
       if (!(before.includes(name) && after.includes(name))) this.countAgain(name);
@@ -219,7 +219,7 @@ export class Books {
   #refreshSharer(key: string): void {
     const service = this.services.get(key);
     if (!this.#noteSharer(key, service)) return;
-    this.#deps.enqueue("waiting");
+    this.#deps.enqueue("freed");
     for (const vip of vipsOfService(this.ledger, key)) {
       for (const one of vip.services) this.#deps.enqueue(`service:${serviceKey(one)}`);
     }
@@ -237,7 +237,7 @@ export class Books {
     const freed = setVip(this.ledger, name, vip);
     // A Service that waits for a port of a shared address has room now, or has not: its pass says it.
     const shared = usersText(before) !== usersText(vip);
-    if (freed || shared) this.#deps.enqueue("waiting");
+    if (freed || shared) this.#deps.enqueue("freed");
     if (freed || before === undefined) this.countAgain(name);
     for (const pool of new Set([before?.pool, vip?.pool])) if (pool !== undefined) this.#deps.enqueue(`pool:${pool}`);
   }

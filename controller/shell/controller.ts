@@ -14,6 +14,7 @@ import { isRepair, planService } from "../plan.ts";
 import { remainingMs } from "../quarantine.ts";
 import { planVipCondition } from "../vip-condition.ts";
 import { ipOfName } from "../vip-names.ts";
+import { WaitingRoom } from "../waiting-room.ts";
 import { Books, type BooksDeps } from "./books.ts";
 import { creations, type ExecutorDeps, execute } from "./executor.ts";
 import { createHolders, type Holders } from "./holders.ts";
@@ -45,8 +46,7 @@ export class Controller {
   readonly #holders: Holders;
   readonly #poolWriter: PoolWriter;
   readonly #executor: ExecutorDeps;
-  /** Services that lack something, with the text they are sorted by: the oldest comes first. BOUNDED by the Services. */
-  readonly #waiting = new Map<string, string>();
+  readonly #waiting = new WaitingRoom();
   /** When the status of a Service was last set right. BOUNDED: forgotten by the sweep. */
   readonly #repaired = new Map<string, number>();
   /** Since when VirtualIPs name no Service, by name. BOUNDED by the VirtualIPs. */
@@ -134,14 +134,15 @@ export class Controller {
         return this.#reconcileVip(name);
       case "pool":
         return this.#poolWriter.reconcile(name, this.#books.world(), this.#nowText());
+      case "freed":
+        return this.#wake(this.#waiting.wake());
       default:
-        return this.#wakeWaiting();
+        return this.#wake(this.#waiting.all());
     }
   }
 
-  #wakeWaiting(): Outcome {
-    const inTurn = [...this.#waiting].sort(([, left], [, right]) => (left < right ? -1 : 1));
-    for (const [key] of inTurn) this.#deps.enqueue(`service:${key}`);
+  #wake(keys: readonly string[]): Outcome {
+    for (const key of keys) this.#deps.enqueue(`service:${key}`);
     return DONE;
   }
 
@@ -158,8 +159,10 @@ export class Controller {
       wallMs: this.#deps.clock.wallMs(),
     });
     metrics.passes.inc({ outcome: plan.outcome });
-    if (plan.waiting) this.#waiting.set(key, `${service?.meta.creationTimestamp ?? ""} ${key}`);
-    else this.#waiting.delete(key);
+    const { kind = "" } = plan;
+    if (plan.waiting) this.#waiting.add({ key, since: service?.meta.creationTimestamp ?? "", kind });
+    else this.#waiting.remove(key);
+    this.#wake(this.#waiting.looked(key, plan.waiting && plan.effects.length === 0));
     metrics.waiting.set({}, this.#waiting.size);
     if (plan.effects.length === 0) return DONE;
     if (service !== undefined && isRepair(service, plan)) {
@@ -176,7 +179,7 @@ export class Controller {
     } finally {
       for (const { ip } of reserved) this.#books.countAgain(virtualIpName(ip));
       const freed = reserved.map(({ ip }) => unreserve(ledger, ip)).includes(true);
-      if (freed || reserved.some((one) => one.sharingKey !== "")) this.#deps.enqueue("waiting");
+      if (freed || reserved.some((one) => one.sharingKey !== "")) this.#deps.enqueue("freed");
       metrics.passSeconds.observe({}, (this.#deps.clock.monotonicMs() - started) / 1000);
     }
   }
