@@ -38,4 +38,6 @@ export interface Plan {
   readonly outcome: Outcome;
   /** True while something is missing that a pool or another Service could bring: plan again when an address or pool changes. */
   readonly waiting: boolean;
+  /** While it waits for everything: what it asks for (`Waiting.kind` in waiting-room.ts). */
+  readonly kind?: string;
 }

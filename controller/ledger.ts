@@ -12,7 +12,7 @@ import type { ActivePool } from "./pools.ts";
 import { claimedIps } from "./published.ts";
 import { foreignMac } from "./quarantine.ts";
 import type { Sharer } from "./sharing.ts";
-import { familyOfName, ipOfName } from "./vip-names.ts";
+import { ipOfName } from "./vip-names.ts";
 
 export interface Ledger {
   allocator: Allocator;
@@ -209,11 +209,9 @@ function inOrder(ledger: Ledger, names: Iterable<string>): readonly VirtualIP[] 
   return all.sort((left, right) => compareIps(left.ip, right.ip)).map(({ vip }) => vip);
 }
 
-/** How many addresses of a family have a VirtualIP. */
+/** How many addresses of a family have a VirtualIP. O(pools). */
 export function countVips(ledger: Ledger, family: Family): number {
-  let count = 0;
-  for (const name of ledger.vips.keys()) if (familyOfName(name) === family) count++;
-  return count;
+  return ledger.uses.values().reduce((sum, use) => sum + use.count[family], 0);
 }
 
 /** The older Service wins a tie (RFC 3339 texts of one zone sort by time), then the name decides. */

@@ -8,6 +8,7 @@ import { type ConditionClaim, findCondition, saysAlready } from "../lib/model/co
 import { LB_CLASS, SERVICE_FINALIZER } from "../lib/model/meta.ts";
 import { type Ingress, type Service, serviceKey } from "../lib/model/service.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
+import type { Result } from "../lib/runtime/result.ts";
 import type { Effect, Outcome, Plan, ServiceWrite } from "./effects.ts";
 import type { FamilyDecision } from "./families.ts";
 import { decideFamilies, keepOnly } from "./families.ts";
@@ -16,7 +17,7 @@ import { isBeingShared, ownerOf, vipsOfService } from "./ledger.ts";
 import type { World } from "./problems.ts";
 import { ASSIGNED_CONDITION, assignedMessage, isPublished, publishedIps } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
-import { parseRequest, parseSharingKey } from "./requests.ts";
+import { type AddressRequest, parseRequest, parseSharingKey } from "./requests.ts";
 import { goesWith } from "./sharing.ts";
 import { dropAll, giveVip, lostAddresses, notShared, putAside } from "./vip-effects.ts";
 import { sourceOf } from "./vip-spec.ts";
@@ -97,7 +98,15 @@ function planGive(service: Service, stale: readonly VirtualIP[], { world, wallMs
     ...lostAddresses(decisions, service, world),
   ];
   const waiting = decisions.some((one) => one.problem !== undefined || one.type === "await");
-  return { effects, outcome: outcomeOf(claim), waiting };
+  return { effects, outcome: outcomeOf(claim), waiting, kind: waiting ? kindOf(service, request, decisions) : "" };
+}
+
+/** What decides whether the Service is given anything, as a text; "" if that is more than what it asks for. */
+function kindOf(service: Service, request: Result<AddressRequest>, decisions: readonly FamilyDecision[]): string {
+  const hasSome = decisions.some((one) => one.type !== "none") || service.ingress.length > 0 || isPublished(service);
+  if (hasSome || !request.ok || request.value.ips.size > 0 || request.value.sharingKey !== "") return "";
+  const { meta, ipFamilies, ipFamilyPolicy } = service;
+  return JSON.stringify([meta.namespace, meta.labels, ipFamilies, ipFamilyPolicy, request.value.pools ?? null]);
 }
 
 function outcomeOf(claim: ConditionClaim): Outcome {

@@ -19,6 +19,8 @@ export const ASSUMED_MS = 30_000;
 
 export interface View<T extends Versioned> {
   get(key: string): T | undefined;
+  /** The cache has just brought what was assumed, and nothing else. */
+  confirmed(key: string): boolean;
   /** Takes the outcome of an own write or read for true. */
   assume(key: string, object: T | undefined, now: number): void;
   /** Ends what is too old; the keys whose object may have changed by that. */
@@ -38,8 +40,15 @@ export function createView<T extends Versioned>(cached: (key: string) => T | und
       assumed.delete(key);
       return object;
     },
+    confirmed(key) {
+      const own = assumed.get(key)?.object;
+      return own !== undefined && own.meta.resourceVersion === cached(key)?.meta.resourceVersion;
+    },
     assume(key, object, now) {
-      assumed.set(key, { object, basedOn: cached(key)?.meta.resourceVersion, sinceMs: now });
+      // The watch was faster than the answer.
+      if (object !== undefined && cached(key)?.meta.resourceVersion === object.meta.resourceVersion)
+        assumed.delete(key);
+      else assumed.set(key, { object, basedOn: cached(key)?.meta.resourceVersion, sinceMs: now });
     },
     expire(now) {
       const old = [...assumed].filter(([, own]) => now - own.sinceMs >= ASSUMED_MS).map(([key]) => key);

@@ -33,7 +33,7 @@ export interface Caches {
 }
 
 export interface BooksDeps extends Caches {
-  /** Keys are `service:namespace/name`, `vip:name`, `pool:name` and `waiting`. */
+  /** Keys are `service:namespace/name`, `vip:name`, `pool:name`, `waiting` (the rules have changed) and `freed` (an address has). */
   enqueue(key: string): void;
 }
 
@@ -89,17 +89,25 @@ export class Books {
   }
 
   onService(key: string): void {
+    // The echo of an own write: whoever wrote it has decided from it already.
+    const isEcho = this.services.confirmed(key);
     this.#refreshService(key);
+    if (isEcho) return;
     this.#deps.enqueue(`service:${key}`);
   }
 
   onVip(name: string): void {
     const before = this.ledger.vips.get(name);
+    const isEcho = this.vips.confirmed(name);
     this.#refreshVip(name);
     this.#deps.enqueue(`vip:${name}`);
     const named = [...(before?.services ?? []), ...(this.ledger.vips.get(name)?.services ?? [])].map(serviceKey);
     const claimed = this.ledger.claims.get(name)?.keys() ?? [];
-    for (const key of new Set([...named, ...claimed])) this.#deps.enqueue(`service:${key}`);
+    const concerned = new Set([...named, ...claimed]);
+    // Of a Service that is alone on its address, the pass that creates or wrote the VirtualIP goes on without being told.
+    const creator = this.ledger.reserved.get(name)?.key;
+    if (concerned.size === 1 && (isEcho || (creator !== undefined && concerned.has(creator)))) return;
+    for (const key of concerned) this.#deps.enqueue(`service:${key}`);
   }
 
   onPool(name: string): void {
@@ -110,12 +118,13 @@ export class Books {
     // The controller's own writes to the status come back as changes too; they alter nothing here.
     if (before?.compiled === after?.compiled && isLeaving(before) === isLeaving(after)) return;
     this.#changed();
-    for (const vip of this.ledger.vips.values()) {
+    for (const [pool, use] of this.ledger.uses) {
       // The VirtualIPs of this pool carry a copy of its rules; those that their pool does not have may find a home in it.
-      const own = this.pools.get(vip.pool);
-      const isStray = this.ledger.uses.get(vip.pool)?.strays.has(vip.meta.name) === true;
-      if (vip.pool !== name && own !== undefined && !isLeaving(own) && !isStray) continue;
-      for (const one of vip.services) this.#deps.enqueue(`service:${serviceKey(one)}`);
+      const own = this.pools.get(pool);
+      const concerned = pool === name || own === undefined || isLeaving(own) ? use.names : use.strays;
+      for (const vip of concerned) {
+        for (const one of this.ledger.vips.get(vip)?.services ?? []) this.#deps.enqueue(`service:${serviceKey(one)}`);
+      }
     }
   }
 
@@ -200,7 +209,7 @@ export class Books {
   #refreshService(key: string): void {
     this.#refreshSharer(key);
     const before = this.ledger.claimsOf.get(key) ?? [];
-    if (setService(this.ledger, key, this.services.get(key))) this.#deps.enqueue("waiting");
+    if (setService(this.ledger, key, this.services.get(key))) this.#deps.enqueue("freed");
     const after = this.ledger.claimsOf.get(key) ?? [];
     for (const name of [...before, ...after])
       if (!(before.includes(name) && after.includes(name))) this.countAgain(name);
@@ -210,7 +219,7 @@ export class Books {
   #refreshSharer(key: string): void {
     const service = this.services.get(key);
     if (!this.#noteSharer(key, service)) return;
-    this.#deps.enqueue("waiting");
+    this.#deps.enqueue("freed");
     for (const vip of vipsOfService(this.ledger, key)) {
       for (const one of vip.services) this.#deps.enqueue(`service:${serviceKey(one)}`);
     }
@@ -231,7 +240,7 @@ export class Books {
     const freed = setVip(this.ledger, name, vip);
     // A Service that waits for a port of a shared address has room now, or has not: its pass says it.
     const shared = usersText(before) !== usersText(vip);
-    if (freed || shared) this.#deps.enqueue("waiting");
+    if (freed || shared) this.#deps.enqueue("freed");
     if (freed || before === undefined) this.countAgain(name);
     for (const pool of new Set([before?.pool, vip?.pool])) if (pool !== undefined) this.#deps.enqueue(`pool:${pool}`);
   }

@@ -2,26 +2,24 @@
 import { virtualIpName } from "../../lib/address/ip.ts";
 import type { KubeApi } from "../../lib/kube/api.ts";
 import type { Outcome } from "../../lib/kube/loop.ts";
-import { apiPath } from "../../lib/kube/path.ts";
-import { API_VERSION } from "../../lib/model/meta.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { assertNever, BerthError } from "../../lib/runtime/errors.ts";
 import type { Logger } from "../../lib/runtime/log.ts";
 import type { Warning } from "../events.ts";
 import { HOLDER_CHECK_MS, judgeHeld, ORPHAN_MS } from "../held.ts";
-import { claimantsOf, countVips, reserve, unreserve } from "../ledger.ts";
+import { claimantsOf, reserve, unreserve } from "../ledger.ts";
 import * as metrics from "../metrics.ts";
 import { isRepair, planService } from "../plan.ts";
-import { finalizerChange, planPoolStatus, STATUS_PERIOD_MS } from "../pool-status.ts";
-import { isInvalid } from "../pools.ts";
 import { remainingMs } from "../quarantine.ts";
 import { planVipCondition } from "../vip-condition.ts";
 import { ipOfName } from "../vip-names.ts";
+import { WaitingRoom } from "../waiting-room.ts";
 import { Books, type BooksDeps } from "./books.ts";
 import { creations, type ExecutorDeps, execute } from "./executor.ts";
 import { createHolders, type Holders } from "./holders.ts";
-import { deleteVip, FIELD_MANAGER, letVipGo, markVip, writePoolFinalizer, writeVipCondition } from "./writes.ts";
+import { PoolWriter } from "./pool-writer.ts";
+import { deleteVip, letVipGo, markVip, writeVipCondition } from "./writes.ts";
 
 export interface ControllerDeps extends BooksDeps {
   readonly api: KubeApi;
@@ -46,11 +44,9 @@ export class Controller {
   readonly #deps: ControllerDeps;
   readonly #books: Books;
   readonly #holders: Holders;
+  readonly #poolWriter: PoolWriter;
   readonly #executor: ExecutorDeps;
-  /** Services that lack something, with the text they are sorted by: the oldest comes first. BOUNDED by the Services. */
-  readonly #waiting = new Map<string, string>();
-  /** When the status of a pool was last written. BOUNDED by the pools. */
-  readonly #statusWritten = new Map<string, number>();
+  readonly #waiting = new WaitingRoom();
   /** When the status of a Service was last set right. BOUNDED: forgotten by the sweep. */
   readonly #repaired = new Map<string, number>();
   /** Since when VirtualIPs name no Service, by name. BOUNDED by the VirtualIPs. */
@@ -59,7 +55,11 @@ export class Controller {
 
   constructor(deps: ControllerDeps) {
     this.#deps = deps;
-    this.#books = new Books(deps);
+    this.#poolWriter = new PoolWriter(deps);
+    const enqueue = (key: string): void => {
+      if (!this.#poolWriter.isQueued(key)) deps.enqueue(key);
+    };
+    this.#books = new Books({ ...deps, enqueue });
     this.#holders = createHolders(deps.api, deps.namespace, deps.clock);
     this.#executor = {
       api: deps.api,
@@ -82,8 +82,8 @@ export class Controller {
     this.#active = false;
     this.#books.close();
     this.#waiting.clear();
-    this.#statusWritten.clear();
     this.#orphans.clear();
+    this.#poolWriter.clear();
   }
 
   onService(key: string): void {
@@ -133,15 +133,16 @@ export class Controller {
       case "vip":
         return this.#reconcileVip(name);
       case "pool":
-        return this.#reconcilePool(name);
+        return this.#poolWriter.reconcile(name, this.#books.world(), this.#nowText());
+      case "freed":
+        return this.#wake(this.#waiting.wake());
       default:
-        return this.#wakeWaiting();
+        return this.#wake(this.#waiting.all());
     }
   }
 
-  #wakeWaiting(): Outcome {
-    const inTurn = [...this.#waiting].sort(([, left], [, right]) => (left < right ? -1 : 1));
-    for (const [key] of inTurn) this.#deps.enqueue(`service:${key}`);
+  #wake(keys: readonly string[]): Outcome {
+    for (const key of keys) this.#deps.enqueue(`service:${key}`);
     return DONE;
   }
 
@@ -158,8 +159,10 @@ export class Controller {
       wallMs: this.#deps.clock.wallMs(),
     });
     metrics.passes.inc({ outcome: plan.outcome });
-    if (plan.waiting) this.#waiting.set(key, `${service?.meta.creationTimestamp ?? ""} ${key}`);
-    else this.#waiting.delete(key);
+    const { kind = "" } = plan;
+    if (plan.waiting) this.#waiting.add({ key, since: service?.meta.creationTimestamp ?? "", kind });
+    else this.#waiting.remove(key);
+    this.#wake(this.#waiting.looked(key, plan.waiting && plan.effects.length === 0));
     metrics.waiting.set({}, this.#waiting.size);
     if (plan.effects.length === 0) return DONE;
     if (service !== undefined && isRepair(service, plan)) {
@@ -176,7 +179,7 @@ export class Controller {
     } finally {
       for (const { ip } of reserved) this.#books.countAgain(virtualIpName(ip));
       const freed = reserved.map(({ ip }) => unreserve(ledger, ip)).includes(true);
-      if (freed || reserved.some((one) => one.sharingKey !== "")) this.#deps.enqueue("waiting");
+      if (freed || reserved.some((one) => one.sharingKey !== "")) this.#deps.enqueue("freed");
       metrics.passSeconds.observe({}, (this.#deps.clock.monotonicMs() - started) / 1000);
     }
   }
@@ -255,36 +258,6 @@ export class Controller {
     }
     metrics.released.inc({ because });
     this.#deps.log.info({ address: vip.address, because, holder: vip.holder?.node ?? "" }, "address released");
-    return DONE;
-  }
-
-  async #reconcilePool(name: string): Promise<Outcome> {
-    const { ledger, pools } = this.#books.world();
-    for (const family of [4, 6] as const) metrics.addresses.set({ family: `IPv${family}` }, countVips(ledger, family));
-    metrics.poolsInvalid.set({}, [...pools.values()].filter(isInvalid).length);
-    const entry = pools.get(name);
-    if (entry === undefined) {
-      this.#statusWritten.delete(name);
-      return DONE;
-    }
-    const now = this.#deps.clock.monotonicMs();
-    const due = (this.#statusWritten.get(name) ?? Number.NEGATIVE_INFINITY) + STATUS_PERIOD_MS;
-    if (now < due) return { type: "requeue", afterMs: due - now };
-    const finalizer = finalizerChange(entry, ledger);
-    const { apply, warning } = planPoolStatus(entry, ledger, this.#nowText());
-    if (finalizer === undefined && apply === undefined) return DONE;
-    this.#statusWritten.set(name, now);
-    // The last finalizer of a pool that is being deleted: it is gone after this.
-    if (finalizer !== undefined) await writePoolFinalizer(this.#deps.api, entry.pool, finalizer);
-    const ends = finalizer === false && entry.pool.meta.deletionTimestamp !== undefined;
-    if (apply === undefined || ends) return DONE;
-    const path = apiPath(API_VERSION, "ippools", { name, subresource: "status" });
-    await this.#deps.api.patch(path, "apply", apply, { query: { fieldManager: FIELD_MANAGER, force: "true" } });
-    if (warning !== undefined) {
-      const { reason, message } = warning;
-      const { meta } = entry.pool;
-      this.#deps.warn({ kind: "IPPool", apiVersion: API_VERSION, meta, reason, action: "ReadPool", message });
-    }
     return DONE;
   }
 

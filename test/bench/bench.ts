@@ -1,11 +1,13 @@
 /**
  * `make bench ONLY=prefix`: every figure, or those whose names start so, one JSON object a line on standard output.
- * Progress goes to standard error. The responder is measured first, in network namespaces of its own; the other figures are
- * taken in one lab, which is started for them and ended afterwards.
+ * Progress goes to standard error. The responder and the bursts are measured first, in network namespaces of their own; the
+ * other figures are taken in one lab, which is started for them and ended afterwards.
  */
 import { Berth } from "../e2e/berth.ts";
 import { startLab } from "../lab/lab.ts";
 import { measureAllocation } from "./allocate.ts";
+import { measureBurst } from "./burst/measure.ts";
+import { burstNames } from "./burst/plan.ts";
 import { failoverFigures } from "./failover.ts";
 import { type Figure, lineOf } from "./figures.ts";
 import { memoryFigures } from "./memory.ts";
@@ -24,9 +26,11 @@ async function main(only: string): Promise<void> {
   const responder = responderNames.filter((name) => name.startsWith(only));
   const wantsAllocation = ALLOCATION.startsWith(only);
   if (wantsAllocation) console.log(lineOf({ name: ALLOCATION, unit: "us", ...measureAllocation(5_000) }));
+  const bursts = burstNames.filter((name) => name.startsWith(only));
   if (responder.length > 0) await measureResponder(new Set(responder));
-  else if (wanted.length === 0 && !wantsStart && !wantsAllocation) {
-    const names = ["lab/warm", ALLOCATION, ...responderNames, ...figures.map(({ name }) => name)];
+  if (bursts.length > 0) await measureBurst(new Set(bursts));
+  if (wanted.length + responder.length + bursts.length === 0 && !wantsStart && !wantsAllocation) {
+    const names = ["lab/warm", ALLOCATION, ...responderNames, ...burstNames, ...figures.map(({ name }) => name)];
     throw new Error(`no figure's name starts with "${only}"; there are ${names.join(", ")}`);
   }
   if (wanted.length > 0 || wantsStart) await measureInLab(wanted, wantsStart);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type Berth, berthNamespace } from "../e2e/berth.ts";
+import { namespace, pool } from "../e2e/manifests.ts";
 import type { Figure, Measured } from "./figures.ts";
 
 /** Long enough for the first collections after the start. */
@@ -33,7 +34,45 @@ async function memoryOf(berth: Berth, component: "controller" | "speaker"): Prom
   return { samples, also: { anon: Math.round(anon * 10) / 10 } };
 }
 
+const LOADED = "bench-memory";
+const SERVICES = 1_000;
+const APPLIED_AT_ONCE = 250;
+
+/** Node ports are fewer than what a large cluster has of Services. */
+function loadedService(name: string): object {
+  const ports = [{ name: "http", port: 80, protocol: "TCP" }];
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, namespace: LOADED, annotations: { "berth.dev/pool": LOADED } },
+    spec: { type: "LoadBalancer", allocateLoadBalancerNodePorts: false, selector: { app: name }, ports },
+  };
+}
+
+/** With a thousand Services that nobody answers for: it is the controller that is measured. */
+async function memoryLoaded(berth: Berth): Promise<Measured> {
+  const nobody = { nodeSelector: { matchLabels: { "berth.dev/bench": "nobody" } } };
+  await berth.apply(namespace(LOADED), pool(LOADED, ["10.250.0.0/20"], { autoAssign: false, l2: nobody }));
+  try {
+    const names = Array.from({ length: SERVICES }, (_, index) => `s${index}`);
+    for (let first = 0; first < SERVICES; first += APPLIED_AT_ONCE) {
+      await berth.apply(...names.slice(first, first + APPLIED_AT_ONCE).map(loadedService));
+    }
+    const all = async (): Promise<true | undefined> => {
+      const given = (await berth.vips()).filter(({ spec }) => spec.services.some((one) => one.namespace === LOADED));
+      return given.length === SERVICES ? true : undefined;
+    };
+    await berth.lab.waitFor(`${SERVICES} addresses`, all, { timeoutMs: 120_000, everyMs: 1_000 });
+    return await memoryOf(berth, "controller");
+  } finally {
+    await berth.kubectl("delete", "namespace", LOADED, "--wait=true", "--timeout=190s");
+    await berth.kubectl("delete", "ippool", LOADED);
+  }
+}
+
 export const memoryFigures: readonly Figure[] = [
   { name: "memory/controller/idle", unit: "MiB", measure: (berth) => memoryOf(berth, "controller") },
   { name: "memory/speaker", unit: "MiB", measure: (berth) => memoryOf(berth, "speaker") },
+  // Last: the speakers keep the memory that a thousand addresses took.
+  { name: `memory/controller/${SERVICES}`, unit: "MiB", measure: memoryLoaded },
 ];

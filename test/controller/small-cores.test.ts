@@ -153,6 +153,27 @@ describe("own writes", () => {
     expect([view.get("new"), view.get("old")]).toEqual([thing("7"), undefined]);
   });
 
+  test("are told from what others write when the watch brings them", () => {
+    const cache = new Map([["a", thing("1")]]);
+    const view = createView<Thing>((key) => cache.get(key));
+    view.assume("a", thing("5"), 0);
+    expect(view.confirmed("a")).toBe(false);
+    cache.set("a", thing("6"));
+    expect(view.confirmed("a")).toBe(false);
+    cache.set("a", thing("5"));
+    expect(view.confirmed("a")).toBe(true);
+    view.assume("gone", undefined, 0);
+    expect(view.confirmed("gone")).toBe(false);
+  });
+
+  test("that the watch has shown before the answer came are not kept", () => {
+    const cache = new Map([["a", thing("5")]]);
+    const view = createView<Thing>((key) => cache.get(key));
+    view.assume("a", thing("5"), 0);
+    expect(view.expire(ASSUMED_MS)).toEqual([]);
+    expect(view.get("a")).toEqual(thing("5"));
+  });
+
   test("end by age when the watch never shows them", () => {
     const view = createView<Thing>(() => undefined);
     view.assume("ghost", thing("5"), 0);

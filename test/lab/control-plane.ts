@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { kubeconfigOf } from "./credentials.ts";
-import { dataDir, pkiDir } from "./paths.ts";
+import { type ClusterPlaces, labPlaces } from "./paths.ts";
 import { apiPort, type LabPlan, serviceCidrs } from "./plan.ts";
 import type { ProgramSpec } from "./programs.ts";
 
 /** Controllers that need a cloud, or that would give the nodes what the lab gives them. */
 const controllersOff = ["nodeipam", "ttl", "attachdetach", "persistentvolume-binder"];
 
-function etcd(): string[] {
+function etcd({ dataDir }: ClusterPlaces): string[] {
   const client = "http://127.0.0.1:2379";
   const peer = "http://127.0.0.1:2380";
   return [
@@ -17,7 +17,7 @@ function etcd(): string[] {
   ];
 }
 
-function apiServer(plan: LabPlan): string[] {
+function apiServer(plan: LabPlan, { pkiDir }: ClusterPlaces): string[] {
   const pki = (file: string): string => join(pkiDir, file);
   return [
     ...["kube-apiserver", "--etcd-servers=http://127.0.0.1:2379"],
@@ -35,8 +35,9 @@ function apiServer(plan: LabPlan): string[] {
   ];
 }
 
-function controllerManager(): string[] {
-  const kubeconfig = kubeconfigOf("controller-manager");
+function controllerManager(places: ClusterPlaces): string[] {
+  const { pkiDir } = places;
+  const kubeconfig = kubeconfigOf("controller-manager", places);
   return [
     ...["kube-controller-manager", `--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--secure-port=0"],
     ...["--use-service-account-credentials", `--service-account-private-key-file=${join(pkiDir, "accounts.key")}`],
@@ -45,17 +46,25 @@ function controllerManager(): string[] {
   ];
 }
 
-function scheduler(): string[] {
-  return ["kube-scheduler", `--kubeconfig=${kubeconfigOf("scheduler")}`, "--leader-elect=false", "--secure-port=0"];
+function scheduler(places: ClusterPlaces): string[] {
+  const kubeconfig = kubeconfigOf("scheduler", places);
+  return ["kube-scheduler", `--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--secure-port=0"];
 }
 
 /** The control plane's programs: the first two start at once, the others when the API answers. */
-export function controlPlanePrograms(plan: LabPlan, binary: string): { first: ProgramSpec[]; second: ProgramSpec[] } {
+export function controlPlanePrograms(
+  plan: LabPlan,
+  binary: string,
+  places: ClusterPlaces = labPlaces,
+): { first: ProgramSpec[]; second: ProgramSpec[] } {
   const { namespace } = plan.controlPlane;
   const spec = (argv: readonly string[]): ProgramSpec => ({
     name: argv[0] ?? "",
     namespace,
     argv: [binary, ...argv],
   });
-  return { first: [spec(etcd()), spec(apiServer(plan))], second: [spec(controllerManager()), spec(scheduler())] };
+  return {
+    first: [spec(etcd(places)), spec(apiServer(plan, places))],
+    second: [spec(controllerManager(places)), spec(scheduler(places))],
+  };
 }

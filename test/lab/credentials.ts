@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { kubeconfigPath, pkiDir } from "./paths.ts";
+import { type ClusterPlaces, labPlaces } from "./paths.ts";
 import { apiPort, kubernetesServiceIps, type LabPlan, outsideLink } from "./plan.ts";
 import { must } from "./run.ts";
 
@@ -44,7 +44,7 @@ function subjectsOf(plan: LabPlan): Subject[] {
 
 const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"];
 
-async function issue(subject: Subject): Promise<void> {
+async function issue(pkiDir: string, subject: Subject): Promise<void> {
   const path = join(pkiDir, subject.file);
   const name = `/${subject.group === undefined ? "" : `O=${subject.group}/`}CN=${subject.commonName}`;
   const servers = subject.altNames === undefined ? [] : ["-addext", `subjectAltName=${subject.altNames.join(",")}`];
@@ -58,7 +58,7 @@ async function issue(subject: Subject): Promise<void> {
 }
 
 /** A kubeconfig with everything inside, so that it can be copied to where it is wanted. */
-async function writeKubeconfig(path: string, server: string, user: string): Promise<void> {
+async function writeKubeconfig(pkiDir: string, path: string, server: string, user: string): Promise<void> {
   const data = async (file: string): Promise<string> => (await readFile(join(pkiDir, file))).toString("base64");
   const config = {
     apiVersion: "v1",
@@ -76,12 +76,13 @@ async function writeKubeconfig(path: string, server: string, user: string): Prom
   await writeFile(path, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
 }
 
-export function kubeconfigOf(user: string): string {
+export function kubeconfigOf(user: string, { pkiDir }: ClusterPlaces = labPlaces): string {
   return join(pkiDir, `${user}.kubeconfig`);
 }
 
 /** Draws a new authority and new keys for everybody; nothing secret outlives a lab. */
-export async function createCredentials(plan: LabPlan): Promise<void> {
+export async function createCredentials(plan: LabPlan, places: ClusterPlaces = labPlaces): Promise<void> {
+  const { pkiDir, kubeconfigPath } = places;
   await mkdir(pkiDir, { recursive: true, mode: 0o700 });
   const authority = join(pkiDir, "ca");
   await must([
@@ -92,13 +93,13 @@ export async function createCredentials(plan: LabPlan): Promise<void> {
   const accounts = join(pkiDir, "accounts");
   await Promise.all([
     must(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", `${accounts}.key`]),
-    ...subjectsOf(plan).map(issue),
+    ...subjectsOf(plan).map((subject) => issue(pkiDir, subject)),
   ]);
   await must(["openssl", "ec", "-in", `${accounts}.key`, "-pubout", "-out", `${accounts}.pub`]);
   const inside = `https://${plan.controlPlane.ipv4}:${apiPort}`;
   const users = ["controller-manager", "scheduler", "proxy", ...plan.nodes.map((node) => node.name)];
   await Promise.all([
-    writeKubeconfig(kubeconfigPath, `https://${outsideLink.controlPlane}:${apiPort}`, "admin"),
-    ...users.map((user) => writeKubeconfig(kubeconfigOf(user), inside, user)),
+    writeKubeconfig(pkiDir, kubeconfigPath, `https://${outsideLink.controlPlane}:${apiPort}`, "admin"),
+    ...users.map((user) => writeKubeconfig(pkiDir, kubeconfigOf(user, places), inside, user)),
   ]);
 }

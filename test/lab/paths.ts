@@ -15,6 +15,17 @@ export const pkiDir = join(runDir, "pki");
 export const kubeconfigPath = join(runDir, "kubeconfig");
 export const kubectlPath = join(runDir, "kubectl");
 
+/** Where one cluster keeps what its control plane runs on. */
+export interface ClusterPlaces {
+  /** Keys, certificates and the kubeconfigs of its programs. */
+  readonly pkiDir: string;
+  readonly dataDir: string;
+  /** The administrator's. */
+  readonly kubeconfigPath: string;
+}
+
+export const labPlaces: ClusterPlaces = { pkiDir, dataDir, kubeconfigPath };
+
 export const sourceDir = fileURLToPath(new URL(".", import.meta.url));
 
 export interface NodePaths {

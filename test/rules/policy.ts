@@ -105,6 +105,7 @@ export const entryPoints: readonly string[] = [
   "test/demo/demo.ts",
   "test/bench/bench.ts",
   "test/bench/responder/{api.ts,inside.mjs}",
+  "test/bench/burst/{inside,load,ideal}.ts",
   "test/speaker/net/{agent,station,flooder,ping-once,uplink-agent}.ts",
   "**/fixtures/**",
   "test/**/*.{test,e2e}.ts",

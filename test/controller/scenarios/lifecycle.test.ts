@@ -24,6 +24,27 @@ describe("coming and going", () => {
     },
   );
 
+  test("a crowd waits for the same: each address that comes free goes to the oldest, also behind one that wants another", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1-10.0.0.3"]);
+    for (const name of ["a", "b", "c"]) scene.service(name);
+    await scene.settle();
+    scene.service("picky", { annotations: { "berth.dev/ips": "10.0.0.3" } });
+    const crowd = Array.from({ length: 40 }, (_, at) => `w${String(at).padStart(2, "0")}`);
+    for (const name of crowd) scene.service(name);
+    await scene.settle();
+    for (const name of ["b", "c", "a"]) {
+      scene.delete(name);
+      await scene.settle();
+    }
+    const served = ["picky", ...crowd].filter((name) => scene.addresses(name).length > 0);
+    expect(served).toEqual(["picky", "w00", "w01"]);
+    expect(scene.addresses("picky")).toEqual(["10.0.0.3"]);
+    scene.editPool("first", { addresses: ["10.0.0.1-10.0.0.100"] });
+    await scene.settle();
+    expect(crowd.filter((name) => scene.addresses(name).length === 0)).toEqual([]);
+  });
+
   test("five restarts with two served and two waiting Services on two addresses: nothing changes", async () => {
     const scene = new Scene();
     scene.pool("first", ["10.0.0.1-10.0.0.2"]);

@@ -1,0 +1,135 @@
+/** Which bursts are measured, by what names, and how rounds become a figure. */
+import { type Measured, percentile } from "../figures.ts";
+
+export const SIZES: readonly number[] = [1_000, 10_000];
+/** Who reacts to the Services: nobody, a client that decides nothing, Berth. Taken in turns, so that none has the quieter machine. */
+export const ACTORS = ["bare", "ideal", "berth"] as const;
+export type Actor = (typeof ACTORS)[number];
+
+export const RESTART_SIZE = 10_000;
+export const RESTART = `restart/${RESTART_SIZE}`;
+
+export function burstName(actor: Actor, size: number): string {
+  return actor === "berth" ? `burst/${size}` : `burst/${actor}/${size}`;
+}
+
+export const burstNames: readonly string[] = [
+  ...SIZES.flatMap((size) => ACTORS.map((actor) => burstName(actor, size))),
+  RESTART,
+];
+
+/** The actors whose burst of this size must run. A ratio needs its denominator; a restart needs a burst of Berth before it. */
+export function actorsFor(size: number, wanted: ReadonlySet<string>): readonly Actor[] {
+  const berth = wanted.has(burstName("berth", size));
+  const restarts = size === RESTART_SIZE && wanted.has(RESTART);
+  return ACTORS.filter((actor) => berth || wanted.has(burstName(actor, size)) || (restarts && actor === "berth"));
+}
+
+/** Requests that change something, as the API server has counted them, by `verb group/resource/subresource`. Leases apart. */
+export type Writes = Readonly<Record<string, number>>;
+
+const WRITING: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"]);
+
+/** Reads apiserver_request_total from the text of /metrics (Prometheus text format). */
+export function countWrites(metrics: string): Writes {
+  const counts: Record<string, number> = {};
+  for (const line of metrics.split("\n")) {
+    const [, labels, value] = /^apiserver_request_total\{(.*)\} (\S+)$/.exec(line) ?? [];
+    if (labels === undefined) continue;
+    const label = (name: string): string => new RegExp(`(?:^|,)${name}="([^"]*)"`).exec(labels)?.[1] ?? "";
+    if (!WRITING.has(label("verb")) || label("resource") === "leases") continue;
+    const what = [label("group"), label("resource"), label("subresource")].filter((part) => part !== "").join("/");
+    const key = `${label("verb")} ${what}`;
+    counts[key] = (counts[key] ?? 0) + Number(value);
+  }
+  return counts;
+}
+
+/** What was written between two countings; resources that nothing was written to are left out. */
+export function writesBetween(before: Writes, after: Writes): Writes {
+  const changed = Object.entries(after).map(([key, count]) => [key, count - (before[key] ?? 0)] as const);
+  return Object.fromEntries(changed.filter(([, count]) => count !== 0));
+}
+
+/** All of them together, or those whose key is accepted. */
+export function sumOf(writes: Writes, accept: (key: string) => boolean = () => true): number {
+  return Object.entries(writes).reduce((sum, [key, count]) => sum + (accept(key) ? count : 0), 0);
+}
+
+/** One burst. */
+export interface Round {
+  readonly seconds: number;
+  /** Milliseconds from the answer to each creation until its address was seen; empty without anybody who gives addresses. */
+  readonly latenciesMs: readonly number[];
+  readonly writes: Writes;
+  /** Processor time of whoever gave the addresses, in seconds. */
+  readonly cpuS: number;
+}
+
+const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
+
+/** Median of the rounds' times; of their medians and 99th percentiles; and what was written for each Service. */
+export function burstMeasured(
+  rounds: readonly Round[],
+  size: number,
+  others: Partial<Record<Actor, number | undefined>>,
+): Measured {
+  const samples = rounds.map(({ seconds }) => seconds);
+  const value = percentile(samples, 0.5);
+  const median = (share: number): number =>
+    rounded(
+      percentile(
+        rounds.map(({ latenciesMs }) => percentile(latenciesMs, share)),
+        0.5,
+      ),
+      1,
+    );
+  const perService = (accept: (key: string) => boolean): number =>
+    rounded(
+      percentile(
+        rounds.map(({ writes }) => sumOf(writes, accept)),
+        0.5,
+      ) / size,
+      2,
+    );
+  const waits = rounds.some(({ latenciesMs }) => latenciesMs.length > 0);
+  const ratio = (name: string, actor: Actor): Record<string, number> => {
+    const other = others[actor];
+    return other === undefined ? {} : { [name]: rounded(value / other, 2) };
+  };
+  return {
+    samples,
+    also: {
+      value: rounded(value, 3),
+      p50: waits ? median(0.5) : rounded(value, 3),
+      p99: waits ? median(0.99) : rounded(percentile(samples, 0.99), 3),
+      max: rounded(Math.max(...samples), 3),
+      perSecond: Math.round(size / value),
+      ...ratio("ratioToBare", "bare"),
+      ...ratio("ratioToIdeal", "ideal"),
+      ...(waits
+        ? {
+            cpuMs: rounded(
+              (percentile(
+                rounds.map(({ cpuS }) => cpuS),
+                0.5,
+              ) *
+                1_000) /
+                size,
+              2,
+            ),
+            writesPerAddress: perService((key) => key.includes("virtualips") || key.includes("services/status")),
+            poolWrites: Math.round(perService((key) => key.includes("ippools")) * size),
+            events: Math.round(perService((key) => key.includes("events")) * size),
+          }
+        : {}),
+    },
+  };
+}
+
+/** Adds up the values of one metric, of those lines that contain `label` (Prometheus text format). */
+export function sumOfMetric(metrics: string, name: string, label = ""): number {
+  const lines = metrics.split("\n").filter((line) => /^[{ ]/.test(line.slice(name.length)) && line.startsWith(name));
+  const wanted = lines.filter((line) => line.includes(label));
+  return wanted.reduce((total, line) => total + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+}
