@@ -3,6 +3,7 @@ import { parseIp, virtualIpName } from "../../lib/address/ip.ts";
 import { archivePath } from "../../scripts/image/names.ts";
 import type { Lab } from "../lab/lab.ts";
 import { sourceDir } from "../lab/paths.ts";
+import { secondEnd } from "../lab/second-segment.ts";
 import { manifest } from "./manifests.ts";
 
 export const berthNamespace = "berth-system";
@@ -175,19 +176,20 @@ export class Berth {
   }
 
   /** The MACs that answer for an address when an outside client asks `count` times by broadcast or multicast, sorted. */
-  async answerers(address: string, client = "c1", count = 3): Promise<readonly string[]> {
+  async answerers(address: string, client = "c1", count = 3, device = "eth0"): Promise<readonly string[]> {
     const v6 = address.includes(":");
-    const capture = await this.lab.capture(client, v6 ? "icmp6" : "arp");
+    const capture = await this.lab.capture(`${client}%${device}`, v6 ? "icmp6" : "arp");
     const from = Date.now();
     try {
       for (let round = 0; round < count; round += 1) {
-        const ask = v6 ? ["ndisc6", "-m", "-r", "1", address, "eth0"] : ["arping", "-c", "1", "-i", "eth0", address];
+        const ask = v6 ? ["ndisc6", "-m", "-r", "1", address, device] : ["arping", "-c", "1", "-i", device, address];
         await this.lab.exec(client, ask, { timeoutMs: 10_000 });
       }
     } finally {
       await capture.stop();
     }
-    const own = this.lab.station(client).mac;
+    const station = this.lab.station(client);
+    const own = device === "eth0" ? station.mac : secondEnd(station).mac;
     const macs = capture.views.flatMap((frame) => {
       if (frame.timeMs < from || frame.source === own) return [];
       if (frame.arp?.operation === "reply" && frame.arp.senderIp === address) return [frame.arp.senderMac];
