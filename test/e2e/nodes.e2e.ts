@@ -26,6 +26,7 @@ const pools = {
   "item-52": { preferred: [prefer(10, "n3")] },
   "item-37": { nodeSelector: on("n1") },
   "item-38": { nodeSelector: on("n2", "n3") },
+  "item-41": { nodeSelector: on("n1", "n3"), preferred: [prefer(10, "nosuch")] },
   "item-44": { nodeSelector: on("n1", "n2"), preferred: [prefer(50, "n3"), prefer(10, "n2")] },
   "item-45": { nodeSelector: on("n1", "n2"), preferred: [prefer(50, "n3")] },
   "item-46": { preferred: [prefer(50, "n1"), prefer(30, "n2"), prefer(30, "n2", "n3")] },
@@ -136,9 +137,9 @@ describe("which node announces", () => {
   }
 
   test("44 to 46: the selector is the harder rule, and weights add up", async () => {
-    expect(await berth.holder(where("item-44"))).toBe("n2");
+    await preferredHolds("item-44", "n2");
     expect(["n1", "n2"]).toContain(await berth.holder(where("item-45")));
-    expect(await berth.holder(where("item-46"))).toBe("n2");
+    await preferredHolds("item-46", "n2");
     const reached = async (item: Item): Promise<void> => {
       await onWire(where(item), (await record(item)).node);
       await berth.reached("c1", target(where(item)));
@@ -164,8 +165,13 @@ describe("which node announces", () => {
     await networkIs("n2", "False");
   });
 
+  /** From the beginning; where a busy machine let another one be faster, after the time that a move by choice takes. */
+  async function preferredHolds(item: Item, preferred: string): Promise<void> {
+    expect(await berth.holder(where(item), (node) => node === preferred, 60_000)).toBe(preferred);
+  }
+
   async function usedOn(item: Item, preferred: string): Promise<void> {
-    expect(await berth.holder(where(item))).toBe(preferred);
+    await preferredHolds(item, preferred);
     await berth.reached("c1", target(where(item)));
     const client = lab.connect("c1", target(where(item)), { everyMs: 50 });
     clients.set(item, client);
@@ -189,7 +195,10 @@ describe("which node announces", () => {
     expect((await berth.pods("speaker")).filter(({ spec }) => spec.nodeName === node)).toEqual([]);
   }
 
+  let unfit: unknown;
+
   test("37: the selector takes one node after another, and each announces in its turn", async () => {
+    unfit = await record("item-41");
     const address = where("item-37");
     const client = lab.connect("c1", target(address), { everyMs: 50 });
     for (const node of nodes) {
@@ -252,5 +261,10 @@ describe("which node announces", () => {
 
   test("5: and so does the one that has its network again", async () => {
     await backOn("item-5", "n2");
+  });
+
+  test("41: a preference that no node fits has moved nothing", async () => {
+    expect(await record("item-41")).toEqual(unfit);
+    expect(["n1", "n3"]).toContain(await berth.holder(where("item-41")));
   });
 });
