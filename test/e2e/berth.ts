@@ -168,11 +168,19 @@ export class Berth {
     return (await this.lab.get<{ items: readonly { message: string }[] }>(path)).items;
   }
 
-  /** Waits for the first answer: kube-proxy takes a second to learn of an address, which is not Berth's to measure. */
+  /**
+   * Waits for the first answer: kube-proxy takes a second to learn of an address, which is not Berth's to measure. A SYN that came before
+   * is in the node's connection tracking as a connection that nobody translates, for two minutes: a later client that gets the same port
+   * would be lost in it, and a test would take that for a lost connection.
+   */
   async reached(client: string, where: string, mode: "http" | "tcp" | "udp" = "http"): Promise<void> {
     const first = this.lab.connect(client, where, { mode, everyMs: 50 });
     await first.untilOk(3);
     await first.finish();
+    const address = where.replace(/:\d+$/, "").replace(/[[\]]/g, "");
+    const forget = ["conntrack", "-D", "-f", address.includes(":") ? "ipv6" : "ipv4", "-d", address];
+    const unanswered = ["-p", "tcp", "--state", "SYN_SENT"];
+    await Promise.all(this.lab.nodes.map(({ name }) => this.lab.exec(name, [...forget, ...unanswered])));
   }
 
   /** The MACs that answer for an address when an outside client asks `count` times by broadcast or multicast, sorted. */

@@ -130,12 +130,26 @@ describe("nodes with two interfaces", () => {
     }
   });
 
-  test("an interface that goes away with its cable takes nothing along that another node can have", async () => {
+  test("an interface that is switched off takes nothing along that another node can have", async () => {
     const [address = ""] = addresses;
     await edit({ nodeSelector: null });
     const before = await berth.holder(address);
     await lab.exec(before, ["ip", "link", "set", secondDevice, "down"]);
     const after = await berth.holder(address, (node) => node !== before);
     await reachedOver(address, after, [secondDevice]);
+    await lab.exec(before, ["ip", "link", "set", secondDevice, "up"]);
+  });
+
+  test("a node that loses one of its two segments, and is heard on the other: what it held on the first is answered elsewhere", async () => {
+    const [address = ""] = addresses;
+    await edit({ interfaces: [FIRST] });
+    const before = await recorded(address, FIRST);
+    await lab.exec("c1", ["ip", "route", "replace", address, "dev", FIRST]);
+    await berth.reached("c1", target(address));
+    await lab.pullCable(before);
+    const after = await berth.holder(address, (node) => node !== before);
+    expect((await berth.vip(address)).status?.holder?.reason).toBe("holder-unreachable");
+    await answeredOn(address, after, [FIRST]);
+    await lab.plugCable(before);
   });
 });
