@@ -44,6 +44,7 @@ describe("nodes with two interfaces", () => {
   }, 600_000);
 
   afterAll(async () => {
+    await lab.heal();
     await berth.kubectl("delete", "namespace", ns, "--wait=true", "--timeout=120s");
     await berth.kubectl("delete", "ippool", ns, "by-subnet");
     for (const address of addresses) await lab.exec("c1", ["ip", "route", "delete", address]);
@@ -146,6 +147,8 @@ describe("nodes with two interfaces", () => {
     const before = await recorded(address, FIRST);
     await lab.exec("c1", ["ip", "route", "replace", address, "dev", FIRST]);
     await berth.reached("c1", target(address));
+    // The others must have heard it answer there.
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
     await lab.pullCable(before);
     const after = await berth.holder(address, (node) => node !== before);
     expect((await berth.vip(address)).status?.holder?.reason).toBe("holder-unreachable");
