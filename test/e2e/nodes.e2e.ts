@@ -52,7 +52,7 @@ describe("which node announces", () => {
       namespace(ns),
       ...items.map((item, at) => pool(item, [`10.99.0.${20 + at}/32`], { autoAssign: false, l2: pools[item] })),
       pool("plain", ["10.99.0.30-10.99.0.39", "fd99::30-fd99::39"], { autoAssign: false }),
-      backend("web", nodes, ns),
+      backend("web", nodes, ns, { cpu: "250m" }),
       backend("on-n2", ["n2"], ns),
       backend("on-n3", ["n3"], ns),
       backend("local", ["n1", "n3"], ns),
