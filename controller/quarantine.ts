@@ -52,7 +52,7 @@ export function conflictText(verdict: ConflictVerdict | undefined, vip: VirtualI
     case undefined:
       return undefined;
     case "quarantine":
-      return `a host with the MAC ${mac} uses ${vip.address}: give that host another address`;
+      return `a host with the MAC ${mac} uses ${vip.address}, so it is not announced: give that host or the Service another address`;
     case "in-use":
       return `a host with the MAC ${mac} uses ${vip.address} as well: give that host another address, or annotate the Service with berth.dev/renumber`;
     case "too-many":

@@ -69,7 +69,8 @@ function conflict(d: Draft): ConditionClaim | undefined {
   const responsible = s.serving !== undefined || (s.record === undefined && rankOf(d, "") === 0);
   if (!responsible) return undefined;
   if (s.foreign !== undefined) {
-    const message = `${s.foreign.mac}, no node of this cluster, answers for ${s.address} as well: give that host another address`;
+    const both = s.serving === undefined ? "" : " as well";
+    const message = `${s.foreign.mac}, no node of this cluster, answers for ${s.address}${both}: give that host another address`;
     return { type: "Conflict", status: "True", reason: "ForeignHost", message };
   }
   // A first use that has not been probed yet knows nothing, and so clears nothing.

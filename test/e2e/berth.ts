@@ -3,6 +3,7 @@ import { parseIp, virtualIpName } from "../../lib/address/ip.ts";
 import { archivePath } from "../../scripts/image/names.ts";
 import type { Lab } from "../lab/lab.ts";
 import { sourceDir } from "../lab/paths.ts";
+import { secondEnd } from "../lab/second-segment.ts";
 import { manifest } from "./manifests.ts";
 
 export const berthNamespace = "berth-system";
@@ -167,27 +168,36 @@ export class Berth {
     return (await this.lab.get<{ items: readonly { message: string }[] }>(path)).items;
   }
 
-  /** Waits for the first answer: kube-proxy takes a second to learn of an address, which is not Berth's to measure. */
+  /**
+   * Waits for the first answer: kube-proxy takes a second to learn of an address, which is not Berth's to measure. A SYN that came before
+   * is in the node's connection tracking as a connection that nobody translates, for two minutes: a later client that gets the same port
+   * would be lost in it, and a test would take that for a lost connection.
+   */
   async reached(client: string, where: string, mode: "http" | "tcp" | "udp" = "http"): Promise<void> {
     const first = this.lab.connect(client, where, { mode, everyMs: 50 });
     await first.untilOk(3);
     await first.finish();
+    const address = where.replace(/:\d+$/, "").replace(/[[\]]/g, "");
+    const forget = ["conntrack", "-D", "-f", address.includes(":") ? "ipv6" : "ipv4", "-d", address];
+    const unanswered = ["-p", "tcp", "--state", "SYN_SENT"];
+    await Promise.all(this.lab.nodes.map(({ name }) => this.lab.exec(name, [...forget, ...unanswered])));
   }
 
   /** The MACs that answer for an address when an outside client asks `count` times by broadcast or multicast, sorted. */
-  async answerers(address: string, client = "c1", count = 3): Promise<readonly string[]> {
+  async answerers(address: string, client = "c1", count = 3, device = "eth0"): Promise<readonly string[]> {
     const v6 = address.includes(":");
-    const capture = await this.lab.capture(client, v6 ? "icmp6" : "arp");
+    const capture = await this.lab.capture(`${client}%${device}`, v6 ? "icmp6" : "arp");
     const from = Date.now();
     try {
       for (let round = 0; round < count; round += 1) {
-        const ask = v6 ? ["ndisc6", "-m", "-r", "1", address, "eth0"] : ["arping", "-c", "1", "-i", "eth0", address];
+        const ask = v6 ? ["ndisc6", "-m", "-r", "1", address, device] : ["arping", "-c", "1", "-i", device, address];
         await this.lab.exec(client, ask, { timeoutMs: 10_000 });
       }
     } finally {
       await capture.stop();
     }
-    const own = this.lab.station(client).mac;
+    const station = this.lab.station(client);
+    const own = device === "eth0" ? station.mac : secondEnd(station).mac;
     const macs = capture.views.flatMap((frame) => {
       if (frame.timeMs < from || frame.source === own) return [];
       if (frame.arp?.operation === "reply" && frame.arp.senderIp === address) return [frame.arp.senderMac];

@@ -9,25 +9,32 @@ export interface ServiceOptions {
   readonly type?: "LoadBalancer" | "ClusterIP";
   /** Which backend answers; default: the Service's own name. */
   readonly app?: string;
+  /** Ports of HTTP instead of those below. */
+  readonly ports?: readonly number[];
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Further fields of the spec. */
+  readonly spec?: object;
 }
 
 /** A LoadBalancer Service on port 80 (HTTP) and 9000 (TCP and UDP lines) of the lab's backend. */
 export function service(name: string, options: ServiceOptions = {}): object {
+  const { namespace: ns = "default", annotations = {}, labels = {} } = options;
   return {
     apiVersion: "v1",
     kind: "Service",
-    metadata: { name, namespace: options.namespace ?? "default", annotations: options.annotations ?? {} },
+    metadata: { name, namespace: ns, annotations, labels },
     spec: {
       type: options.type ?? "LoadBalancer",
       ...(options.type === "ClusterIP" ? {} : { externalTrafficPolicy: options.policy ?? "Cluster" }),
       ipFamilyPolicy: options.families ?? "SingleStack",
       ...(options.ipFamilies === undefined ? {} : { ipFamilies: options.ipFamilies }),
       selector: { app: options.app ?? name },
-      ports: [
+      ports: options.ports?.map((port) => ({ name: `http-${port}`, port, targetPort: 8080 })) ?? [
         { name: "http", port: 80, targetPort: 8080 },
         { name: "lines", port: 9000, targetPort: 9000 },
         { name: "datagrams", port: 9000, targetPort: 9000, protocol: "UDP" },
       ],
+      ...options.spec,
     },
   };
 }

@@ -18,6 +18,7 @@ import {
 import type { ProcessId } from "./processes.ts";
 import { noted, programProcess, restartProgram, stopProgram } from "./programs.ts";
 import { inNamespace, must, type Output, type RunOptions, run, waitFor } from "./run.ts";
+import { createSecondSegment, removeSecondSegment } from "./second-segment.ts";
 import { Capture, Connecting, Spawned } from "./spawned.ts";
 import { importImage, killNodePrograms, restartNodePrograms, startState } from "./start.ts";
 import { type LabState, readState, standingOf, withLock } from "./state.ts";
@@ -117,6 +118,14 @@ export class Lab {
     return setCable(this.station(name), true);
   }
 
+  /** A second segment for every node and client, as eth1; test/lab/second-segment.ts. */
+  addSecondSegment(): Promise<void> {
+    return createSecondSegment([...this.nodes, ...this.clients]);
+  }
+  removeSecondSegment(): Promise<void> {
+    return removeSecondSegment([...this.nodes, ...this.clients]);
+  }
+
   processesOf(ref: ContainerRef): Promise<ProcessId[]> {
     return processesOf(this.#state.cgroups.recordRoot, ref);
   }
@@ -213,11 +222,12 @@ export class Lab {
     await this.startApiServer();
   }
 
-  /** Starts to capture: at a station's eth0, at the switch's end of its cable ("port:n1"), or at the whole switch ("switch"). */
+  /** Starts to capture: at a station's eth0 or another device ("n1%eth1"), at the switch's end of its cable ("port:n1"), or at the whole "switch". */
   async capture(where: string, filter = ""): Promise<Capture> {
     const port = /^port:(.*)$/.exec(where)?.[1];
-    const device = port === undefined ? (where === "switch" ? bridgeName : "eth0") : this.station(port).port;
-    const namespace = port === undefined ? this.namespaceOf(where) : switchNamespace;
+    const [station = "", own = station === "switch" ? bridgeName : "eth0"] = where.split("%");
+    const device = port === undefined ? own : this.station(port).port;
+    const namespace = port === undefined ? this.namespaceOf(station) : switchNamespace;
     const tcpdump = [
       "tcpdump",
       "-i",

@@ -3,6 +3,7 @@ import { readyNodes } from "./api-probe.ts";
 import { stationLines } from "./network.ts";
 import { missingPackages } from "./packages.ts";
 import { defaultOptions, planLab, stationsOf } from "./plan.ts";
+import { secondEnd } from "./second-segment.ts";
 
 describe("the plan of a lab", () => {
   const plan = planLab(defaultOptions);
@@ -26,6 +27,20 @@ describe("the plan of a lab", () => {
       controlPlane: false,
     });
     expect(plan.clients[1]).toMatchObject({ ipv4: "10.99.0.102", ipv6: "fd99::102", mac: "02:be:00:00:01:02" });
+  });
+
+  test("gives every station other names and networks on the second segment", () => {
+    const stations = stationsOf(plan);
+    for (const key of ["port", "ipv4", "ipv6", "mac"] as const) {
+      const all = stations.flatMap((station) => [station[key], secondEnd(station)[key]]);
+      expect(new Set(all).size).toBe(2 * stations.length);
+    }
+    expect(stations.map(secondEnd).at(-1)).toEqual({
+      port: "w-c2",
+      ipv4: "10.98.0.102",
+      ipv6: "fd98::102",
+      mac: "02:be:01:00:01:02",
+    });
   });
 
   test("makes n1 a control-plane node unless told otherwise", () => {

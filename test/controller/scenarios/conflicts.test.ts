@@ -81,7 +81,7 @@ describe("before the first announcement", () => {
     await scene.settle();
     expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
     expect(scene.says("web")).toBe(
-      `AddressConflict: 10.0.0.1 from IPPool first; a host with the MAC ${MAC} uses 10.0.0.1: give that host another address`,
+      `AddressConflict: 10.0.0.1 from IPPool first; a host with the MAC ${MAC} uses 10.0.0.1, so it is not announced: give that host or the Service another address`,
     );
   });
 

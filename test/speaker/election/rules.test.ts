@@ -109,6 +109,18 @@ describe("what a probe's answer means", () => {
     expect(sketch(next(start, { ...beat, input: probed(start, answers) }))).toBe(outcome);
   });
 
+  test("the words about a stranger do not say that this node answers before it does", () => {
+    const said = (played: ReturnType<typeof play>) =>
+      played.effects.flatMap((one) =>
+        one.type === "condition" && one.claim.type === "Conflict" ? [one.claim.message] : [],
+      );
+    const start = play(vip(), {});
+    const text = `${FOREIGN}, no node of this cluster, answers for ${start.state.address}`;
+    expect(said(next(start, { input: probed(start, [FOREIGN]) }))).toEqual([`${text}: give that host another address`]);
+    const heard = next(HOLDING, { input: { type: "heard", mac: FOREIGN, how: "announcement" } });
+    expect(said(heard)).toEqual([`${text} as well: give that host another address`]);
+  });
+
   test("a probe that could not be sent is no silence", () => {
     const start = play(vip(), {});
     expect(sketch(next(start, { input: probed(start, [], false) }))).toBe("silent, wait (first-holder) | ");
