@@ -100,6 +100,7 @@ export const entryPoints: readonly string[] = [
   "*.config.mjs",
   "test/lab/cli.ts",
   "test/sim/cli.ts",
+  "test/jest-environment.ts",
   "test/lab/jest-{setup,teardown}.ts",
   "test/demo/demo.ts",
   "test/bench/bench.ts",
