@@ -29,39 +29,36 @@ export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], n
     events: [],
     fence: undefined,
   };
-  const vips = new Map(before.vips);
-  const endpoints = new Map(before.endpoints);
-  const nodes = new Map(before.nodes);
-  batch.state = { ...before, vips, endpoints, nodes };
-  for (const input of inputs) know(batch, input, { vips, endpoints, nodes }, now);
+  const own = new Set<keyof Lists>();
+  for (const input of inputs) know(batch, input, own, now);
   judgeKernel(batch, before);
-  for (const vip of vips.values()) if (usesAny(vip, batch.services)) batch.misplaced.add(vip.meta.name);
+  if (batch.services.size > 0) {
+    for (const vip of batch.state.vips.values()) if (usesAny(vip, batch.services)) batch.misplaced.add(vip.meta.name);
+  }
   if (now >= batch.state.peersWakeAt) onLease(batch, { type: "tick" }, now);
   return batch;
 }
 
-interface Maps {
-  readonly vips: Map<string, VirtualIP>;
-  readonly endpoints: Map<string, NonNullable<Extract<SpeakerInput, { type: "endpoints" }>["endpoints"]>>;
-  readonly nodes: Map<string, NonNullable<Extract<SpeakerInput, { type: "node" }>["node"]>>;
-}
+/** What the API server lists beside Leases. */
+type Lists = Pick<SpeakerState, "vips" | "endpoints" | "nodes">;
 
-function know(batch: Batch, input: SpeakerInput, maps: Maps, now: number): void {
+/** `own`: lists that this batch has copied already, since an object of them has changed. Most batches change none of thousands. */
+function know(batch: Batch, input: SpeakerInput, own: Set<keyof Lists>, now: number): void {
   switch (input.type) {
     case "virtual-ip":
-      if (maps.vips.has(input.name) !== (input.vip !== undefined)) listenAnew(batch);
-      put(maps.vips, input.name, input.vip);
+      if (batch.state.vips.has(input.name) !== (input.vip !== undefined)) listenAnew(batch);
+      put(batch, own, "vips", input.name, input.vip);
       batch.misplaced.add(input.name);
       batch.due.add(input.name);
       if (input.vip !== undefined) tell(batch, input.name, { type: "seen", vip: input.vip });
       break;
     case "node":
-      if (JSON.stringify(maps.nodes.get(input.name)) === JSON.stringify(input.node)) break;
-      put(maps.nodes, input.name, input.node);
+      if (JSON.stringify(batch.state.nodes.get(input.name)) === JSON.stringify(input.node)) break;
+      put(batch, own, "nodes", input.name, input.node);
       batch.clusterChanged = true;
       break;
     case "endpoints":
-      put(maps.endpoints, input.service, input.endpoints);
+      put(batch, own, "endpoints", input.service, input.endpoints);
       batch.services.add(input.service);
       break;
     case "lease":
@@ -250,7 +247,19 @@ function usesAny(vip: VirtualIP, services: ReadonlySet<string>): boolean {
   return services.size > 0 && vip.services.some((one) => services.has(`${one.namespace}/${one.name}`));
 }
 
-function put<T>(map: Map<string, T>, key: string, value: T | undefined): void {
+type Item<K extends keyof Lists> = Lists[K] extends ReadonlyMap<string, infer T> ? T : never;
+
+function put<K extends keyof Lists>(
+  batch: Batch,
+  own: Set<keyof Lists>,
+  list: K,
+  key: string,
+  value: Item<K> | undefined,
+): void {
+  if (!own.has(list)) batch.state = { ...batch.state, [list]: new Map<string, unknown>(batch.state[list]) };
+  own.add(list);
+  // Its own copy, by the line above.
+  const map = batch.state[list] as Map<string, unknown>;
   if (value === undefined) map.delete(key);
   else map.set(key, value);
 }

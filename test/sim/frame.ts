@@ -1,10 +1,22 @@
 /** What reaches a simulated worker. */
 import type { LostAddress } from "../../speaker/net/fence.ts";
 
-export type Frame =
-  | { readonly type: "announcement"; readonly address: string; readonly mac: string }
-  | { readonly type: "answer"; readonly address: string; readonly mac: string }
-  | ({ readonly type: "request"; readonly address: string; readonly reply: () => void } & Asker);
+export type Frame = Said | Request;
+
+export interface Said {
+  readonly type: "announcement" | "answer";
+  /** Where it was heard. */
+  readonly on: string;
+  readonly address: string;
+  readonly mac: string;
+}
+
+interface Request extends Asker {
+  readonly type: "request";
+  readonly on: string;
+  readonly address: string;
+  readonly reply: () => void;
+}
 
 /** The MAC of the node that asks: its detector asks everybody, or it asks before it answers itself; "" for neither. */
 export interface Asker {

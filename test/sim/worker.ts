@@ -8,14 +8,14 @@ import { createFence, type FenceEffect, type FenceInput, isAnswering, stepFence 
 import { HELD_LIMITS, HearingLimit } from "../../speaker/net/hearing-limit.ts";
 import type { FromWorker, HeardHow, ToWorker } from "../../speaker/net/messages.ts";
 import { HeldTable } from "../../speaker/net/table.ts";
-import { type Asker, announcedIn, answerAll, type Frame, NOBODY } from "./frame.ts";
+import { type Asker, announcedIn, answerAll, type Frame, NOBODY, type Said } from "./frame.ts";
+import { interfaceFor } from "./objects.ts";
 import type { Sabotage } from "./sabotage.ts";
 import { SimSender } from "./sender.ts";
 import type { Time } from "./timeline.ts";
 import { SimWatching } from "./watching.ts";
 import type { SimWire } from "./wire.ts";
 
-const ON = "eth0";
 /** So many frames fit in the kernel's default buffer (M8); more of them are lost, and the kernel says so. */
 const QUEUE_MAX = 256;
 /** How often an idle worker looks whether its main thread is there; the real one turns twenty times a second. */
@@ -25,7 +25,8 @@ export interface WorkerOptions {
   readonly node: string;
   readonly timeline: Time;
   readonly random: () => number;
-  readonly wire: SimWire;
+  /** The segments that the node stands on, by its interface there. */
+  readonly wires: ReadonlyMap<string, SimWire>;
   readonly tell: (message: FromWorker) => void;
   readonly sabotage: Sabotage;
   readonly onProtest: (what: string) => void;
@@ -50,6 +51,8 @@ export class SimWorker {
   #frozen = false;
   #dead = false;
   #lastAt = 0;
+  /** When the alarm rings that was set last, by its number. */
+  #alarmAt = Number.POSITIVE_INFINITY;
   #serial = 0;
   readonly #options: WorkerOptions;
 
@@ -57,23 +60,26 @@ export class SimWorker {
     this.#options = options;
     this.node = options.node;
     this.#fence = createFence(options.timeline.now);
-    const onAnswer = (address: string, mac: string): void => this.#receive({ type: "answer", address, mac });
+    const onAnswer = (on: string, address: string, mac: string): void =>
+      this.#receive({ type: "answer", on, address, mac });
     this.#watching = new SimWatching({ ...options, onAnswer });
     this.#sender = new SimSender({ ...options, onAnswer, answers: (address) => this.answers(address) });
-    options.wire.workers.add(this);
+    for (const wire of options.wires.values()) wire.workers.add(this);
     this.#idle();
   }
 
   answers(address: string): boolean {
+    if (!this.#held.has(address) && !(this.#options.sabotage.neverYields === true && this.#everHeld.has(address)))
+      return false;
     if (this.#dead || this.#frozen || !isAnswering(this.#fence)) return false;
-    const { wire, sabotage } = this.#options;
-    const isHeld = this.#held.has(address) || (sabotage.neverYields === true && this.#everHeld.has(address));
-    return isHeld && !wire.unplugged.has(this.node) && !wire.unanswered.has(`${this.node} ${address}`);
+    const wire = this.#options.wires.get(interfaceFor(address));
+    if (wire === undefined || wire.unplugged.has(this.node)) return false;
+    return wire.unanswered.size === 0 || !wire.unanswered.has(`${this.node} ${address}`);
   }
 
   kill(): void {
     this.#dead = true;
-    this.#options.wire.workers.delete(this);
+    for (const wire of this.#options.wires.values()) wire.workers.delete(this);
   }
 
   /** From here on it does not turn; what comes waits in the buffer of the socket. */
@@ -116,12 +122,13 @@ export class SimWorker {
     this.#timers();
   }
 
-  onAnnouncement(address: string, mac: string): void {
-    this.#receive({ type: "announcement", address, mac });
+  onAnnouncement(wire: SimWire, address: string, mac: string): void {
+    this.#receive({ type: "announcement", on: wire.interface, address, mac });
   }
 
-  onRequest(address: string, reply: () => void, asker: Partial<Asker> = {}): void {
-    this.#receive({ type: "request", address, reply, ...NOBODY, ...asker });
+  onRequest(wire: SimWire, address: string, reply: () => void, asker: Partial<Asker> = NOBODY): void {
+    const { alarmBy = "", probeBy = "" } = asker;
+    this.#receive({ type: "request", on: wire.interface, address, reply, alarmBy, probeBy });
   }
 
   /** From the main thread; the message takes a moment to be read. */
@@ -150,7 +157,7 @@ export class SimWorker {
 
   /** Asked after every event, so what the table says is kept. */
   #hold(): void {
-    this.#held = new Set([...this.#everHeld].filter((address) => this.#table.isHeld(address, ON)));
+    this.#held = new Set([...this.#everHeld].filter((address) => this.#table.isHeld(address, interfaceFor(address))));
   }
 
   #idle(): void {
@@ -213,19 +220,19 @@ export class SimWorker {
   }
 
   #read(frame: Frame): void {
-    const { address } = frame;
+    const { address, on } = frame;
     switch (frame.type) {
       case "request":
         if (this.answers(address)) frame.reply();
         if (this.#held.has(address)) {
-          if (frame.probeBy !== "") this.#tellHeard(address, frame.probeBy, "probe");
+          if (frame.probeBy !== "") this.#tellHeard(on, address, frame.probeBy, "probe");
         } else if (frame.alarmBy !== "") {
-          this.#watching.step({ type: "heard", answers: [], alarms: [{ interface: ON, address, mac: frame.alarmBy }] });
+          this.#watching.step({ type: "heard", answers: [], alarms: [{ interface: on, address, mac: frame.alarmBy }] });
         }
         break;
       case "answer":
         this.#onHeard(frame);
-        this.#watching.step({ type: "heard", answers: [{ interface: ON, address, mac: frame.mac }], alarms: [] });
+        this.#watching.step({ type: "heard", answers: [{ interface: on, address, mac: frame.mac }], alarms: [] });
         break;
       case "announcement":
         this.#onHeard(frame);
@@ -234,21 +241,21 @@ export class SimWorker {
     }
   }
 
-  #onHeard({ address, mac, type }: Extract<Frame, { type: "announcement" | "answer" }>): void {
+  #onHeard({ on, address, mac, type }: Said): void {
     const { timeline, tell } = this.#options;
-    this.#sender.probe({ type: "answers", answers: [{ address, interface: ON, mac }] });
-    if (this.#held.has(address)) this.#tellHeard(address, mac, type);
+    this.#sender.probe({ type: "answers", answers: [{ address, interface: on, mac }] });
+    if (this.#held.has(address)) this.#tellHeard(on, address, mac, type);
     else if (type === "announcement") {
-      this.#announcements.add({ address, interface: ON, mac }, this.#peers.has(mac), timeline.now);
+      this.#announcements.add({ address, interface: on, mac }, this.#peers.has(mac), timeline.now);
       const entries = this.#announcements.take();
       if (entries.length > 0) tell({ type: "announced", entries });
     }
   }
 
-  #tellHeard(address: string, mac: string, how: HeardHow): void {
+  #tellHeard(on: string, address: string, mac: string, how: HeardHow): void {
     const { timeline, tell } = this.#options;
     if (!this.#hearing.admits(address, how, this.#peers.has(mac), timeline.now)) return;
-    tell({ type: "heard", address, interface: ON, mac, how });
+    tell({ type: "heard", address, interface: on, mac, how });
   }
 
   #act(message: ToWorker): void {
@@ -262,10 +269,10 @@ export class SimWorker {
         this.#options.tell({ type: "applied", generation: message.generation });
         break;
       case "announce": {
-        const { address } = message;
+        const { address, interface: on } = message;
         if (!isAnswering(this.#fence) || !this.#held.has(address)) break;
         const family = address.includes(":") ? 6 : 4;
-        this.#sender.announce({ type: "plan", entries: [{ address, family, interface: ON }] });
+        this.#sender.announce({ type: "plan", entries: [{ address, family, interface: on }] });
         break;
       }
       case "probe":
@@ -289,12 +296,17 @@ export class SimWorker {
     const isRunning = isAnswering(this.#fence);
     if (isRunning && now >= this.#watching.wakeAt) this.#watching.step({ type: "tick" });
     this.#sender.tick();
-    const serial = ++this.#serial;
     const at = Math.min(isRunning ? this.#watching.wakeAt : Number.POSITIVE_INFINITY, this.#sender.wakeAt);
+    // An alarm that is set for this time already rings.
+    if (at === this.#alarmAt) return;
+    this.#alarmAt = at;
+    const serial = ++this.#serial;
     if (at === Number.POSITIVE_INFINITY) return;
     // A hair later: the difference of two times is not exact, and an alarm that rings early is set again.
     timeline.quietly(Math.max(0, at - now) + 0.001, () => {
-      if (serial === this.#serial && !this.#dead && !this.#frozen) this.#timers();
+      if (serial !== this.#serial) return;
+      this.#alarmAt = Number.POSITIVE_INFINITY;
+      if (!this.#dead && !this.#frozen) this.#timers();
     });
   }
 }
