@@ -4,6 +4,7 @@ import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
 import { type Batch, tell } from "./batch.ts";
 import { type Input, wireKey } from "./election/types.ts";
+import { fencedInterface } from "./fence-mark.ts";
 import { interfaceFacts, withNetworks } from "./interfaces.ts";
 import { kernelAnswers, localAddresses } from "./kernel.ts";
 import type { FromWorker } from "./net/messages.ts";
@@ -101,7 +102,7 @@ function know(batch: Batch, input: SpeakerInput, own: Set<keyof Lists>, now: num
       break;
     case "lease-event":
       batch.events.push(input.event);
-      if (input.event === "fenced") fence(batch);
+      if (input.event === "fenced") fence(batch, fencedInterface(input.mark ?? ""));
       break;
     case "shutdown":
       batch.shutdown = true;
@@ -211,10 +212,14 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
   }
 }
 
-/** `fenced-by` stands in the own Lease: as after a fence of the worker, nothing is answered that was not read again. */
-function fence(batch: Batch): void {
+/** `fenced-by` stands in the own Lease: as after a fence of the worker, nothing is answered there that was not read again. */
+function fence(batch: Batch, on: string): void {
   batch.state = { ...batch.state, fenced: true };
-  for (const name of batch.state.addresses.keys()) tell(batch, name, { type: "fenced" });
+  for (const { name, serving, record } of batch.state.addresses.values()) {
+    // What is answered on another interface, nobody there has missed (E11).
+    const isBeside = serving !== undefined && serving.interface !== on && record?.interface !== on;
+    if (on === "" || !isBeside) tell(batch, name, { type: "fenced" });
+  }
 }
 
 /** Which addresses the kernel answers for may change with the links, with arp_ignore and with the VirtualIPs. */

@@ -158,7 +158,8 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
   const names = new Map(state.names);
   const probing = { serial: state.probeSerial, probes: new Map(state.probes) };
   const effects: SpeakerEffect[] = [];
-  const out: Outlet = { effects, probing, fenced: new Set(), by: `${state.node}/${Math.round(now)}` };
+  const by = `${state.node}/${Math.round(now)}`;
+  const out: Outlet = { effects, probing, fenced: new Map(), by, peers: state.peers };
   for (const name of due) {
     const place = state.places.get(name);
     const vip = state.vips.get(name);

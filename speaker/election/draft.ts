@@ -62,7 +62,7 @@ export function serveUnrecorded(d: Draft, on: On, why: MoveReason): void {
     backMs: undefined,
   };
   begin(d, on, true, why, nextEpoch(d));
-  d.effects.push({ type: "fence", node: record.node, instance: record.instance });
+  d.effects.push({ type: "fence", node: record.node, instance: record.instance, interface: record.interface });
 }
 
 /** The record is still the one that the address was taken under. */

@@ -246,8 +246,8 @@ export type Effect =
       readonly claim: ConditionClaim;
       readonly conditions: readonly Condition[];
     }
-  /** The wire alone has made this node answer: the victim's Lease is to be marked, once for all its addresses (F5). */
-  | { readonly type: "fence"; readonly node: string; readonly instance: string }
+  /** The wire alone has made this node answer: the victim's Lease is to be marked, once for all its addresses on that interface of it (F5). */
+  | { readonly type: "fence"; readonly node: string; readonly instance: string; readonly interface: string }
   /** This node became the one that answers; once per epoch. */
   | {
       readonly type: "moved";

@@ -33,9 +33,9 @@ export class Invariants {
   readonly violations: string[] = [];
   /** Longest double answer seen, for the report. */
   longestMs = 0;
-  /** Since when nobody answers, by address, and the longest such time since `resetGaps`. */
+  /** Since when nobody answers, by address, and the longest such time of each since `resetGaps`. */
   readonly #silentSince = new Map<string, number>();
-  #longestGapMs = 0;
+  readonly #gaps = new Map<string, number>();
   readonly #overlaps = new Map<string, Overlap>();
   #checkedMs = Number.NEGATIVE_INFINITY;
   #turn = 0;
@@ -168,20 +168,26 @@ export class Invariants {
   }
 
   resetGaps(): void {
-    this.#longestGapMs = 0;
+    this.#gaps.clear();
     this.#silentSince.clear();
   }
 
   /** How long an address had nobody to answer for it, at most, since the reset. */
   get longestGapMs(): number {
-    return Math.max(this.#longestGapMs, ...[...this.#silentSince.values()].map((since) => this.#now() - since));
+    return Math.max(0, ...[...this.#gaps.keys(), ...this.#silentSince.keys()].map((one) => this.gapMsOf(one)));
+  }
+
+  /** The same of one address. */
+  gapMsOf(address: string): number {
+    const now = this.#now();
+    return Math.max(this.#gaps.get(address) ?? 0, now - (this.#silentSince.get(address) ?? now));
   }
 
   #noteGap(address: string, answered: boolean): void {
     const since = this.#silentSince.get(address);
     if (!answered && since === undefined) this.#silentSince.set(address, this.#now());
     if (!answered || since === undefined) return;
-    this.#longestGapMs = Math.max(this.#longestGapMs, this.#now() - since);
+    this.#gaps.set(address, Math.max(this.#gaps.get(address) ?? 0, this.#now() - since));
     this.#silentSince.delete(address);
   }
 

@@ -9,7 +9,7 @@ import type { SimApi } from "./api.ts";
 import { SimHeartbeat } from "./heartbeat.ts";
 import { SimInformers } from "./informers.ts";
 import { gatewayOn, link } from "./objects.ts";
-import { fencing, postCondition, SimRecords } from "./records.ts";
+import { postCondition, SimRecords, writeFence } from "./records.ts";
 import type { Sabotage } from "./sabotage.ts";
 import { type Clocks, MachineTime, type Time } from "./timeline.ts";
 import type { SimWire } from "./wire.ts";
@@ -240,7 +240,7 @@ export class SimProcess {
         this.#heartbeat.input({ type: effect.input });
         break;
       case "fence":
-        this.#records.call(...fencing(api, effect));
+        writeFence(api, this.#records, effect);
         break;
       case "moved":
         this.#options.onMove(node, effect.name, effect.reason, effect.epoch);

@@ -160,6 +160,25 @@ export const BROKEN: readonly Broken[] = [
     story: stories.deadNode,
   },
   {
+    rule: "what one wire says is about that wire alone (E11)",
+    sabotage: { verdict: (verdict) => ({ ...verdict, interface: "eth0" }) },
+    story: stories.oneInterface,
+  },
+  {
+    rule: "a mark in the Lease is about the interface that is gone (E11)",
+    sabotage: {
+      effects: (effects) => effects.map((effect) => (effect.type === "fence" ? { ...effect, interface: "" } : effect)),
+    },
+    story: stories.oneInterface,
+  },
+  {
+    rule: "the proof of one's own hearing is by interface (E11)",
+    sabotage: {
+      verdict: (verdict) => (verdict.interface === "eth1" ? { ...verdict, seen: verdict.stations } : verdict),
+    },
+    story: stories.deafOnOne,
+  },
+  {
     rule: "a record says 'released' when the worker is silent (F13)",
     sabotage: { state: (state) => ({ ...state, applied: state.generation + 1 }) },
     story: stories.deleted,
