@@ -24,6 +24,28 @@ export interface Asker {
   readonly probeBy: string;
 }
 
+/** So many frames fit in the kernel's default buffer (M8); more of them are lost, and the kernel says so. */
+const QUEUE_MAX = 256;
+
+/** The buffer of a socket whose reader does not run. */
+export class FrameQueue {
+  frames: Frame[] = [];
+  #dropped = 0;
+
+  push(frame: Frame): void {
+    if (this.frames.length < QUEUE_MAX) this.frames.push(frame);
+    else this.#dropped += 1;
+  }
+
+  /** What is in it, and how many were lost since it was last emptied. */
+  take(): { readonly frames: readonly Frame[]; readonly dropped: number } {
+    const taken = { frames: this.frames, dropped: this.#dropped };
+    this.frames = [];
+    this.#dropped = 0;
+    return taken;
+  }
+}
+
 export const NOBODY: Asker = { alarmBy: "", probeBy: "" };
 
 /** The held addresses that others announced in these frames, each with the last one who did. */

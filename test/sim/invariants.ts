@@ -1,6 +1,6 @@
 /** The rules that must always hold (S1, S2, S5) and the one that must hold in the end (L1), checked against what nodes really answer. */
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
-import { MAIN_SILENT_MS } from "../../speaker/net/fence.ts";
+import { NEW_MS } from "../../speaker/net/held-news.ts";
 import type { SimApi } from "./api.ts";
 import type { SimHost } from "./host.ts";
 import { segmentOf } from "./objects.ts";
@@ -47,7 +47,7 @@ export class Invariants {
   readonly #wires: readonly SimWire[];
   readonly #limits: Limits;
   readonly #now: () => number;
-  /** The main thread of a speaker stands still, so that nobody decides until the worker stops by itself. */
+  /** The main thread of a speaker stands still: its worker yields by itself, but not what is new there. */
   readonly #isStuck: (node: string) => boolean;
 
   constructor(
@@ -103,7 +103,7 @@ export class Invariants {
         holder !== undefined && holder.from !== "" && pair === [holder.node, holder.from].sort().join(" and ");
       const isStuck = pair.split(" and ").some((node) => this.#isStuck(node));
       const allowedMs = isHandOver ? this.#limits.handOverMs : this.#limits.otherMs;
-      const limit = allowedMs + this.#lossyMs() + (isStuck ? MAIN_SILENT_MS : 0);
+      const limit = allowedMs + this.#lossyMs() + (isStuck ? NEW_MS : 0);
       if (lastedMs > limit) {
         this.protest(`S2: ${pair} answer for ${vip.address} at once for ${Math.round(lastedMs)} ms`);
         this.#overlaps.delete(vip.address);

@@ -271,6 +271,7 @@ export class SimProcess {
 
   #onWorker(message: FromWorker): void {
     if (message.type === "lost") this.#lossSeen = message.loss;
+    if (message.type === "heard" && message.how === "announcement") this.worker.receive({ type: "sign" });
     this.post({ type: "worker", message });
   }
 

@@ -51,6 +51,22 @@ export const splitWithoutApi: SabotageStory = (sabotage) => {
   return cluster.invariants.violations;
 };
 
+/** The main thread of a holder stands still when it hears of the one that has taken over on the other side of a split. */
+export const stuckAtHealing: SabotageStory = (sabotage) => {
+  const { cluster, holder } = settled({ sabotage, addresses: 4 });
+  cluster.setApi(false);
+  cluster.run(3_000);
+  cluster.wire.sides.set(holder, 1);
+  cluster.run(2_000);
+  for (const process of cluster.processes.get(holder) ?? []) process.stick();
+  cluster.wire.sides.clear();
+  cluster.run(2_500);
+  const both = cluster.invariants.longestMs;
+  cluster.heal();
+  cluster.run(20_000);
+  return [...unsound(cluster), ...expected(both < 500, `two answered at once for ${Math.round(both)} ms`)];
+};
+
 export const deadPortBeside: SabotageStory = (sabotage) => {
   const { cluster, others } = settled({ sabotage });
   begin(cluster, "dead-port", others[0] ?? "", 10_000);

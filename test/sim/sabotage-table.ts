@@ -44,6 +44,11 @@ export const BROKEN: readonly Broken[] = [
     story: stories.splitWithoutApi,
   },
   {
+    rule: "the worker yields alone where its main thread does not answer (rule Y)",
+    sabotage: { waitsForMain: true },
+    story: stories.stuckAtHealing,
+  },
+  {
     rule: "a verdict needs the proof of one's own hearing (E1)",
     sabotage: { verdict: (verdict) => ({ ...verdict, seen: verdict.stations }) },
     story: stories.deadPortBeside,

@@ -5,30 +5,20 @@
 import { Announcements } from "../../speaker/net/announcements.ts";
 import { Counters } from "../../speaker/net/counters.ts";
 import { createFence, type FenceEffect, type FenceInput, isAnswering, stepFence } from "../../speaker/net/fence.ts";
-import { HELD_LIMITS, HearingLimit } from "../../speaker/net/hearing-limit.ts";
-import type { FromWorker, HeardHow, ToWorker } from "../../speaker/net/messages.ts";
+import { HeldNews } from "../../speaker/net/held-news.ts";
+import type { ToWorker } from "../../speaker/net/messages.ts";
 import { HeldTable } from "../../speaker/net/table.ts";
-import { type Asker, announcedIn, answerAll, type Frame, NOBODY, type Said } from "./frame.ts";
+import { type Asker, announcedIn, answerAll, type Frame, FrameQueue, NOBODY, type Said } from "./frame.ts";
 import { interfaceFor } from "./objects.ts";
-import type { Sabotage } from "./sabotage.ts";
 import { SimSender } from "./sender.ts";
-import type { Time } from "./timeline.ts";
-import { SimWatching } from "./watching.ts";
+import { SimWatching, type WatchingOptions } from "./watching.ts";
 import type { SimWire } from "./wire.ts";
 
-/** So many frames fit in the kernel's default buffer (M8); more of them are lost, and the kernel says so. */
-const QUEUE_MAX = 256;
 /** How often an idle worker looks whether its main thread is there; the real one turns twenty times a second. */
 const IDLE_MS = 500;
 
-export interface WorkerOptions {
-  readonly node: string;
-  readonly timeline: Time;
+export interface WorkerOptions extends Omit<WatchingOptions, "onAnswer"> {
   readonly random: () => number;
-  /** The segments that the node stands on, by its interface there. */
-  readonly wires: ReadonlyMap<string, SimWire>;
-  readonly tell: (message: FromWorker) => void;
-  readonly sabotage: Sabotage;
   readonly onProtest: (what: string) => void;
 }
 
@@ -38,15 +28,14 @@ export class SimWorker {
   readonly #watching: SimWatching;
   readonly #sender: SimSender;
   #peers: ReadonlySet<string> = new Set();
-  readonly #hearing = new HearingLimit(HELD_LIMITS);
   readonly #table = new HeldTable();
+  readonly #heldNews = new HeldNews(this.#table, (message) => this.#options.tell(message));
   #held: ReadonlySet<string> = new Set();
   readonly #announcements = new Announcements(new Counters());
   #sentTable = new Set<string>();
   /** What was ever in the table; sabotage answers for it on. */
   readonly #everHeld = new Set<string>();
-  #queue: Frame[] = [];
-  #dropped = 0;
+  readonly #queue = new FrameQueue();
   readonly #messages: ToWorker[] = [];
   #frozen = false;
   #dead = false;
@@ -98,15 +87,13 @@ export class SimWorker {
     else if (sabotage.answersBacklog === true) {
       // The fence has not looked yet, and the real worker would answer nothing before it has.
       this.#frozen = true;
-      answerAll(this.#queue, (address) => this.#held.has(address));
+      answerAll(this.#queue.frames, (address) => this.#held.has(address));
       this.#frozen = false;
     }
     // A short stop is none: the frames are read before anything is judged.
-    if (sabotage.judgesUnread === true && now - this.#fence.loopAt <= 150) {
-      this.#watching.judgeUnread();
-    }
+    if (sabotage.judgesUnread === true && now - this.#fence.loopAt <= 150) this.#watching.judgeUnread();
     this.#step({ type: "turn" });
-    for (const frame of this.#queue.splice(0)) this.#read(frame);
+    for (const frame of this.#queue.take().frames) this.#read(frame);
     while (this.#messages.length > 0) this.#readMessage();
     this.#timers();
   }
@@ -114,8 +101,7 @@ export class SimWorker {
   /** The whole machine goes on as if nothing had been: what came meanwhile never reached it, and no clock shows a gap. */
   resume(isStopped: boolean): void {
     this.#fence = { ...this.#fence, loopAt: this.#options.timeline.now };
-    this.#queue = [];
-    this.#dropped = 0;
+    this.#queue.take();
     this.#frozen = isStopped;
     if (isStopped) return;
     while (this.#messages.length > 0) this.#readMessage();
@@ -202,9 +188,8 @@ export class SimWorker {
   /** What was queued is evidence, and is not answered. */
   #drain(): void {
     this.#sender.announce({ type: "clear" });
-    const announced = announcedIn(this.#queue.splice(0), (address) => this.#held.has(address));
-    const dropped = this.#dropped;
-    this.#dropped = 0;
+    const { frames, dropped } = this.#queue.take();
+    const announced = announcedIn(frames, (address) => this.#held.has(address));
     this.#watching.step({ type: "gap" });
     this.#step({ type: "drained", dropped, announced });
   }
@@ -215,17 +200,18 @@ export class SimWorker {
     if (!this.#frozen) {
       this.#read(frame);
       this.#timers();
-    } else if (this.#queue.length < QUEUE_MAX) this.#queue.push(frame);
-    else this.#dropped += 1;
+    } else this.#queue.push(frame);
   }
 
   #read(frame: Frame): void {
     const { address, on } = frame;
+    const { now } = this.#options.timeline;
     switch (frame.type) {
       case "request":
         if (this.answers(address)) frame.reply();
         if (this.#held.has(address)) {
-          if (frame.probeBy !== "") this.#tellHeard(on, address, frame.probeBy, "probe");
+          const said = { address, interface: on, mac: frame.probeBy };
+          if (frame.probeBy !== "") this.#heldNews.heard(said, "probe", this.#peers.has(said.mac), now);
         } else if (frame.alarmBy !== "") {
           this.#watching.step({ type: "heard", answers: [], alarms: [{ interface: on, address, mac: frame.alarmBy }] });
         }
@@ -244,25 +230,22 @@ export class SimWorker {
   #onHeard({ on, address, mac, type }: Said): void {
     const { timeline, tell } = this.#options;
     this.#sender.probe({ type: "answers", answers: [{ address, interface: on, mac }] });
-    if (this.#held.has(address)) this.#tellHeard(on, address, mac, type);
+    const isPeer = this.#peers.has(mac);
+    if (this.#held.has(address)) this.#heldNews.heard({ address, interface: on, mac }, type, isPeer, timeline.now);
     else if (type === "announcement") {
-      this.#announcements.add({ address, interface: on, mac }, this.#peers.has(mac), timeline.now);
+      this.#announcements.add({ address, interface: on, mac }, isPeer, timeline.now);
       const entries = this.#announcements.take();
       if (entries.length > 0) tell({ type: "announced", entries });
     }
   }
 
-  #tellHeard(on: string, address: string, mac: string, how: HeardHow): void {
-    const { timeline, tell } = this.#options;
-    if (!this.#hearing.admits(address, how, this.#peers.has(mac), timeline.now)) return;
-    tell({ type: "heard", address, interface: on, mac, how });
-  }
-
   #act(message: ToWorker): void {
     this.#step({ type: "signed" });
+    this.#heldNews.answered();
     switch (message.type) {
       case "table":
         this.#table.replace(message);
+        this.#heldNews.follow(message.entries, this.#options.timeline.now);
         for (const { address } of message.entries) this.#everHeld.add(address);
         this.#hold();
         this.#sender.announce({ type: "keep", held: ({ address }) => this.#held.has(address) });
@@ -295,8 +278,11 @@ export class SimWorker {
     const { now } = timeline;
     const isRunning = isAnswering(this.#fence);
     if (isRunning && now >= this.#watching.wakeAt) this.#watching.step({ type: "tick" });
+    if (this.#options.sabotage.waitsForMain === true) this.#heldNews.answered();
+    if (this.#heldNews.tick(now)) this.#hold();
     this.#sender.tick();
-    const at = Math.min(isRunning ? this.#watching.wakeAt : Number.POSITIVE_INFINITY, this.#sender.wakeAt);
+    const watchingAt = isRunning ? this.#watching.wakeAt : Number.POSITIVE_INFINITY;
+    const at = Math.min(watchingAt, this.#sender.wakeAt, this.#heldNews.wakeAt);
     // An alarm that is set for this time already rings.
     if (at === this.#alarmAt) return;
     this.#alarmAt = at;
