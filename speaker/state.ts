@@ -198,6 +198,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     segments: {},
     macOwners: new Map(),
     wire: new Map(),
+    handing: new Map(),
     nextGeneration: 1,
     appliedGeneration: 0,
   };

@@ -4,16 +4,15 @@ import { begin } from "./faults.ts";
 import { nodeObject } from "./objects.ts";
 import type { Sabotage } from "./sabotage.ts";
 import { ADDRESS, FOR_LONG_MS, settled, unsound } from "./story.ts";
-import { breakPort, heldOn, twoSegments } from "./two-segments.ts";
 
 export type SabotageStory = (sabotage: Sabotage) => readonly string[];
 
 /** A problem where the condition does not hold. */
-function expected(holds: boolean, what: string): readonly string[] {
+export function expected(holds: boolean, what: string): readonly string[] {
   return holds ? [] : [what];
 }
 
-function told(cluster: Cluster): string {
+export function told(cluster: Cluster): string {
   return cluster.moves.map(({ node, name, reason }) => `${name} to ${node}: ${reason}`).join(", ");
 }
 
@@ -235,30 +234,6 @@ export const deadNode: SabotageStory = (sabotage) => {
   cluster.run(4_000);
   const outage = cluster.longestOutageMs;
   return [...cluster.invariants.violations, ...expected(outage < 500, `no answer for ${Math.round(outage)} ms`)];
-};
-
-/** The port of one interface dies; the other one answers on. */
-export const oneInterface: SabotageStory = (sabotage) => {
-  const { cluster, node, wire } = twoSegments({ sabotage });
-  const [here, beside] = [heldOn(cluster, node, 0), heldOn(cluster, node, 1)];
-  breakPort(wire, node);
-  cluster.run(15_000);
-  const stayed = here.every((one) => cluster.holder(one) === node && cluster.invariants.gapMsOf(one) === 0);
-  const went = beside.every((one) => cluster.holder(one) !== node && cluster.invariants.gapMsOf(one) < 500);
-  return expected(
-    stayed && went,
-    `of ${here.join(" ")}, and ${beside.join(" ")} behind the dead port: ${told(cluster)}`,
-  );
-};
-
-/** A node behind a dead port of its own hears nobody there, and everybody on the other interface. */
-export const deafOnOne: SabotageStory = (sabotage) => {
-  const { cluster, node, wire } = twoSegments({ sabotage });
-  const other = cluster.names.find((name) => name !== node) ?? "";
-  const lost = heldOn(cluster, other, 1).length;
-  breakPort(wire, other);
-  cluster.run(15_000);
-  return expected(cluster.moves.length === lost, `${lost} stood behind the dead port, moved: ${told(cluster)}`);
 };
 
 export const deleted: SabotageStory = (sabotage) => {
