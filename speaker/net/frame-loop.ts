@@ -51,7 +51,7 @@ export class FrameLoop {
   readonly #wire = new Wire(this.#counters);
   readonly #sender = new Sender(this.#wire, (probed) => this.#probed(probed));
   readonly #watching = new Watching(this.#wire, this.#counters, (message) => this.#post(message));
-  readonly #siblings = new SiblingNews((message) => this.#post(message));
+  readonly #siblings = new SiblingNews(this.#wire, (message) => this.#post(message));
   readonly #redirects = new Redirects(this.#wire, this.#counters);
   readonly #announcements = new Announcements(this.#counters);
   readonly #groups = new GroupMembership(() => this.#counters.add("group-join-refused"));
@@ -79,7 +79,7 @@ export class FrameLoop {
     isAnswering: () => isAnswering(this.#fence),
     isInTime: () => isInTime(this.#turnedAt, bootMs()),
     heard: (station, heard) => this.#heard(station, heard),
-    sibling: (station, from) => this.#siblings.heard(station.name, from),
+    sibling: (station, from) => this.#siblings.heard(station.name, from, this.#now),
     alarmed: (station, asked) => this.#watching.alarmed({ ...asked, interface: station.name }),
   };
 
