@@ -4,6 +4,7 @@ import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
 import { type Batch, tell } from "./batch.ts";
 import { type Input, wireKey } from "./election/types.ts";
+import { fencedInterface } from "./fence-mark.ts";
 import { interfaceFacts, withNetworks } from "./interfaces.ts";
 import { kernelAnswers, localAddresses } from "./kernel.ts";
 import type { FromWorker } from "./net/messages.ts";
@@ -29,39 +30,36 @@ export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], n
     events: [],
     fence: undefined,
   };
-  const vips = new Map(before.vips);
-  const endpoints = new Map(before.endpoints);
-  const nodes = new Map(before.nodes);
-  batch.state = { ...before, vips, endpoints, nodes };
-  for (const input of inputs) know(batch, input, { vips, endpoints, nodes }, now);
+  const own = new Set<keyof Lists>();
+  for (const input of inputs) know(batch, input, own, now);
   judgeKernel(batch, before);
-  for (const vip of vips.values()) if (usesAny(vip, batch.services)) batch.misplaced.add(vip.meta.name);
+  if (batch.services.size > 0) {
+    for (const vip of batch.state.vips.values()) if (usesAny(vip, batch.services)) batch.misplaced.add(vip.meta.name);
+  }
   if (now >= batch.state.peersWakeAt) onLease(batch, { type: "tick" }, now);
   return batch;
 }
 
-interface Maps {
-  readonly vips: Map<string, VirtualIP>;
-  readonly endpoints: Map<string, NonNullable<Extract<SpeakerInput, { type: "endpoints" }>["endpoints"]>>;
-  readonly nodes: Map<string, NonNullable<Extract<SpeakerInput, { type: "node" }>["node"]>>;
-}
+/** What the API server lists beside Leases. */
+type Lists = Pick<SpeakerState, "vips" | "endpoints" | "nodes">;
 
-function know(batch: Batch, input: SpeakerInput, maps: Maps, now: number): void {
+/** `own`: lists that this batch has copied already, since an object of them has changed. Most batches change none of thousands. */
+function know(batch: Batch, input: SpeakerInput, own: Set<keyof Lists>, now: number): void {
   switch (input.type) {
     case "virtual-ip":
-      if (maps.vips.has(input.name) !== (input.vip !== undefined)) listenAnew(batch);
-      put(maps.vips, input.name, input.vip);
+      if (batch.state.vips.has(input.name) !== (input.vip !== undefined)) listenAnew(batch);
+      put(batch, own, "vips", input.name, input.vip);
       batch.misplaced.add(input.name);
       batch.due.add(input.name);
       if (input.vip !== undefined) tell(batch, input.name, { type: "seen", vip: input.vip });
       break;
     case "node":
-      if (JSON.stringify(maps.nodes.get(input.name)) === JSON.stringify(input.node)) break;
-      put(maps.nodes, input.name, input.node);
+      if (JSON.stringify(batch.state.nodes.get(input.name)) === JSON.stringify(input.node)) break;
+      put(batch, own, "nodes", input.name, input.node);
       batch.clusterChanged = true;
       break;
     case "endpoints":
-      put(maps.endpoints, input.service, input.endpoints);
+      put(batch, own, "endpoints", input.service, input.endpoints);
       batch.services.add(input.service);
       break;
     case "lease":
@@ -104,7 +102,7 @@ function know(batch: Batch, input: SpeakerInput, maps: Maps, now: number): void 
       break;
     case "lease-event":
       batch.events.push(input.event);
-      if (input.event === "fenced") fence(batch);
+      if (input.event === "fenced") fence(batch, fencedInterface(input.mark ?? ""));
       break;
     case "shutdown":
       batch.shutdown = true;
@@ -214,10 +212,14 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
   }
 }
 
-/** `fenced-by` stands in the own Lease: as after a fence of the worker, nothing is answered that was not read again. */
-function fence(batch: Batch): void {
+/** `fenced-by` stands in the own Lease: as after a fence of the worker, nothing is answered there that was not read again. */
+function fence(batch: Batch, on: string): void {
   batch.state = { ...batch.state, fenced: true };
-  for (const name of batch.state.addresses.keys()) tell(batch, name, { type: "fenced" });
+  for (const { name, serving, record } of batch.state.addresses.values()) {
+    // What is answered on another interface, nobody there has missed (E11).
+    const isBeside = serving !== undefined && serving.interface !== on && record?.interface !== on;
+    if (on === "" || !isBeside) tell(batch, name, { type: "fenced" });
+  }
 }
 
 /** Which addresses the kernel answers for may change with the links, with arp_ignore and with the VirtualIPs. */
@@ -250,7 +252,19 @@ function usesAny(vip: VirtualIP, services: ReadonlySet<string>): boolean {
   return services.size > 0 && vip.services.some((one) => services.has(`${one.namespace}/${one.name}`));
 }
 
-function put<T>(map: Map<string, T>, key: string, value: T | undefined): void {
+type Item<K extends keyof Lists> = Lists[K] extends ReadonlyMap<string, infer T> ? T : never;
+
+function put<K extends keyof Lists>(
+  batch: Batch,
+  own: Set<keyof Lists>,
+  list: K,
+  key: string,
+  value: Item<K> | undefined,
+): void {
+  if (!own.has(list)) batch.state = { ...batch.state, [list]: new Map<string, unknown>(batch.state[list]) };
+  own.add(list);
+  // Its own copy, by the line above.
+  const map = batch.state[list] as Map<string, unknown>;
   if (value === undefined) map.delete(key);
   else map.set(key, value);
 }

@@ -6,7 +6,7 @@ import type { SpeakerState } from "./state.ts";
 
 /** The facts go out when they are others than before, ahead of whatever else the step has brought. */
 export function publish(before: SpeakerState, now: SpeakerState, batch: Batch): SpeakerState {
-  const state = nameSegments(now, batch);
+  const state = nameSegments(before, now, batch);
   const same =
     state.interfaces === before.interfaces &&
     state.proxyReady === before.proxyReady &&
@@ -30,7 +30,9 @@ export function interfaceFactsOf(state: SpeakerState): readonly InterfaceFacts[]
 }
 
 /** By whom this node hears (E3). The object stays the same while what it says does. */
-function nameSegments(state: SpeakerState, batch: Batch): SpeakerState {
+function nameSegments(before: SpeakerState, state: SpeakerState, batch: Batch): SpeakerState {
+  const isSame = state.met === before.met && state.interfaces === before.interfaces;
+  if (isSame && state.speakers === before.speakers) return state;
   const isKnown = (node: string): boolean => (state.speakers.get(node)?.lease ?? "none") !== "none";
   const live = state.interfaces.filter((one) => one.carrier).map((one) => one.name);
   const segments = segmentNames(state.node, live, state.met, isKnown);

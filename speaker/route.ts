@@ -1,6 +1,8 @@
 /** From the effects of single addresses to those of the node: on which interfaces, under which number, how often. */
+import type { PeersState } from "../lib/lease/peers.ts";
 import type { Place } from "./desired.ts";
 import type { AddressState, Effect } from "./election/types.ts";
+import { fenceMark, fenceScope } from "./fence-mark.ts";
 import { PROBES_MAX, type SpeakerEffect } from "./state.ts";
 import { answeringOn } from "./table-plan.ts";
 
@@ -8,18 +10,15 @@ import { answeringOn } from "./table-plan.ts";
 export interface Outlet {
   readonly effects: SpeakerEffect[];
   readonly probing: Probing;
-  /** Nodes whose Lease is marked in this step already. */
-  readonly fenced: Set<string>;
+  /** Nodes whose Lease is marked in this step already, each with the interface that the mark is about. */
+  readonly fenced: Map<string, string>;
   readonly by: string;
+  readonly peers: PeersState;
 }
 
 /** What one address wants done, as the shell is told. */
-export function route(
-  effect: Effect,
-  current: AddressState,
-  place: Place,
-  { effects, probing, fenced, by }: Outlet,
-): void {
+export function route(effect: Effect, current: AddressState, place: Place, out: Outlet): void {
+  const { effects, probing } = out;
   switch (effect.type) {
     case "announce":
     case "moved":
@@ -31,8 +30,7 @@ export function route(
           effects.push({ type: "worker", message: { ...effect, interface: one } });
       return;
     case "fence":
-      if (!fenced.has(effect.node)) effects.push({ ...effect, by });
-      fenced.add(effect.node);
+      mark(effect, out);
       return;
     case "probe":
       effects.push({ type: "worker", message: { ...effect, id: numberOf(effect.id, current.name, probing) } });
@@ -40,6 +38,18 @@ export function route(
     default:
       effects.push(effect);
   }
+}
+
+/** Of a node with one interface all is gone; of one with several, what stands behind this one (E11). */
+function mark(effect: Extract<Effect, { type: "fence" }>, { effects, fenced, by, peers }: Outlet): void {
+  const lease = peers.peers.get(effect.node)?.lease;
+  const before = fenced.get(effect.node);
+  const hasOthers = (lease?.facts.interfaces.length ?? 0) > 1;
+  const known = before === undefined ? (lease?.fencedBy ?? "") : fenceMark(by, before);
+  const scope = hasOthers ? fenceScope(known, effect.interface) : "";
+  if (before === scope || before === "") return;
+  fenced.set(effect.node, scope);
+  effects.push({ ...effect, by, interface: scope, resourceVersion: lease?.meta.resourceVersion ?? "" });
 }
 
 export interface Probing {

@@ -7,7 +7,7 @@
 import { isOutage } from "../lib/lease/peers.ts";
 import type { Batch } from "./batch.ts";
 import { nodeFacts, type Place, placeOf } from "./desired.ts";
-import { initialState, step } from "./election/machine.ts";
+import { handedTo, initialState, step } from "./election/machine.ts";
 import type { AddressState, Effect, Input, World } from "./election/types.ts";
 import { knowAll } from "./knowledge.ts";
 import { leave } from "./leave.ts";
@@ -150,13 +150,19 @@ interface Elected {
 
 /** Every address that something happened to, or whose time has come, decides; by name, so that equal inputs give equal effects. */
 function elect(state: SpeakerState, batch: Batch, now: number): Elected {
+  const due = dueNames(state, batch, now);
+  // A copy of everything only where something may change: most steps of a node with thousands of addresses are about none of them.
+  if (due.length === 0 && !batch.touched) return { state, effects: [] };
   const addresses = new Map(state.addresses);
   const wakes = new Map(state.wakes);
   const names = new Map(state.names);
   const probing = { serial: state.probeSerial, probes: new Map(state.probes) };
   const effects: SpeakerEffect[] = [];
-  const out: Outlet = { effects, probing, fenced: new Set(), by: `${state.node}/${Math.round(now)}` };
-  for (const name of dueNames(state, batch, now)) {
+  const by = `${state.node}/${Math.round(now)}`;
+  const out: Outlet = { effects, probing, fenced: new Map(), by, peers: state.peers };
+  const handing = countHanding(addresses.values());
+  const world = { ...state.world, handing };
+  for (const name of due) {
     const place = state.places.get(name);
     const vip = state.vips.get(name);
     const known = addresses.get(name);
@@ -180,13 +186,14 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
     const fresh = known === undefined ? told.filter((input) => input.type !== "seen") : told;
     const inputs: readonly Input[] = fresh.length > 0 ? fresh : [{ type: "tick" }];
     for (const input of inputs) {
-      const done = step(current, input, state.world, place, now);
+      const done = step(current, input, world, place, now);
       if (done.state.serving !== current.serving) batch.touched = true;
       current = done.state;
       wake = done.wakeAt;
       own.push(...done.effects);
     }
     for (const effect of own) route(effect, current, place, out);
+    recount(handing, known, current);
     if (!isWatchedAlike(known, current)) batch.rewatch = true;
     addresses.set(name, current);
     wakes.set(name, wake);
@@ -210,6 +217,20 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
     },
     effects,
   };
+}
+
+/** How many addresses are on their way to each successor (election.md section 8). */
+function countHanding(addresses: Iterable<AddressState>): Map<string, number> {
+  const handing = new Map<string, number>();
+  for (const one of addresses) recount(handing, undefined, one);
+  return handing;
+}
+
+function recount(handing: Map<string, number>, before: AddressState | undefined, after: AddressState): void {
+  const [former, to] = [before && handedTo(before), handedTo(after)];
+  if (former === to) return;
+  if (former !== undefined) handing.set(former, (handing.get(former) ?? 1) - 1);
+  if (to !== undefined) handing.set(to, (handing.get(to) ?? 0) + 1);
 }
 
 /** Whether the watch plan is the same after this step of an address. */

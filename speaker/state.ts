@@ -139,14 +139,22 @@ export type SpeakerInput =
   | { readonly type: "gateways"; readonly byInterface: ReadonlyMap<string, Gateway> }
   | { readonly type: "read"; readonly name: string; readonly id: number; readonly result: ReadResult }
   | { readonly type: "written"; readonly name: string; readonly epoch: number; readonly result: WriteResult }
-  | { readonly type: "lease-event"; readonly event: LeaseEvent }
+  | { readonly type: "lease-event"; readonly event: LeaseEvent; readonly mark?: string }
   | { readonly type: "shutdown" }
   | { readonly type: "tick" };
 
 export type SpeakerEffect =
   | Exclude<Effect, { type: "probe" | "announce" | "fence" }>
   /** The wire has found this process of another node gone, and its addresses are taken: says so in its Lease (F5). */
-  | { readonly type: "fence"; readonly node: string; readonly instance: string; readonly by: string }
+  | {
+      readonly type: "fence";
+      readonly node: string;
+      readonly instance: string;
+      readonly by: string;
+      /** Its interface behind which it is gone, as long as its Lease has this resourceVersion; "": the whole node (fence-mark.ts). */
+      readonly interface: string;
+      readonly resourceVersion: string;
+    }
   | { readonly type: "worker"; readonly message: ToWorker }
   /** What others must know of this node: for its Lease. */
   | { readonly type: "facts"; readonly facts: LeaseFacts }
@@ -190,6 +198,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     segments: {},
     macOwners: new Map(),
     wire: new Map(),
+    handing: new Map(),
     nextGeneration: 1,
     appliedGeneration: 0,
   };

@@ -153,7 +153,7 @@ function onLease(state: PeersState, lease: SpeakerLease, now: number): PeersStat
   const same = before?.present === true && before.lease.meta.resourceVersion === version;
   if (same) return state;
   const peers = new Map(state.peers).set(lease.node, { lease, changedMs: now, present: true });
-  const next = { ...state, peers, macs: noteMacs(state.macs, lease, now) };
+  const next = { ...state, peers, macs: noteMacs(state.macs, before, lease, now) };
   return lease.node === state.self ? onSelfSeen(next, now) : next;
 }
 
@@ -185,10 +185,29 @@ function onTick(state: PeersState, now: number): PeersStep {
 }
 
 /** Marks the MACs of this Lease as present, and those of this node that are no longer in it as last seen now. */
-function noteMacs(macs: PeersState["macs"], lease: SpeakerLease, now: number): PeersState["macs"] {
+function noteMacs(
+  macs: PeersState["macs"],
+  before: Peer | undefined,
+  lease: SpeakerLease,
+  now: number,
+): PeersState["macs"] {
+  if (before?.present === true && isNoted(macs, before.lease, lease)) return macs;
   const noted = new Map(releaseMacs(macs, lease.node, now));
   for (const { mac } of lease.facts.interfaces) noted.set(mac, { node: lease.node, lastSeenMs: undefined });
   return noted;
+}
+
+/** A renewal names the same MACs as before, nearly always. */
+function isNoted(macs: PeersState["macs"], before: SpeakerLease, lease: SpeakerLease): boolean {
+  const { interfaces } = lease.facts;
+  return (
+    interfaces.length === before.facts.interfaces.length &&
+    interfaces.every(({ mac }, index) => {
+      const known = macs.get(mac);
+      const isSame = before.facts.interfaces[index]?.mac === mac;
+      return isSame && known?.node === lease.node && known.lastSeenMs === undefined;
+    })
+  );
 }
 
 function releaseMacs(macs: PeersState["macs"], node: string, now: number): PeersState["macs"] {
@@ -209,11 +228,11 @@ function forget(state: PeersState, now: number): PeersState {
 
 /** Wakes for what changes by time alone: a verdict, the end of an own outage's grace, a watch that must be dead. */
 function done(state: PeersState, now: number, effects: readonly PeersEffect[] = []): PeersStep {
-  const due = [...state.peers.keys()].map((node) => {
-    const peer = state.peers.get(node);
-    return Math.max(peer?.changedMs ?? 0, state.countFromMs) + LEASE_EXPIRY_MS;
-  });
-  if (state.awaited !== undefined) due.push(state.awaited.sinceMs + WATCH_LAG_MAX_MS);
-  const ahead = due.filter((at) => at > now);
-  return { state, effects, wakeAt: ahead.length === 0 ? undefined : Math.min(...ahead) };
+  const watchAt = state.awaited === undefined ? 0 : state.awaited.sinceMs + WATCH_LAG_MAX_MS;
+  let wakeAt = watchAt > now ? watchAt : Number.POSITIVE_INFINITY;
+  for (const { changedMs } of state.peers.values()) {
+    const at = Math.max(changedMs, state.countFromMs) + LEASE_EXPIRY_MS;
+    if (at > now && at < wakeAt) wakeAt = at;
+  }
+  return { state, effects, wakeAt: wakeAt === Number.POSITIVE_INFINITY ? undefined : wakeAt };
 }

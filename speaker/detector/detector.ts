@@ -53,7 +53,9 @@ export const LATE_MS = 20;
 
 /** One step: what all its parts work on. */
 interface Turn {
-  readonly stations: Map<string, Station>;
+  /** As they are now: the state's own map until the first of them changes, for most steps concern one of hundreds. */
+  stations: ReadonlyMap<string, Station>;
+  changed: Map<string, Station> | undefined;
   readonly effects: DetectorEffect[];
   readonly now: number;
   readonly isLate: boolean;
@@ -65,26 +67,33 @@ export function createDetector(): DetectorState {
 
 /** `now` in monotonic milliseconds. Of one turn: `heard` with all that has arrived, and then `tick`. */
 export function stepDetector(state: DetectorState, input: DetectorInput, now: number): DetectorStep {
-  const stations = new Map(state.stations);
   const effects: DetectorEffect[] = [];
-  const turn: Turn = { stations, effects, now, isLate: now - state.dueMs > LATE_MS };
+  const isLate = now - state.dueMs > LATE_MS;
+  const turn: Turn = { stations: state.stations, changed: undefined, effects, now, isLate };
   switch (input.type) {
     case "plan":
       return done(follow(state, input.plan, now), effects);
     case "heard":
       for (const answer of input.answers) onLivenessAnswer(turn, answer);
       for (const alarm of input.alarms) onAlarm(turn, alarm);
-      return done(stations, effects);
+      break;
     case "gap":
-      voidAll(stations, now);
-      return done(stations, effects);
+      voidAll(turn);
+      break;
     case "tick":
-      if (turn.isLate) voidAll(stations, now);
+      if (isLate) voidAll(turn);
       tickAll(turn);
-      return done(stations, effects);
+      break;
     default:
       return assertNever(input);
   }
+  return done(turn.stations, effects);
+}
+
+function put(turn: Turn, station: Station): void {
+  turn.changed ??= new Map(turn.stations);
+  turn.changed.set(station.key, station);
+  turn.stations = turn.changed;
 }
 
 function done(stations: ReadonlyMap<string, Station>, effects: readonly DetectorEffect[]): DetectorStep {
@@ -160,27 +169,27 @@ function stillJudged(judged: Judged | undefined, targets: readonly string[]): Ju
 }
 
 function edit(turn: Turn, station: Station, change: (watch: Watch) => void): void {
-  const { stations, effects, now } = turn;
+  const { stations, effects, now, isLate } = turn;
   const s: Draft = { ...station };
   const toAsk: string[] = [];
-  change({ ...turn, s, toAsk });
-  stations.set(station.key, s);
-  for (const key of toAsk) askForNode(stations, key, effects, now);
+  change({ s, now, isLate, effects, stations, toAsk });
+  put(turn, s);
+  for (const key of toAsk) askForNode(turn, key);
 }
 
-function askForNode(stations: Map<string, Station>, key: string, effects: DetectorEffect[], now: number): void {
-  const station = stations.get(key);
+function askForNode(turn: Turn, key: string): void {
+  const station = turn.stations.get(key);
   if (station === undefined) return;
   const own = nodeAddress(station);
   if (own === "") return;
   const s: Draft = { ...station };
-  effects.push({ type: "ask", probe: ask(s, "node", own, s.mac === "", now) });
-  stations.set(key, s);
+  turn.effects.push({ type: "ask", probe: ask(s, "node", own, s.mac === "", turn.now) });
+  put(turn, s);
 }
 
 /** An answer counts with the MAC of the station that was asked (E12); whoever answers for the gateway is the gateway. */
 function onLivenessAnswer(turn: Turn, answer: LivenessAnswer): void {
-  for (const station of [...turn.stations.values()]) {
+  for (const station of turn.stations.values()) {
     if (station.segment.interface !== answer.interface) continue;
     const isGateway = station.plan.node === "" && nodeAddress(station) === answer.address;
     if (station.mac !== answer.mac && !isGateway) continue;
@@ -204,20 +213,22 @@ function onAlarm(turn: Turn, alarm: Alarm): void {
   }
 }
 
-function voidAll(stations: Map<string, Station>, now: number): void {
-  for (const station of stations.values()) {
+function voidAll(turn: Turn): void {
+  const { now } = turn;
+  for (const station of turn.stations.values()) {
     const s: Draft = { ...station };
     voidPending(s);
     if (s.burst !== undefined)
       s.burst = { ...s.burst, nodeSent: s.burst.nodeLost, dueAt: Math.max(s.burst.dueAt, now) };
-    stations.set(station.key, s);
+    put(turn, s);
   }
 }
 
 function tickAll(turn: Turn): void {
   const { stations, now } = turn;
   for (const key of stations.keys()) {
-    const station = stations.get(key);
+    // It may have been asked as a witness of one before it.
+    const station = turn.stations.get(key);
     if (station === undefined || wakeAt(station) > now) continue;
     edit(turn, station, (watch) => {
       if (now >= watch.s.acquaintAt) acquaint(watch, stations.size);

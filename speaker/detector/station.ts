@@ -153,8 +153,8 @@ export function voidPending(s: Draft): void {
 
 /** When the first open question is lost. */
 export function expiryAt(s: Station): number {
-  const open = s.pending.find((one) => !one.isLost);
-  return open === undefined ? Number.POSITIVE_INFINITY : open.sentMs + windowMs(s);
+  for (const one of s.pending) if (!one.isLost) return one.sentMs + windowMs(s);
+  return Number.POSITIVE_INFINITY;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The state of one address while a step works on it. It never leaves the step: what goes in and comes out is plain and frozen by type. */
 import type { Holder, VirtualIP } from "../../lib/model/virtual-ip.ts";
+import { FRAMES_PER_SECOND } from "../announcer.ts";
 import type { Candidate } from "../candidates.ts";
 import type { Place } from "../desired.ts";
 import type { MoveReason, YieldReason } from "../reasons.ts";
@@ -62,7 +63,7 @@ export function serveUnrecorded(d: Draft, on: On, why: MoveReason): void {
     backMs: undefined,
   };
   begin(d, on, true, why, nextEpoch(d));
-  d.effects.push({ type: "fence", node: record.node, instance: record.instance });
+  d.effects.push({ type: "fence", node: record.node, instance: record.instance, interface: record.interface });
 }
 
 /** The record is still the one that the address was taken under. */
@@ -124,7 +125,7 @@ export function write(d: Draft, act: "claim" | "pass" | "release", to: Target, w
   if (!d.w.apiUp || s.task.kind === "write" || !due(d, s.retryAtMs)) return false;
   const epoch = nextEpoch(d);
   s.heardEarly = "";
-  s.task = { kind: "write", act, epoch, why };
+  s.task = { kind: "write", act, to: to.node, epoch, why };
   d.effects.push({
     type: "compare-and-set",
     name: s.name,
@@ -145,7 +146,17 @@ export function claim(d: Draft, on: On, why: MoveReason): boolean {
 /** Names the successor. While this node still answers the record says so (`from`), the one permitted overlap (section 8). */
 export function pass(d: Draft, to: Candidate, why: MoveReason): boolean {
   const from = d.s.serving === undefined ? "" : d.w.node;
+  if (from !== "" && (d.w.handing.get(to.node) ?? 0) >= (TIMES.lotMs * FRAMES_PER_SECOND) / 1_000) {
+    wake(d, d.now + TIMES.lotMs / 2);
+    return false;
+  }
   return write(d, "pass", { node: to.node, instance: to.instance, interface: to.interface, mac: to.mac, from }, why);
+}
+
+/** The node that the address is being handed to while this one still answers; undefined when it is not. */
+export function handedTo({ serving, handing, task }: AddressState): string | undefined {
+  if (serving === undefined) return undefined;
+  return handing?.to ?? (task.kind === "write" && task.act === "pass" ? task.to : undefined);
 }
 
 export function release(d: Draft, why: MoveReason): boolean {

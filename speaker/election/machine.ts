@@ -12,7 +12,7 @@ import { onBack, onHeard, onLost, onProbed } from "./hear.ts";
 import { onRead, onSeen, onWritten } from "./record.ts";
 import type { AddressState, Input, Step, World } from "./types.ts";
 
-export { initialState } from "./draft.ts";
+export { handedTo, initialState } from "./draft.ts";
 
 /** `place` is where the nodes stand with this address now; `now` is monotonic milliseconds. */
 export function step(state: AddressState, input: Input, world: World, place: Place, now: number): Step {

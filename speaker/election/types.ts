@@ -30,6 +30,8 @@ export interface World {
   readonly macOwners: ReadonlyMap<string, string>;
   /** What the wire says of other nodes, by `wireKey`. BOUNDED by the nodes and the interfaces of this one. */
   readonly wire: ReadonlyMap<string, WireView>;
+  /** By successor: addresses that are being handed to it, as they stand at the turn of each address. BOUNDED by the nodes of the cluster. */
+  readonly handing: ReadonlyMap<string, number>;
   /** The generation that the next table will have, and the last one the worker confirmed. */
   readonly nextGeneration: number;
   readonly appliedGeneration: number;
@@ -117,6 +119,8 @@ export type Task =
   | {
       readonly kind: "write";
       readonly act: "claim" | "pass" | "release";
+      /** The node that it names; "" for none. */
+      readonly to: string;
       readonly epoch: number;
       readonly why: MoveReason;
     };
@@ -246,8 +250,8 @@ export type Effect =
       readonly claim: ConditionClaim;
       readonly conditions: readonly Condition[];
     }
-  /** The wire alone has made this node answer: the victim's Lease is to be marked, once for all its addresses (F5). */
-  | { readonly type: "fence"; readonly node: string; readonly instance: string }
+  /** The wire alone has made this node answer: the victim's Lease is to be marked, once for all its addresses on that interface of it (F5). */
+  | { readonly type: "fence"; readonly node: string; readonly instance: string; readonly interface: string }
   /** This node became the one that answers; once per epoch. */
   | {
       readonly type: "moved";
@@ -269,6 +273,11 @@ export interface Step {
 export const TIMES = {
   /** A successor starts at once; the predecessor yields when it hears it, at the latest after this (section 8). */
   handOverMs: 1_000,
+  /**
+   * A successor has no more on its way to it than it announces in so long, at the pace of the announcer: all of it must be heard
+   * within the second of each hand-over (section 8). Whoever must wait looks again after half of it.
+   */
+  lotMs: 200,
   /** A successor that was not heard is passed over for so long (section 8). */
   skipMs: 30_000,
   /** What each rank waits more than the one before it, while the Lease is the only detector. */

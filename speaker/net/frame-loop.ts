@@ -26,7 +26,7 @@ import {
   stepFence,
 } from "./fence.ts";
 import { GroupMembership } from "./groups.ts";
-import { HELD_LIMITS, HearingLimit } from "./hearing-limit.ts";
+import { HeldNews } from "./held-news.ts";
 import { Inbox } from "./inbox.ts";
 import { bootMs } from "./libc.ts";
 import type { FromWorker, Link, ToWorker } from "./messages.ts";
@@ -51,7 +51,7 @@ export class FrameLoop {
   readonly #wire = new Wire(this.#counters);
   readonly #sender = new Sender(this.#wire, (probed) => this.#probed(probed));
   readonly #watching = new Watching(this.#wire, this.#counters, (message) => this.#post(message));
-  readonly #siblings = new SiblingNews((message) => this.#post(message));
+  readonly #siblings = new SiblingNews(this.#wire, (message) => this.#post(message));
   readonly #redirects = new Redirects(this.#wire, this.#counters);
   readonly #announcements = new Announcements(this.#counters);
   readonly #groups = new GroupMembership(() => this.#counters.add("group-join-refused"));
@@ -62,7 +62,7 @@ export class FrameLoop {
   #fence = createFence(bootMs());
   /** The `loopAt` of the fence, kept here so that a turn in which nothing happens makes no new state. */
   #turnedAt = this.#fence.loopAt;
-  readonly #hearing = new HearingLimit(HELD_LIMITS);
+  readonly #heldNews = new HeldNews(this.#table, (message) => this.#post(message));
   /** Gathered while frames are read, given to the prober in one step. BOUNDED by the frames of one turn. */
   #answers: ProbeAnswer[] = [];
   /** Announcements of held addresses found in the frames of a gap; undefined when no gap is being read. */
@@ -72,13 +72,14 @@ export class FrameLoop {
   #wakeAt = 0;
   #tidyAt = 0;
   #stopping = false;
+  readonly #isHeld = (entry: Announced): boolean => this.#table.isHeld(entry.address, entry.interface);
   readonly #nextMessage = () => (receiveMessageOnPort(this.#port) as { message: ToWorker } | undefined)?.message;
   readonly #reading: Reading = {
     index: () => this.#table.index,
     isAnswering: () => isAnswering(this.#fence),
     isInTime: () => isInTime(this.#turnedAt, bootMs()),
     heard: (station, heard) => this.#heard(station, heard),
-    sibling: (station, from) => this.#siblings.heard(station.name, from),
+    sibling: (station, from) => this.#siblings.heard(station.name, from, this.#now),
     alarmed: (station, asked) => this.#watching.alarmed({ ...asked, interface: station.name }),
   };
 
@@ -169,10 +170,14 @@ export class FrameLoop {
     const inbox = Inbox.gather(this.#nextMessage, MESSAGES_PER_TURN);
     if (inbox === undefined) return;
     this.#stepFence({ type: "signed" });
+    this.#heldNews.answered();
     for (const fence of inbox.resumed) this.#stepFence({ type: "resume", fence });
     this.#stopping = inbox.stop;
     if (inbox.listen !== undefined) this.#table.listen(inbox.listen.interfaces, inbox.listen.addresses);
-    if (inbox.table !== undefined) this.#table.replace(inbox.table);
+    if (inbox.table !== undefined) {
+      this.#table.replace(inbox.table);
+      this.#heldNews.follow(inbox.table.entries, this.#now);
+    }
     if (inbox.watch !== undefined) {
       this.#watching.follow(inbox.watch.plan, this.#now);
       this.#table.recognise(this.#watching.addresses, this.#watching.peers);
@@ -194,7 +199,7 @@ export class FrameLoop {
       this.#counters.add("announce-fenced", announced.length);
       return;
     }
-    const entries = announced.filter((entry) => this.#table.isHeld(entry.address, entry.interface));
+    const entries = announced.filter(this.#isHeld);
     const refused = announced.length - entries.length;
     if (refused > 0) this.#counters.add("announce-not-held", refused);
     this.#sender.announce(entries, this.#now);
@@ -205,12 +210,11 @@ export class FrameLoop {
   #reconcile(): void {
     const { failures, renewed } = this.#wire.reconcile(this.#knownLinks, this.#table.interfaces());
     for (const message of this.#failures.change(failures)) this.#post(message);
-    for (const text of this.#table.takeInvalid()) {
+    for (const text of this.#table.takeInvalid())
       this.#post({ type: "failed", message: `no address: ${text}`, fatal: false });
-    }
     this.#groups.want(this.#table.groupKeys(this.#wire), this.#now);
     for (const station of renewed) this.#greet(station);
-    this.#sender.keep((entry) => this.#table.isHeld(entry.address, entry.interface), this.#now);
+    this.#sender.keep(this.#isHeld, this.#now);
     this.#watchSockets();
   }
 
@@ -255,9 +259,7 @@ export class FrameLoop {
     if (how === "announcement" && known.told && !isHeld) this.#announcements.add(said, isPeer, this.#now);
     if (!isHeld) return;
     this.#counters.add("heard");
-    if (this.#hearing.admits(address, how, isPeer, this.#now))
-      this.#post({ type: "heard", address, interface: station.name, mac, how });
-    else this.#counters.add("heard-not-told");
+    if (!this.#heldNews.heard(said, how, isPeer, this.#now)) this.#counters.add("heard-not-told");
   }
 
   /** What was announced is told before what the detector concludes. */
@@ -268,10 +270,11 @@ export class FrameLoop {
       this.#sender.answers(this.#answers, this.#now);
       this.#answers = [];
     }
+    if (this.#heldNews.tick(this.#now)) this.#sender.keep(this.#isHeld, this.#now);
     const watchingAt = this.#watching.tick(this.#now, isDrained && isAnswering(this.#fence));
     const senderAt = this.#sender.tick(this.#now);
     if (this.#now >= this.#groups.dueAt) this.#groups.step(this.#now);
-    this.#wakeAt = Math.min(this.#now + POLL_MS_MAX, senderAt, this.#groups.dueAt, watchingAt);
+    this.#wakeAt = Math.min(this.#now + POLL_MS_MAX, senderAt, this.#groups.dueAt, watchingAt, this.#heldNews.wakeAt);
     if (this.#now >= this.#tidyAt) this.#tidy();
   }
 

@@ -63,6 +63,8 @@ export class FramePort {
   #receive(message: FromWorker): void {
     if (message.type === "ready") this.#wakeFd = message.wakeFd;
     if (message.type === "lost") this.#lossSeen = message.loss;
+    // The worker acts alone where this thread does not run (held-news.ts).
+    if (message.type === "heard" && message.how === "announcement") this.send({ type: "sign" });
     this.#callback(message);
   }
 

@@ -52,7 +52,7 @@ export type ToWorker =
   | { readonly type: "listen"; readonly interfaces: readonly string[]; readonly addresses: readonly string[] }
   /** What the detector watches; a plan replaces the one before. */
   | { readonly type: "watch"; readonly plan: WatchPlan }
-  /** The main thread is alive: without one of these for 3 s the worker stops answering. */
+  /** The main thread is alive: without one of these for 3 s the worker stops answering. Also the answer to `heard`. */
   | { readonly type: "sign" }
   /** After `fenced`: the main thread has read the records again; answer the current table. */
   | { readonly type: "resume"; readonly fence: number }
@@ -99,8 +99,8 @@ export type FromWorker =
       readonly gapMs: number;
     }
   /**
-   * Answers went on by themselves after a short gap; these addresses were announced by others meanwhile and are dropped
-   * until a table comes that was made in the knowledge of this loss.
+   * These addresses were announced by others, in a short gap after which answers went on by themselves, or while the main thread did
+   * not answer: they are dropped until a table comes that was made in the knowledge of this loss.
    */
   | {
       readonly type: "lost";

@@ -22,8 +22,9 @@ export function newsInputs(news: Exclude<HeartbeatEffect, { type: "request" }>):
     case "handed-over":
     case "successor-acting":
     case "ended":
-    case "fenced":
       return [{ type: "lease-event", event: news.type }];
+    case "fenced":
+      return [{ type: "lease-event", event: news.type, mark: news.by }];
     case "queued":
     case "rollback":
       return [];

@@ -3,17 +3,22 @@ import type { Json, KubeApi } from "../../lib/kube/api.ts";
 import { apiPath } from "../../lib/kube/path.ts";
 import { conditionJson, stampCondition } from "../../lib/model/conditions.ts";
 import { API_VERSION } from "../../lib/model/meta.ts";
-import { FENCED_BY_ANNOTATION, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
+import { FENCED_BY_ANNOTATION, parseSpeakerLease, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import { holderJson, parseVirtualIP } from "../../lib/model/virtual-ip.ts";
 import { BerthError } from "../../lib/runtime/errors.ts";
 import type { Effect, ReadResult, WriteResult } from "../election/types.ts";
+import { fenceMark, fenceScope } from "../fence-mark.ts";
+import type { SpeakerEffect } from "../state.ts";
 
 type CompareAndSet = Extract<Effect, { type: "compare-and-set" }>;
 type ConditionEffect = Extract<Effect, { type: "condition" }>;
+type FenceEffect = Omit<Extract<SpeakerEffect, { type: "fence" }>, "type">;
 
 /** A GET that takes longer cannot confirm anybody; the machine has given up on it by then. */
 const READ_TIMEOUT_MS = 2_000;
 const WRITE_TIMEOUT_MS = 3_000;
+/** After so many the mark is about the whole node: too much is silent there for the time of a read, but nothing is missed. */
+const FENCE_ATTEMPTS = 3;
 
 export interface RecordReply<T> {
   readonly result: T;
@@ -75,20 +80,40 @@ export async function writeRecord(
 }
 
 /**
- * Marks the Lease of a process that the wire has found gone (F5). Refused when another process acts for that node by now. An
- * object without annotations is no Lease of a speaker, so the path to add to is there. Throws BerthError.
+ * Marks the Lease of a process that the wire has found gone (F5): behind one interface, if the Lease is still the one that was seen, or
+ * can be read; else the whole node. Refused when another process acts for that node by now. An object without annotations is no
+ * Lease of a speaker, so the path to add to is there. Throws BerthError.
  */
-export async function writeFence(
-  api: KubeApi,
-  namespace: string,
-  fence: { readonly node: string; readonly instance: string; readonly by: string },
-): Promise<void> {
+export async function writeFence(api: KubeApi, namespace: string, fence: FenceEffect): Promise<void> {
   const path = apiPath("coordination.k8s.io/v1", "leases", { namespace, name: speakerLeaseName(fence.node) });
-  const body = [
-    { op: "test", path: "/spec/holderIdentity", value: fence.instance },
-    { op: "add", path: `/metadata/annotations/${FENCED_BY_ANNOTATION.replace("/", "~1")}`, value: fence.by },
-  ];
-  await api.patch(path, "json", body, { query: { fieldManager: "berth-speaker" }, timeoutMs: WRITE_TIMEOUT_MS });
+  const patch = async (on: string, resourceVersion: string): Promise<void> => {
+    const seen = [{ op: "test", path: "/metadata/resourceVersion", value: resourceVersion }];
+    const body = [
+      { op: "test", path: "/spec/holderIdentity", value: fence.instance },
+      ...(on === "" ? [] : seen),
+      {
+        op: "add",
+        path: `/metadata/annotations/${FENCED_BY_ANNOTATION.replace("/", "~1")}`,
+        value: fenceMark(fence.by, on),
+      },
+    ];
+    await api.patch(path, "json", body, { query: { fieldManager: "berth-speaker" }, timeoutMs: WRITE_TIMEOUT_MS });
+  };
+  let [on, resourceVersion] = [fence.interface, fence.resourceVersion];
+  for (let attempt = 1; on !== "" && attempt <= FENCE_ATTEMPTS; attempt++) {
+    try {
+      await patch(on, resourceVersion);
+      return;
+    } catch (thrown) {
+      const { code } = BerthError.from(thrown);
+      if (code !== "conflict" && code !== "api-refused") throw thrown;
+    }
+    // Renewed, or marked by another who takes from the same node.
+    const lease = parseSpeakerLease(await api.get(path, { timeoutMs: READ_TIMEOUT_MS }));
+    on = fenceScope(lease?.fencedBy ?? "", on);
+    resourceVersion = lease?.meta.resourceVersion ?? "";
+  }
+  await patch("", "");
 }
 
 /** Server-side apply with one manager for each type, so that nobody erases another's condition (M12). */

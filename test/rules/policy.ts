@@ -101,6 +101,7 @@ export const entryPoints: readonly string[] = [
   "test/lab/cli.ts",
   "test/sim/cli.ts",
   "test/controller/sabotage/setup.ts",
+  "test/jest-environment.ts",
   "test/lab/jest-{setup,teardown}.ts",
   "test/demo/demo.ts",
   "test/bench/bench.ts",

@@ -3,7 +3,7 @@ import { type Random, seededRandom } from "../../lib/runtime/random.ts";
 import { SimApi } from "./api.ts";
 import { SimHost } from "./host.ts";
 import { Invariants } from "./invariants.ts";
-import { endpointsOn, macOf, nodeObject, SERVICE, serviceAddress, virtualIP } from "./objects.ts";
+import { endpointsOn, macOf, nodeObject, SERVICE, segmentOf, serviceAddress, virtualIP } from "./objects.ts";
 import { SimProcess } from "./process.ts";
 import { HONEST, type Sabotage } from "./sabotage.ts";
 import { type Clocks, Timeline } from "./timeline.ts";
@@ -19,7 +19,9 @@ export interface ClusterOptions {
   readonly gateway?: boolean;
   /** So many addresses of IPv6 beside those of IPv4; default none. */
   readonly addresses6?: number;
-  /** Whether hosts stand on the segment; default true. */
+  /** So many addresses on a second segment, on which every node has a second interface; default none, and no such segment. */
+  readonly addressesBeside?: number;
+  /** Whether hosts stand on the segments; default true. */
   readonly hosts?: boolean;
   /** Each node's monotonic clock is faster or slower by up to this part; default 0. */
   readonly drift?: number;
@@ -41,7 +43,10 @@ const NOT_READY_MS = 40_000;
 export class Cluster {
   readonly timeline = new Timeline();
   readonly random: Random;
+  /** The first segment. */
   readonly wire: SimWire;
+  /** All of them, by the nodes' interfaces there. */
+  readonly wires: ReadonlyMap<string, SimWire>;
   readonly api: SimApi;
   readonly invariants: Invariants;
   readonly moves: Move[] = [];
@@ -61,8 +66,10 @@ export class Cluster {
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.random = seededRandom(options.seed);
-    this.wire = new SimWire(this.timeline, this.random, (what) => this.invariants.protest(what));
-    this.wire.hasGateway = options.gateway ?? true;
+    this.names = Array.from({ length: options.nodes }, (_, index) => `n${index + 1}`);
+    this.wire = this.#segment(0);
+    const all = (options.addressesBeside ?? 0) > 0 ? [this.wire, this.#segment(1)] : [this.wire];
+    this.wires = new Map(all.map((wire) => [wire.interface, wire]));
     const watchLagMsMax = options.watchLagMsMax ?? 50;
     const latencyMsMax = options.latencyMsMax ?? 20;
     this.api = new SimApi(
@@ -76,14 +83,12 @@ export class Cluster {
     const limits = { handOverMs: 1_000 + slackMs, otherMs: 1_100 + 200 + slackMs, cacheMs: 1_100 + 200 + slackMs };
     this.invariants = new Invariants(
       this.api,
-      this.wire,
+      all,
       limits,
       () => this.timeline.now,
       (node) => (this.processes.get(node) ?? []).some((process) => process.frozen),
     );
-    this.names = Array.from({ length: options.nodes }, (_, index) => `n${index + 1}`);
-    this.wire.nodes = this.names;
-    this.#nodeOfMac = new Map(this.names.map((name) => [macOf(name), name]));
+    this.#nodeOfMac = new Map(all.flatMap((wire) => this.names.map((name) => [macOf(name, wire.segment), name])));
     const drift = options.drift ?? 0;
     for (const name of this.names) {
       const rate = 1 + drift * (2 * this.random() - 1);
@@ -95,22 +100,35 @@ export class Cluster {
     for (let index = 0; index < (options.addresses6 ?? 0); index++) {
       this.api.putVip(virtualIP(serviceAddress(index, 6), 0));
     }
+    for (let index = 0; index < (options.addressesBeside ?? 0); index++) {
+      this.api.putVip(virtualIP(serviceAddress(index, 4, 1), 0));
+    }
     const hosts = options.hosts === false ? [] : ["tcp", "udp"];
-    this.hosts = hosts.map((name) => this.#host(name));
+    this.hosts = all.flatMap((wire) => hosts.map((name) => this.#host(name, wire)));
     for (const name of this.names) this.start(name);
     this.#nodeController();
   }
 
-  #host(name: string): SimHost {
+  #segment(segment: number): SimWire {
+    const { names: nodes, timeline, random } = this;
+    const off = this.wire?.off ?? new Set<string>();
+    const wire = new SimWire({ segment, nodes, off }, timeline, random, (what) => this.invariants.protest(what));
+    wire.hasGateway = this.#options.gateway ?? true;
+    return wire;
+  }
+
+  #host(name: string, wire: SimWire): SimHost {
+    const isAlone = this.wires.size === 1;
     const options = {
       name,
       confirms: name === "tcp",
       // The name of a VirtualIP is its address here.
-      addresses: () => this.api.vips.keys(),
+      addresses: () =>
+        isAlone ? this.api.vips.keys() : [...this.api.vips.keys()].filter((one) => segmentOf(one) === wire.segment),
       nodeOf: (mac: string) => this.#nodeOfMac.get(mac),
       onTurn: (host: SimHost) => this.invariants.checkCache(host),
     };
-    return new SimHost(options, this.timeline, this.wire);
+    return new SimHost(options, this.timeline, wire);
   }
 
   /** A new pod, or the next container of the old one. */
@@ -124,7 +142,7 @@ export class Cluster {
       timeline: this.timeline,
       random: this.random,
       api: this.api,
-      wire: this.wire,
+      wires: this.wires,
       clocks,
       sabotage,
       onProtest: (what) => this.invariants.protest(what),
@@ -170,14 +188,14 @@ export class Cluster {
     this.#reconnect();
   }
 
-  unplug(node: string): void {
-    this.wire.unplugged.add(node);
-    for (const process of this.processes.get(node) ?? []) process.plugged(false);
+  unplug(node: string, wire = this.wire): void {
+    wire.unplugged.add(node);
+    for (const process of this.processes.get(node) ?? []) process.relink();
   }
 
-  plug(node: string): void {
-    this.wire.unplugged.delete(node);
-    for (const process of this.processes.get(node) ?? []) process.plugged(true);
+  plug(node: string, wire = this.wire): void {
+    wire.unplugged.delete(node);
+    for (const process of this.processes.get(node) ?? []) process.relink();
   }
 
   setReach(node: string, reached: boolean): void {
@@ -194,23 +212,13 @@ export class Cluster {
   /** Everything is mended: every node has one speaker that runs, every wire and path is whole. */
   heal(): void {
     for (const node of this.names) {
-      this.wire.sides.delete(node);
-      this.wire.off.delete(node);
-      this.wire.mute.delete(node);
-      this.wire.deaf.delete(node);
-      this.wire.slowAnswersMs.delete(node);
-      if (this.wire.unplugged.has(node)) this.plug(node);
+      for (const wire of this.wires.values()) if (wire.unplugged.has(node)) this.plug(node, wire);
       this.api.cut.delete(node);
       this.resume(node);
       for (const process of this.processes.get(node) ?? []) process.thaw();
       if (!this.isUp(node)) this.start(node);
     }
-    this.wire.blocked.clear();
-    this.wire.unanswered.clear();
-    this.wire.isolated = false;
-    this.wire.loss = 0;
-    this.wire.duplicates = 0;
-    this.wire.delayMsMax = 0;
+    for (const wire of this.wires.values()) wire.heal();
     this.api.slowMs = 0;
     this.api.laggingMs = 0;
     this.setApi(true);

@@ -29,6 +29,9 @@ interface Neighbour {
   updatedMs: number;
   timerMs: number;
   asked: number;
+  /** What the host suffers here: since when no packet comes back, and for how long at most since the reset. */
+  outSinceMs: number | undefined;
+  outMsMax: number;
 }
 
 export interface HostOptions {
@@ -42,16 +45,9 @@ export interface HostOptions {
   readonly onTurn: (host: SimHost) => void;
 }
 
-/** What the host has suffered at one address. */
-interface Outage {
-  sinceMs: number | undefined;
-  longestMs: number;
-}
-
 export class SimHost {
   readonly name: string;
   readonly entries = new Map<string, Neighbour>();
-  readonly #outages = new Map<string, Outage>();
   #turns = 0;
   readonly #options: HostOptions;
   readonly #timeline: Timeline;
@@ -68,8 +64,7 @@ export class SimHost {
 
   /** The MAC that packets go to; "" while there is none. */
   cached(address: string): string {
-    const entry = this.entries.get(address);
-    return entry === undefined || entry.state === "incomplete" || entry.state === "failed" ? "" : entry.mac;
+    return macIn(this.entries.get(address));
   }
 
   /** The node whose MAC is in the cache. */
@@ -79,14 +74,17 @@ export class SimHost {
   }
 
   resetOutages(): void {
-    this.#outages.clear();
+    for (const entry of this.entries.values()) {
+      entry.outSinceMs = undefined;
+      entry.outMsMax = 0;
+    }
   }
 
   /** The longest time without a packet that came back, at any address, since the reset. */
   get longestOutageMs(): number {
     const { now } = this.#timeline;
-    const all = [...this.#outages.values()].map(({ sinceMs, longestMs }) =>
-      Math.max(longestMs, sinceMs === undefined ? 0 : now - sinceMs),
+    const all = [...this.entries.values()].map(({ outSinceMs, outMsMax }) =>
+      Math.max(outMsMax, outSinceMs === undefined ? 0 : now - outSinceMs),
     );
     return Math.max(0, ...all);
   }
@@ -118,7 +116,8 @@ export class SimHost {
   #entry(address: string): Neighbour {
     const known = this.entries.get(address);
     if (known !== undefined) return known;
-    const fresh: Neighbour = { state: "failed", mac: "", confirmedMs: 0, updatedMs: 0, timerMs: 0, asked: 0 };
+    const times = { confirmedMs: 0, updatedMs: 0, timerMs: 0, outSinceMs: undefined, outMsMax: 0 };
+    const fresh: Neighbour = { state: "failed", mac: "", asked: 0, ...times };
     this.entries.set(address, fresh);
     return fresh;
   }
@@ -154,10 +153,11 @@ export class SimHost {
       entry.state = "delay";
       entry.timerMs = now + DELAY_MS;
     }
-    const node = this.nodeOf(address);
+    const mac = macIn(entry);
+    const node = mac === "" ? undefined : this.#options.nodeOf(mac);
     const isAnswered = node !== undefined && this.#wire.forwards(node, this.name);
     if (isAnswered && this.#options.confirms) entry.confirmedMs = now;
-    this.#count(address, isAnswered);
+    this.#count(entry, isAnswered);
   }
 
   #ask(address: string, entry: Neighbour, state: "incomplete" | "probe"): void {
@@ -187,14 +187,16 @@ export class SimHost {
     entry.asked = 0;
   }
 
-  #count(address: string, isAnswered: boolean): void {
+  #count(entry: Neighbour, isAnswered: boolean): void {
     const { now } = this.#timeline;
-    const outage = this.#outages.get(address) ?? { sinceMs: undefined, longestMs: 0 };
-    if (!isAnswered) outage.sinceMs ??= now;
-    else if (outage.sinceMs !== undefined) {
-      outage.longestMs = Math.max(outage.longestMs, now - outage.sinceMs);
-      outage.sinceMs = undefined;
+    if (!isAnswered) entry.outSinceMs ??= now;
+    else if (entry.outSinceMs !== undefined) {
+      entry.outMsMax = Math.max(entry.outMsMax, now - entry.outSinceMs);
+      entry.outSinceMs = undefined;
     }
-    this.#outages.set(address, outage);
   }
+}
+
+function macIn(entry: Neighbour | undefined): string {
+  return entry === undefined || entry.state === "incomplete" || entry.state === "failed" ? "" : entry.mac;
 }

@@ -1,8 +1,9 @@
 /** The rules that must always hold (S1, S2, S5) and the one that must hold in the end (L1), checked against what nodes really answer. */
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
-import { MAIN_SILENT_MS } from "../../speaker/net/fence.ts";
+import { NEW_MS } from "../../speaker/net/held-news.ts";
 import type { SimApi } from "./api.ts";
 import type { SimHost } from "./host.ts";
+import { segmentOf } from "./objects.ts";
 import type { SimWire } from "./wire.ts";
 
 export interface Limits {
@@ -17,6 +18,7 @@ export interface Limits {
 /** With frames that get lost an announcement may be heard two rounds later. */
 const LOSSY_MS = 2_200;
 const MOMENT_MS = 0.05;
+const NOBODY: readonly string[] = [];
 /** So many addresses are looked at each time. */
 const ALL_CHECKED_MAX = 40;
 /** Until a host has doubted and probed what it learned while paths carried one way only. */
@@ -31,9 +33,9 @@ export class Invariants {
   readonly violations: string[] = [];
   /** Longest double answer seen, for the report. */
   longestMs = 0;
-  /** Since when nobody answers, by address, and the longest such time since `resetGaps`. */
+  /** Since when nobody answers, by address, and the longest such time of each since `resetGaps`. */
   readonly #silentSince = new Map<string, number>();
-  #longestGapMs = 0;
+  readonly #gaps = new Map<string, number>();
   readonly #overlaps = new Map<string, Overlap>();
   #checkedMs = Number.NEGATIVE_INFINITY;
   #turn = 0;
@@ -42,22 +44,22 @@ export class Invariants {
   /** Since when the cache of a host is wrong, by host and address. */
   readonly #wrongSince = new Map<string, number>();
   readonly #api: SimApi;
-  readonly #wire: SimWire;
+  readonly #wires: readonly SimWire[];
   readonly #limits: Limits;
   readonly #now: () => number;
-  /** The main thread of a speaker stands still, so that nobody decides until the worker stops by itself. */
+  /** The main thread of a speaker stands still: its worker yields by itself, but not what is new there. */
   readonly #isStuck: (node: string) => boolean;
 
   constructor(
     api: SimApi,
-    wire: SimWire,
+    wires: readonly SimWire[],
     limits: Limits,
     now: () => number,
     isStuck: (node: string) => boolean = () => false,
   ) {
     this.#isStuck = isStuck;
     this.#api = api;
-    this.#wire = wire;
+    this.#wires = wires;
     this.#limits = limits;
     this.#now = now;
   }
@@ -84,7 +86,7 @@ export class Invariants {
     for (const vip of this.#api.vips.values()) {
       const nodes = this.answering(vip.address);
       this.#noteGap(vip.address, nodes.length > 0);
-      const pair = this.#pairThatHears(nodes);
+      const pair = nodes.length < 2 ? undefined : this.#pairThatHears(vip.address, nodes);
       const open = this.#overlaps.get(vip.address);
       if (pair === undefined) {
         if (open !== undefined) this.#overlaps.delete(vip.address);
@@ -101,7 +103,7 @@ export class Invariants {
         holder !== undefined && holder.from !== "" && pair === [holder.node, holder.from].sort().join(" and ");
       const isStuck = pair.split(" and ").some((node) => this.#isStuck(node));
       const allowedMs = isHandOver ? this.#limits.handOverMs : this.#limits.otherMs;
-      const limit = allowedMs + this.#lossyMs() + (isStuck ? MAIN_SILENT_MS : 0);
+      const limit = allowedMs + this.#lossyMs() + (isStuck ? NEW_MS : 0);
       if (lastedMs > limit) {
         this.protest(`S2: ${pair} answer for ${vip.address} at once for ${Math.round(lastedMs)} ms`);
         this.#overlaps.delete(vip.address);
@@ -119,8 +121,10 @@ export class Invariants {
    * left again; the kernel of the taker forwards, and the hosts doubt what they know after their time.
    */
   #isBlindSplit(): boolean {
-    const isBlind = this.#wire.nodes.some((node) => !this.#api.reaches(node));
-    return isBlind && this.#wire.nodes.some((node) => !this.#wire.isAttached(node));
+    return this.#wires.some((wire) => {
+      const isBlind = wire.nodes.some((node) => !this.#api.reaches(node));
+      return isBlind && wire.nodes.some((node) => !wire.isAttached(node));
+    });
   }
 
   /** Of two that hear each other one way only both may answer, and whoever is not heard is not answered back (docs/failover.md). */
@@ -134,20 +138,21 @@ export class Invariants {
 
   /** Every cache on the segment comes to name the one node that answers, if host and node hear each other. */
   checkCache(host: SimHost): void {
-    if (this.#wire.loss > 0) this.#lossyAtMs = this.#now();
-    if (this.#wire.isOneWay || this.#isBlindSplit()) this.#oneWayAtMs = this.#now();
+    if (this.#wires.some((wire) => wire.loss > 0)) this.#lossyAtMs = this.#now();
+    if (this.#wires.some((wire) => wire.isOneWay) || this.#isBlindSplit()) this.#oneWayAtMs = this.#now();
     const stride = this.#stride();
     this.#turn += 1;
     let index = 0;
     for (const vip of this.#api.vips.values()) {
       index += 1;
       if ((index + this.#turn) % stride !== 0) continue;
-      const key = `${host.name} ${vip.address}`;
       const node = host.nodeOf(vip.address);
-      const nodes = this.answering(vip.address);
+      const nodes = node === undefined ? NOBODY : this.answering(vip.address);
       const [holder = ""] = nodes;
-      const isRight = node === undefined || nodes.length !== 1 || node === holder;
-      if (isRight || !this.#wire.connected(holder, host.name) || this.#isExcused()) {
+      const isRight = nodes.length !== 1 || node === holder;
+      if (isRight && this.#wrongSince.size === 0) continue;
+      const key = `${host.name} ${vip.address}`;
+      if (isRight || !this.#wireOf(vip.address).connected(holder, host.name) || this.#isExcused()) {
         this.#wrongSince.delete(key);
         continue;
       }
@@ -163,20 +168,26 @@ export class Invariants {
   }
 
   resetGaps(): void {
-    this.#longestGapMs = 0;
+    this.#gaps.clear();
     this.#silentSince.clear();
   }
 
   /** How long an address had nobody to answer for it, at most, since the reset. */
   get longestGapMs(): number {
-    return Math.max(this.#longestGapMs, ...[...this.#silentSince.values()].map((since) => this.#now() - since));
+    return Math.max(0, ...[...this.#gaps.keys(), ...this.#silentSince.keys()].map((one) => this.gapMsOf(one)));
+  }
+
+  /** The same of one address. */
+  gapMsOf(address: string): number {
+    const now = this.#now();
+    return Math.max(this.#gaps.get(address) ?? 0, now - (this.#silentSince.get(address) ?? now));
   }
 
   #noteGap(address: string, answered: boolean): void {
     const since = this.#silentSince.get(address);
     if (!answered && since === undefined) this.#silentSince.set(address, this.#now());
     if (!answered || since === undefined) return;
-    this.#longestGapMs = Math.max(this.#longestGapMs, this.#now() - since);
+    this.#gaps.set(address, Math.max(this.#gaps.get(address) ?? 0, this.#now() - since));
     this.#silentSince.delete(address);
   }
 
@@ -192,15 +203,24 @@ export class Invariants {
 
   /** The nodes, not processes: two speakers of one node have one MAC. */
   answering(address: string): readonly string[] {
-    const nodes = new Set([...this.#wire.workers].filter((one) => one.answers(address)).map((one) => one.node));
-    return [...nodes].sort();
+    let nodes = NOBODY;
+    for (const worker of this.#wireOf(address).workers) {
+      if (worker.answers(address) && !nodes.includes(worker.node)) nodes = [...nodes, worker.node].sort();
+    }
+    return nodes;
   }
 
-  #pairThatHears(nodes: readonly string[]): string | undefined {
+  #wireOf(address: string): SimWire {
+    const wire = this.#wires.length === 1 ? this.#wires[0] : this.#wires[segmentOf(address)];
+    if (wire === undefined) throw new Error(`${address} is on no segment`);
+    return wire;
+  }
+
+  #pairThatHears(address: string, nodes: readonly string[]): string | undefined {
     for (const left of nodes) {
       for (const right of nodes) {
         if (left >= right) continue;
-        if (this.#wire.connected(left, right)) return `${left} and ${right}`;
+        if (this.#wireOf(address).connected(left, right)) return `${left} and ${right}`;
       }
     }
     return undefined;

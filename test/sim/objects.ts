@@ -6,6 +6,7 @@ import type { ExternalTrafficPolicy, VirtualIP } from "../../lib/model/virtual-i
 import type { NodeObjectFacts } from "../../speaker/candidates.ts";
 import type { FamilyEndpoints, ServiceEndpoints } from "../../speaker/desired.ts";
 import type { Link } from "../../speaker/net/messages.ts";
+import type { Gateway } from "../../speaker/state.ts";
 
 export const SERVICE = "default/web";
 
@@ -51,41 +52,57 @@ function numberOf(node: string): number {
   return Number(node.slice(1));
 }
 
-export function macOf(node: string): string {
+/** Each node has one interface on each segment: eth0 on the first (0), eth1 on the second (1). */
+export function interfaceOn(segment: number): string {
+  return segment === 0 ? "eth0" : "eth1";
+}
+
+export function macOf(node: string, segment = 0): string {
   const digits = numberOf(node).toString(16).padStart(4, "0");
-  return `02:00:00:00:${digits.slice(0, 2)}:${digits.slice(2)}`;
+  return `02:00:00:0${segment}:${digits.slice(0, 2)}:${digits.slice(2)}`;
 }
 
 /** Out of the way of the addresses of Services. */
-export function addressOf(node: string): string {
-  return `10.0.${200 + (numberOf(node) >> 7)}.${1 + (numberOf(node) & 127)}`;
+export function addressOf(node: string, segment = 0): string {
+  return `10.${segment}.${200 + (numberOf(node) >> 7)}.${1 + (numberOf(node) & 127)}`;
 }
 
-export function linkLocalOf(node: string): string {
-  return `fe80::${numberOf(node).toString(16)}`;
+export function linkLocalOf(node: string, segment = 0): string {
+  return `fe80::${segment === 0 ? "" : `${segment}:`}${numberOf(node).toString(16)}`;
 }
 
 /** The first `count` addresses of Services; of a second family as many again. */
-export function serviceAddress(index: number, family: 4 | 6 = 4): string {
-  if (family === 6) return `fd00::1:${(index + 1).toString(16)}`;
-  return `10.0.${index >> 7}.${100 + (index & 127)}`;
+export function serviceAddress(index: number, family: 4 | 6 = 4, segment = 0): string {
+  if (family === 6) return `fd0${segment}::1:${(index + 1).toString(16)}`;
+  return `10.${segment}.${index >> 7}.${100 + (index & 127)}`;
 }
 
-export const GATEWAY = { address4: "10.0.0.254", linkLocal: "", mac: "02:00:00:00:ff:fe" } as const;
+/** The segment whose networks have the address of a Service. */
+export function segmentOf(address: string): number {
+  return address.startsWith("10.1.") || address.startsWith("fd01:") ? 1 : 0;
+}
 
-export function link(node: string, carrier: boolean): Link {
+export function interfaceFor(address: string): string {
+  return interfaceOn(segmentOf(address));
+}
+
+export function gatewayOn(segment: number): Gateway & { readonly mac: string } {
+  return { address4: `10.${segment}.0.254`, linkLocal: "", mac: `02:00:00:0${segment}:ff:fe` };
+}
+
+export function link(node: string, carrier: boolean, segment = 0): Link {
   return {
-    index: 2,
-    name: "eth0",
-    mac: macOf(node),
+    index: 2 + segment,
+    name: interfaceOn(segment),
+    mac: macOf(node, segment),
     carrier,
     master: "",
     kind: "",
     broadcast: true,
     addresses: [
-      { address: addressOf(node), prefixLength: 16, metric: 0 },
-      { address: `fd00::${numberOf(node).toString(16)}`, prefixLength: 64, metric: 0 },
-      { address: linkLocalOf(node), prefixLength: 64, metric: 0 },
+      { address: addressOf(node, segment), prefixLength: 16, metric: 0 },
+      { address: `fd0${segment}::${numberOf(node).toString(16)}`, prefixLength: 64, metric: 0 },
+      { address: linkLocalOf(node, segment), prefixLength: 64, metric: 0 },
     ],
   };
 }

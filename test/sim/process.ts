@@ -1,15 +1,15 @@
 /** One speaker process: the real loop and the real heartbeat, with a worker, an API server and a wire that are simulated. */
 import type { HeartbeatEffect } from "../../lib/lease/heartbeat-types.ts";
 import type { Random } from "../../lib/runtime/random.ts";
-import type { FromWorker } from "../../speaker/net/messages.ts";
+import type { FromWorker, Link } from "../../speaker/net/messages.ts";
 import { newsInputs } from "../../speaker/shell/news.ts";
 import { stepSpeaker } from "../../speaker/speaker.ts";
 import { initialSpeaker, type SpeakerEffect, type SpeakerInput, type SpeakerState } from "../../speaker/state.ts";
 import type { SimApi } from "./api.ts";
 import { SimHeartbeat } from "./heartbeat.ts";
 import { SimInformers } from "./informers.ts";
-import { GATEWAY, link } from "./objects.ts";
-import { fencing, postCondition, SimRecords } from "./records.ts";
+import { gatewayOn, link } from "./objects.ts";
+import { postCondition, SimRecords, writeFence } from "./records.ts";
 import type { Sabotage } from "./sabotage.ts";
 import { type Clocks, MachineTime, type Time } from "./timeline.ts";
 import type { SimWire } from "./wire.ts";
@@ -21,7 +21,8 @@ export interface ProcessOptions {
   readonly timeline: Time;
   readonly random: Random;
   readonly api: SimApi;
-  readonly wire: SimWire;
+  /** The segments that the node stands on, by its interface there. */
+  readonly wires: ReadonlyMap<string, SimWire>;
   readonly clocks: Clocks;
   readonly sabotage: Sabotage;
   readonly onProtest: (what: string) => void;
@@ -55,7 +56,7 @@ export class SimProcess {
   #pausedMs: number | undefined;
 
   constructor(options: ProcessOptions) {
-    const { node, instance, random, api, wire, sabotage } = options;
+    const { node, instance, random, api, wires, sabotage } = options;
     const timeline = new MachineTime(options.timeline, options.clocks);
     this.#time = timeline;
     this.#options = { ...options, timeline };
@@ -64,7 +65,7 @@ export class SimProcess {
     this.state = initialSpeaker(node, instance, timeline.now);
     const { onProtest } = options;
     this.worker = new SimWorker({
-      ...{ node, timeline, random, wire, sabotage, onProtest },
+      ...{ node, timeline, random, wires, sabotage, onProtest },
       tell: (message) => this.later(() => this.#onWorker(message)),
     });
     this.#heartbeat = new SimHeartbeat({ node, instance, seed: this.#seed(), sabotage }, api, timeline, {
@@ -79,8 +80,10 @@ export class SimProcess {
       post: (input) => this.post(input),
       onLease: (lease) => this.#heartbeat.input({ type: "observed", lease }),
     });
-    this.post({ type: "worker", message: { type: "links", links: [link(node, !wire.unplugged.has(node))] } });
-    if (wire.hasGateway) this.post({ type: "gateways", byInterface: new Map([["eth0", GATEWAY]]) });
+    this.relink();
+    const routed = [...wires.values()].filter((wire) => wire.hasGateway);
+    const byInterface = new Map(routed.map((wire) => [wire.interface, gatewayOn(wire.segment)]));
+    if (byInterface.size > 0) this.post({ type: "gateways", byInterface });
     this.#informers.input({ type: "start" });
     this.#sign();
   }
@@ -164,8 +167,12 @@ export class SimProcess {
     if (!this.frozen) this.#catchUp();
   }
 
-  plugged(carrier: boolean): void {
-    this.later(() => this.post({ type: "worker", message: { type: "links", links: [link(this.node, carrier)] } }));
+  /** A cable of the node was pulled or put in: the carriers as they are now. */
+  relink(): void {
+    const links = [...this.#options.wires.values()].map(
+      (wire): Link => link(this.node, !wire.unplugged.has(this.node), wire.segment),
+    );
+    this.later(() => this.post({ type: "worker", message: { type: "links", links } }));
   }
 
   shutDown(): void {
@@ -199,7 +206,7 @@ export class SimProcess {
   }
 
   #execute(effect: SpeakerEffect): void {
-    const { api, node, instance } = { ...this.#options };
+    const { api, node, instance } = this.#options;
     switch (effect.type) {
       case "compare-and-set": {
         const { name, uid, fromEpoch, resourceVersion, holder } = effect;
@@ -233,7 +240,7 @@ export class SimProcess {
         this.#heartbeat.input({ type: effect.input });
         break;
       case "fence":
-        this.#records.call(...fencing(api, effect));
+        writeFence(api, this.#records, effect);
         break;
       case "moved":
         this.#options.onMove(node, effect.name, effect.reason, effect.epoch);
@@ -264,6 +271,7 @@ export class SimProcess {
 
   #onWorker(message: FromWorker): void {
     if (message.type === "lost") this.#lossSeen = message.loss;
+    if (message.type === "heard" && message.how === "announcement") this.worker.receive({ type: "sign" });
     this.post({ type: "worker", message });
   }
 

@@ -1,4 +1,6 @@
 /** What a speaker writes and reads (speaker/shell/records.ts). */
+import type { SpeakerLease } from "../../lib/model/speaker-lease.ts";
+import { fenceMark, fenceScope } from "../../speaker/fence-mark.ts";
 import type { SpeakerEffect } from "../../speaker/state.ts";
 import type { SimApi } from "./api.ts";
 
@@ -18,12 +20,22 @@ export function postCondition(api: SimApi, by: string, { claim, name, uid }: Con
 }
 
 /** The mark on the Lease of the process that the wire found gone, if it still is that process. */
-export function fencing(api: SimApi, { node, instance, by }: FenceEffect): [() => void, () => void] {
-  const act = (): void => {
-    const lease = api.leases.get(node);
-    if (lease?.instance === instance) api.putLease({ ...lease, fencedBy: by });
+export function writeFence(api: SimApi, records: SimRecords, effect: FenceEffect): void {
+  const { node, instance, by } = effect;
+  const attempt = (left: number, on: string, resourceVersion: string): void => {
+    const patch = (): boolean => {
+      const lease = api.leases.get(node);
+      if (on !== "" && lease?.meta.resourceVersion !== resourceVersion) return false;
+      if (lease?.instance === instance) api.putLease({ ...lease, fencedBy: fenceMark(by, on) });
+      return true;
+    };
+    const again = (lease: SpeakerLease | undefined): void =>
+      attempt(left - 1, left === 1 ? "" : fenceScope(lease?.fencedBy ?? "", on), lease?.meta.resourceVersion ?? "");
+    records.call(patch, (isDone) => {
+      if (isDone === false) records.call<SpeakerLease | undefined>(() => api.leases.get(node), again);
+    });
   };
-  return [act, () => {}];
+  attempt(3, effect.interface, effect.resourceVersion);
 }
 
 /** Calls that wait for each other: so many are under way (speaker/shell/speaker-shell.ts). */

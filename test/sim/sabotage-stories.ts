@@ -8,11 +8,11 @@ import { ADDRESS, FOR_LONG_MS, settled, unsound } from "./story.ts";
 export type SabotageStory = (sabotage: Sabotage) => readonly string[];
 
 /** A problem where the condition does not hold. */
-function expected(holds: boolean, what: string): readonly string[] {
+export function expected(holds: boolean, what: string): readonly string[] {
   return holds ? [] : [what];
 }
 
-function told(cluster: Cluster): string {
+export function told(cluster: Cluster): string {
   return cluster.moves.map(({ node, name, reason }) => `${name} to ${node}: ${reason}`).join(", ");
 }
 
@@ -48,6 +48,22 @@ export const splitWithoutApi: SabotageStory = (sabotage) => {
   cluster.wire.sides.clear();
   cluster.run(10_000);
   return cluster.invariants.violations;
+};
+
+/** The main thread of a holder stands still when it hears of the one that has taken over on the other side of a split. */
+export const stuckAtHealing: SabotageStory = (sabotage) => {
+  const { cluster, holder } = settled({ sabotage, addresses: 4 });
+  cluster.setApi(false);
+  cluster.run(3_000);
+  cluster.wire.sides.set(holder, 1);
+  cluster.run(2_000);
+  for (const process of cluster.processes.get(holder) ?? []) process.stick();
+  cluster.wire.sides.clear();
+  cluster.run(2_500);
+  const both = cluster.invariants.longestMs;
+  cluster.heal();
+  cluster.run(20_000);
+  return [...unsound(cluster), ...expected(both < 500, `two answered at once for ${Math.round(both)} ms`)];
 };
 
 export const deadPortBeside: SabotageStory = (sabotage) => {

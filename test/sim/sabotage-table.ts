@@ -3,6 +3,7 @@ import type { AddressState } from "../../speaker/election/types.ts";
 import type { SpeakerEffect, SpeakerState } from "../../speaker/state.ts";
 import type { Sabotage } from "./sabotage.ts";
 import * as stories from "./sabotage-stories.ts";
+import * as wide from "./sabotage-wide.ts";
 
 export interface Broken {
   readonly rule: string;
@@ -42,6 +43,11 @@ export const BROKEN: readonly Broken[] = [
       },
     },
     story: stories.splitWithoutApi,
+  },
+  {
+    rule: "the worker yields alone where its main thread does not answer (rule Y)",
+    sabotage: { waitsForMain: true },
+    story: stories.stuckAtHealing,
   },
   {
     rule: "a verdict needs the proof of one's own hearing (E1)",
@@ -97,6 +103,11 @@ export const BROKEN: readonly Broken[] = [
   { rule: "what queued up in a gap is never answered (S3)", sabotage: { answersBacklog: true }, story: stories.frozen },
   { rule: "the worker notices its own gaps (F1)", sabotage: { ignoresGaps: true }, story: stories.frozen },
   { rule: "a hand-over says who hands over (F10)", sabotage: { forgetsFrom: true }, story: stories.handOver },
+  {
+    rule: "a successor is handed no more than it can announce in time",
+    sabotage: { times: { lotMs: 1_000_000 } },
+    story: wide.manyHandedOver,
+  },
   { rule: "a Lease says that its node leaves (F5)", sabotage: { forgetsLeaving: true }, story: stories.twoLeave },
   { rule: "sticky: nothing moves without need", sabotage: { effects: takeBack }, story: stories.returns },
   {
@@ -158,6 +169,25 @@ export const BROKEN: readonly Broken[] = [
       effects: (effects) => effects.filter((effect) => effect.type !== "worker" || effect.message.type !== "announce"),
     },
     story: stories.deadNode,
+  },
+  {
+    rule: "what one wire says is about that wire alone (E11)",
+    sabotage: { verdict: (verdict) => ({ ...verdict, interface: "eth0" }) },
+    story: wide.oneInterface,
+  },
+  {
+    rule: "a mark in the Lease is about the interface that is gone (E11)",
+    sabotage: {
+      effects: (effects) => effects.map((effect) => (effect.type === "fence" ? { ...effect, interface: "" } : effect)),
+    },
+    story: wide.oneInterface,
+  },
+  {
+    rule: "the proof of one's own hearing is by interface (E11)",
+    sabotage: {
+      verdict: (verdict) => (verdict.interface === "eth1" ? { ...verdict, seen: verdict.stations } : verdict),
+    },
+    story: wide.deafOnOne,
   },
   {
     rule: "a record says 'released' when the worker is silent (F13)",

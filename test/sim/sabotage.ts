@@ -16,6 +16,8 @@ export interface Sabotage {
   readonly forgetsLeaving?: boolean;
   /** Addresses that leave the table are answered on. */
   readonly neverYields?: boolean;
+  /** The worker leaves it to its main thread to yield, even where that one stands still. */
+  readonly waitsForMain?: boolean;
   /** Announcements of others are not heard. */
   readonly deaf?: boolean;
   /** What was asked while the worker stood still is answered when it runs again. */

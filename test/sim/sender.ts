@@ -8,11 +8,12 @@ import type { SimWire } from "./wire.ts";
 export interface SenderOptions {
   readonly node: string;
   readonly timeline: Time;
-  readonly wire: SimWire;
+  /** By interface. */
+  readonly wires: ReadonlyMap<string, SimWire>;
   readonly tell: (message: FromWorker) => void;
   /** Whether a frame may leave for the address now. */
   readonly answers: (address: string) => boolean;
-  readonly onAnswer: (address: string, mac: string) => void;
+  readonly onAnswer: (on: string, address: string, mac: string) => void;
 }
 
 export class SimSender {
@@ -37,24 +38,31 @@ export class SimSender {
   }
 
   announce(input: AnnouncerInput): void {
-    const { timeline, wire, node, answers } = this.#options;
+    const { timeline, wires, node, answers } = this.#options;
     const { state, effects, wakeAt } = stepAnnouncer(this.#announcer, input, timeline.now);
     this.#announcer = state;
     this.#announcerAt = wakeAt ?? Number.POSITIVE_INFINITY;
-    for (const { address, form } of effects) if (answers(address)) wire.announce(node, address, form);
+    for (const { address, interface: on, form } of effects) {
+      if (answers(address)) wires.get(on)?.announce(node, address, form);
+    }
   }
 
   probe(input: ProberInput): void {
-    const { timeline, wire, node, tell, onAnswer } = this.#options;
+    const { timeline, wires, node, tell, onAnswer } = this.#options;
     // Nothing is asked, so nothing can be answered.
     if (input.type === "answers" && this.#prober.probes.size === 0) return;
     const { state, effects, wakeAt } = stepProber(this.#prober, input, timeline.now);
     this.#prober = state;
     this.#proberAt = wakeAt ?? Number.POSITIVE_INFINITY;
     for (const effect of effects) {
-      if (effect.type === "probed") tell(effect);
-      else if (wire.unplugged.has(node)) this.probe({ type: "failed", interface: effect.interface });
-      else wire.probe(node, effect.address, (mac) => onAnswer(effect.address, mac));
+      if (effect.type === "probed") {
+        tell(effect);
+        continue;
+      }
+      const { interface: on, address } = effect;
+      const wire = wires.get(on);
+      if (wire === undefined || wire.unplugged.has(node)) this.probe({ type: "failed", interface: on });
+      else wire.probe(node, address, (mac) => onAnswer(on, address, mac));
     }
   }
 }

@@ -97,7 +97,7 @@ export class Timeline implements Time {
     heap.push(entry);
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (!before(entry, heap[parent])) break;
+      if (!before(entry, heap[parent] as Entry)) break;
       heap[at] = heap[parent] as Entry;
       at = parent;
     }
@@ -112,7 +112,7 @@ export class Timeline implements Time {
     for (;;) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && before(heap[child + 1] as Entry, heap[child])) child += 1;
+      if (child + 1 < heap.length && before(heap[child + 1] as Entry, heap[child] as Entry)) child += 1;
       if (!before(heap[child] as Entry, last)) break;
       heap[at] = heap[child] as Entry;
       at = child;
@@ -121,6 +121,6 @@ export class Timeline implements Time {
   }
 }
 
-function before(left: Entry, right: Entry | undefined): boolean {
-  return right !== undefined && (left.at < right.at || (left.at === right.at && left.order < right.order));
+function before(left: Entry, right: Entry): boolean {
+  return left.at < right.at || (left.at === right.at && left.order < right.order);
 }

@@ -9,10 +9,11 @@ import type { SimWire } from "./wire.ts";
 export interface WatchingOptions {
   readonly node: string;
   readonly timeline: Time;
-  readonly wire: SimWire;
+  /** By interface. */
+  readonly wires: ReadonlyMap<string, SimWire>;
   readonly sabotage: Sabotage;
   readonly tell: (message: FromWorker) => void;
-  readonly onAnswer: (address: string, mac: string) => void;
+  readonly onAnswer: (on: string, address: string, mac: string) => void;
 }
 
 export class SimWatching {
@@ -25,7 +26,7 @@ export class SimWatching {
   }
 
   step(told: DetectorInput): void {
-    const { node, timeline, wire, sabotage, tell, onAnswer } = this.#options;
+    const { node, timeline, wires, sabotage, tell, onAnswer } = this.#options;
     const input = told.type === "plan" ? { ...told, plan: sabotage.plan?.(told.plan) ?? told.plan } : told;
     const before = sabotage.detector?.(this.#detector) ?? this.#detector;
     const { state, effects, wakeAt } = stepDetector(before, input, timeline.now);
@@ -34,7 +35,7 @@ export class SimWatching {
     for (const effect of effects) {
       if (effect.type === "ask") {
         const { probe } = effect;
-        wire.ask(node, probe, (mac) => onAnswer(probe.address, mac));
+        wires.get(probe.interface)?.ask(node, probe, (mac) => onAnswer(probe.interface, probe.address, mac));
       } else if (effect.type !== "verdict") tell(effect);
       else tell({ type: "verdict", ...(sabotage.verdict?.(effect.verdict) ?? effect.verdict) });
     }

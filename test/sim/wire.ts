@@ -2,24 +2,29 @@
 
 import type { LivenessProbe } from "../../speaker/detector/types.ts";
 import type { AnnouncementForm } from "../../speaker/packet/frames.ts";
+import type { Asker } from "./frame.ts";
 import type { SimHost } from "./host.ts";
-import { addressOf, GATEWAY, linkLocalOf, macOf } from "./objects.ts";
+import { addressOf, gatewayOn, interfaceOn, linkLocalOf, macOf } from "./objects.ts";
 import type { Timeline } from "./timeline.ts";
 import type { SimWorker } from "./worker.ts";
 
 /** The name under which the router stands on the segment. */
 export const ROUTER = "router";
 
+/** One segment: every node has an interface on it. */
 export class SimWire {
+  readonly segment: number;
+  /** The name of the nodes' interfaces here. */
+  readonly interface: string;
   /** Nodes whose cable is out. */
   readonly unplugged = new Set<string>();
   /** Side of the switch, 0 where none is said; stations on different sides do not hear each other. */
   readonly sides = new Map<string, number>();
   readonly workers = new Set<SimWorker>();
   readonly hosts = new Set<SimHost>();
-  /** Nodes that are switched off, or paused: no kernel answers or forwards. */
-  readonly off = new Set<string>();
-  nodes: readonly string[] = [];
+  /** Nodes that are switched off, or paused, on every segment: no kernel answers or forwards. */
+  readonly off: Set<string>;
+  readonly nodes: readonly string[];
   /** Nodes whose frames reach nobody, and nodes that hear nobody, with the cable in. */
   readonly mute = new Set<string>();
   readonly deaf = new Set<string>();
@@ -41,11 +46,48 @@ export class SimWire {
   readonly #timeline: Timeline;
   readonly #random: () => number;
   readonly #onStray: (what: string) => void;
+  readonly #gateway;
+  readonly #macs: ReadonlyMap<string, string>;
+  /** Which node's kernel answers for an address. */
+  readonly #owners: ReadonlyMap<string, string>;
 
-  constructor(timeline: Timeline, random: () => number, onStray: (what: string) => void) {
+  constructor(
+    options: { readonly segment: number; readonly nodes: readonly string[]; readonly off: Set<string> },
+    timeline: Timeline,
+    random: () => number,
+    onStray: (what: string) => void,
+  ) {
+    const { segment, nodes, off } = options;
+    this.segment = segment;
+    this.interface = interfaceOn(segment);
+    this.nodes = nodes;
+    this.off = off;
+    this.#gateway = gatewayOn(segment);
+    this.#macs = new Map(nodes.map((node) => [node, macOf(node, segment)]));
+    this.#owners = new Map(
+      nodes.flatMap((node) => [
+        [addressOf(node, segment), node],
+        [linkLocalOf(node, segment), node],
+      ]),
+    );
     this.#timeline = timeline;
     this.#onStray = onStray;
     this.#random = random;
+  }
+
+  #mac(node: string): string {
+    return this.#macs.get(node) ?? "";
+  }
+
+  /** Everything but the cables, which the nodes must be told of. */
+  heal(): void {
+    for (const broken of [this.sides, this.off, this.mute, this.deaf, this.slowAnswersMs]) broken.clear();
+    this.blocked.clear();
+    this.unanswered.clear();
+    this.isolated = false;
+    this.loss = 0;
+    this.duplicates = 0;
+    this.delayMsMax = 0;
   }
 
   /** Whether a frame gets from one station to the other: nodes, hosts, the router. */
@@ -84,64 +126,66 @@ export class SimWire {
 
   /** An announcement of a node to everybody. */
   announce(from: string, address: string, form: AnnouncementForm): void {
+    const mac = this.#mac(from);
     for (const worker of this.workers) {
       if (worker.node === from) continue;
-      this.#carry(from, worker.node, () => worker.onAnnouncement(address, macOf(from)));
+      this.#carry(from, worker.node, () => worker.onAnnouncement(this, address, mac));
     }
-    for (const host of this.hosts) {
-      this.#carry(from, host.name, () => host.onAnnouncement(address, macOf(from), form));
-    }
+    for (const host of this.hosts) this.#carry(from, host.name, () => host.onAnnouncement(address, mac, form));
   }
 
   /** A question of a node before it answers itself (RFC 5227 section 2.1): every speaker may answer, no kernel does. */
   probe(from: string, address: string, arrive: (mac: string) => void): void {
-    for (const worker of this.workers) {
-      if (worker.node === from) continue;
-      const reply = (): void => {
-        this.#leaves(worker, address);
-        this.#carry(worker.node, from, () => arrive(macOf(worker.node)));
-      };
-      this.#carry(from, worker.node, () => worker.onRequest(address, reply, { probeBy: macOf(from) }));
-    }
+    const asker = { probeBy: this.#mac(from) };
+    for (const worker of this.workers) if (worker.node !== from) this.#request(worker, from, address, arrive, asker);
   }
 
   /** A question of a host: to everybody, or with a MAC to one. */
   resolve(host: string, address: string, mac: string, arrive: (mac: string) => void): void {
     for (const worker of this.workers) {
-      if (mac !== "" && macOf(worker.node) !== mac) continue;
-      const reply = (): void => {
-        this.#leaves(worker, address);
-        this.#carry(worker.node, host, () => arrive(macOf(worker.node)));
-      };
-      this.#carry(host, worker.node, () => worker.onRequest(address, reply));
+      if (mac === "" || this.#mac(worker.node) === mac) this.#request(worker, host, address, arrive);
     }
   }
 
   /** A question of the detector. */
   ask(from: string, probe: LivenessProbe, arrive: (mac: string) => void): void {
     const { address, mac } = probe;
-    if (address === GATEWAY.address4) {
+    if (address === this.#gateway.address4) {
       if (!this.hasGateway) return;
-      this.#carry(from, ROUTER, () => this.#carry(ROUTER, from, () => arrive(GATEWAY.mac)));
+      this.#carry(from, ROUTER, () => this.#carry(ROUTER, from, () => arrive(this.#gateway.mac)));
       return;
     }
-    const owner = this.nodes.find((node) => address === addressOf(node) || address === linkLocalOf(node));
+    const owner = this.#owners.get(address);
     if (owner !== undefined) {
       // A kernel answers for its node's address whatever becomes of the speaker.
-      if (owner === from || (mac !== "" && mac !== macOf(owner))) return;
+      if (owner === from || (mac !== "" && mac !== this.#mac(owner))) return;
       const lateMs = this.slowAnswersMs.get(owner);
-      this.#carry(from, owner, () => this.#carry(owner, from, () => arrive(macOf(owner)), lateMs));
+      this.#carry(from, owner, () => this.#carry(owner, from, () => arrive(this.#mac(owner)), lateMs));
       return;
     }
+    const asker = mac === "" ? { alarmBy: this.#mac(from) } : undefined;
     for (const worker of this.workers) {
       const { node } = worker;
-      if (node === from || (mac !== "" && mac !== macOf(node))) continue;
-      const answer = (): void => {
-        this.#leaves(worker, address);
-        this.#carry(node, from, () => arrive(macOf(node)), this.slowAnswersMs.get(node));
-      };
-      this.#carry(from, node, () => worker.onRequest(address, answer, { alarmBy: mac === "" ? macOf(from) : "" }));
+      if (node === from || (mac !== "" && mac !== this.#mac(node))) continue;
+      this.#request(worker, from, address, arrive, asker, this.slowAnswersMs.get(node));
     }
+  }
+
+  /** To the speaker of a node, and its answer back. */
+  #request(
+    worker: SimWorker,
+    from: string,
+    address: string,
+    arrive: (mac: string) => void,
+    asker?: Partial<Asker>,
+    lateMs?: number,
+  ): void {
+    const { node } = worker;
+    const reply = (): void => {
+      this.#leaves(worker, address);
+      this.#carry(node, from, () => arrive(this.#mac(node)), lateMs);
+    };
+    this.#carry(from, node, () => worker.onRequest(this, address, reply, asker));
   }
 
   #carry(from: string, to: string, arrive: () => void, lateMs = 0): void {

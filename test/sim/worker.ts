@@ -5,29 +5,20 @@
 import { Announcements } from "../../speaker/net/announcements.ts";
 import { Counters } from "../../speaker/net/counters.ts";
 import { createFence, type FenceEffect, type FenceInput, isAnswering, stepFence } from "../../speaker/net/fence.ts";
-import { HELD_LIMITS, HearingLimit } from "../../speaker/net/hearing-limit.ts";
-import type { FromWorker, HeardHow, ToWorker } from "../../speaker/net/messages.ts";
+import { HeldNews } from "../../speaker/net/held-news.ts";
+import type { ToWorker } from "../../speaker/net/messages.ts";
 import { HeldTable } from "../../speaker/net/table.ts";
-import { type Asker, announcedIn, answerAll, type Frame, NOBODY } from "./frame.ts";
-import type { Sabotage } from "./sabotage.ts";
+import { type Asker, announcedIn, answerAll, type Frame, FrameQueue, NOBODY, type Said } from "./frame.ts";
+import { interfaceFor } from "./objects.ts";
 import { SimSender } from "./sender.ts";
-import type { Time } from "./timeline.ts";
-import { SimWatching } from "./watching.ts";
+import { SimWatching, type WatchingOptions } from "./watching.ts";
 import type { SimWire } from "./wire.ts";
 
-const ON = "eth0";
-/** So many frames fit in the kernel's default buffer (M8); more of them are lost, and the kernel says so. */
-const QUEUE_MAX = 256;
 /** How often an idle worker looks whether its main thread is there; the real one turns twenty times a second. */
 const IDLE_MS = 500;
 
-export interface WorkerOptions {
-  readonly node: string;
-  readonly timeline: Time;
+export interface WorkerOptions extends Omit<WatchingOptions, "onAnswer"> {
   readonly random: () => number;
-  readonly wire: SimWire;
-  readonly tell: (message: FromWorker) => void;
-  readonly sabotage: Sabotage;
   readonly onProtest: (what: string) => void;
 }
 
@@ -37,19 +28,20 @@ export class SimWorker {
   readonly #watching: SimWatching;
   readonly #sender: SimSender;
   #peers: ReadonlySet<string> = new Set();
-  readonly #hearing = new HearingLimit(HELD_LIMITS);
   readonly #table = new HeldTable();
+  readonly #heldNews = new HeldNews(this.#table, (message) => this.#options.tell(message));
   #held: ReadonlySet<string> = new Set();
   readonly #announcements = new Announcements(new Counters());
   #sentTable = new Set<string>();
   /** What was ever in the table; sabotage answers for it on. */
   readonly #everHeld = new Set<string>();
-  #queue: Frame[] = [];
-  #dropped = 0;
+  readonly #queue = new FrameQueue();
   readonly #messages: ToWorker[] = [];
   #frozen = false;
   #dead = false;
   #lastAt = 0;
+  /** When the alarm rings that was set last, by its number. */
+  #alarmAt = Number.POSITIVE_INFINITY;
   #serial = 0;
   readonly #options: WorkerOptions;
 
@@ -57,23 +49,26 @@ export class SimWorker {
     this.#options = options;
     this.node = options.node;
     this.#fence = createFence(options.timeline.now);
-    const onAnswer = (address: string, mac: string): void => this.#receive({ type: "answer", address, mac });
+    const onAnswer = (on: string, address: string, mac: string): void =>
+      this.#receive({ type: "answer", on, address, mac });
     this.#watching = new SimWatching({ ...options, onAnswer });
     this.#sender = new SimSender({ ...options, onAnswer, answers: (address) => this.answers(address) });
-    options.wire.workers.add(this);
+    for (const wire of options.wires.values()) wire.workers.add(this);
     this.#idle();
   }
 
   answers(address: string): boolean {
+    if (!this.#held.has(address) && !(this.#options.sabotage.neverYields === true && this.#everHeld.has(address)))
+      return false;
     if (this.#dead || this.#frozen || !isAnswering(this.#fence)) return false;
-    const { wire, sabotage } = this.#options;
-    const isHeld = this.#held.has(address) || (sabotage.neverYields === true && this.#everHeld.has(address));
-    return isHeld && !wire.unplugged.has(this.node) && !wire.unanswered.has(`${this.node} ${address}`);
+    const wire = this.#options.wires.get(interfaceFor(address));
+    if (wire === undefined || wire.unplugged.has(this.node)) return false;
+    return wire.unanswered.size === 0 || !wire.unanswered.has(`${this.node} ${address}`);
   }
 
   kill(): void {
     this.#dead = true;
-    this.#options.wire.workers.delete(this);
+    for (const wire of this.#options.wires.values()) wire.workers.delete(this);
   }
 
   /** From here on it does not turn; what comes waits in the buffer of the socket. */
@@ -92,15 +87,13 @@ export class SimWorker {
     else if (sabotage.answersBacklog === true) {
       // The fence has not looked yet, and the real worker would answer nothing before it has.
       this.#frozen = true;
-      answerAll(this.#queue, (address) => this.#held.has(address));
+      answerAll(this.#queue.frames, (address) => this.#held.has(address));
       this.#frozen = false;
     }
     // A short stop is none: the frames are read before anything is judged.
-    if (sabotage.judgesUnread === true && now - this.#fence.loopAt <= 150) {
-      this.#watching.judgeUnread();
-    }
+    if (sabotage.judgesUnread === true && now - this.#fence.loopAt <= 150) this.#watching.judgeUnread();
     this.#step({ type: "turn" });
-    for (const frame of this.#queue.splice(0)) this.#read(frame);
+    for (const frame of this.#queue.take().frames) this.#read(frame);
     while (this.#messages.length > 0) this.#readMessage();
     this.#timers();
   }
@@ -108,20 +101,20 @@ export class SimWorker {
   /** The whole machine goes on as if nothing had been: what came meanwhile never reached it, and no clock shows a gap. */
   resume(isStopped: boolean): void {
     this.#fence = { ...this.#fence, loopAt: this.#options.timeline.now };
-    this.#queue = [];
-    this.#dropped = 0;
+    this.#queue.take();
     this.#frozen = isStopped;
     if (isStopped) return;
     while (this.#messages.length > 0) this.#readMessage();
     this.#timers();
   }
 
-  onAnnouncement(address: string, mac: string): void {
-    this.#receive({ type: "announcement", address, mac });
+  onAnnouncement(wire: SimWire, address: string, mac: string): void {
+    this.#receive({ type: "announcement", on: wire.interface, address, mac });
   }
 
-  onRequest(address: string, reply: () => void, asker: Partial<Asker> = {}): void {
-    this.#receive({ type: "request", address, reply, ...NOBODY, ...asker });
+  onRequest(wire: SimWire, address: string, reply: () => void, asker: Partial<Asker> = NOBODY): void {
+    const { alarmBy = "", probeBy = "" } = asker;
+    this.#receive({ type: "request", on: wire.interface, address, reply, alarmBy, probeBy });
   }
 
   /** From the main thread; the message takes a moment to be read. */
@@ -150,7 +143,7 @@ export class SimWorker {
 
   /** Asked after every event, so what the table says is kept. */
   #hold(): void {
-    this.#held = new Set([...this.#everHeld].filter((address) => this.#table.isHeld(address, ON)));
+    this.#held = new Set([...this.#everHeld].filter((address) => this.#table.isHeld(address, interfaceFor(address))));
   }
 
   #idle(): void {
@@ -195,9 +188,8 @@ export class SimWorker {
   /** What was queued is evidence, and is not answered. */
   #drain(): void {
     this.#sender.announce({ type: "clear" });
-    const announced = announcedIn(this.#queue.splice(0), (address) => this.#held.has(address));
-    const dropped = this.#dropped;
-    this.#dropped = 0;
+    const { frames, dropped } = this.#queue.take();
+    const announced = announcedIn(frames, (address) => this.#held.has(address));
     this.#watching.step({ type: "gap" });
     this.#step({ type: "drained", dropped, announced });
   }
@@ -208,24 +200,25 @@ export class SimWorker {
     if (!this.#frozen) {
       this.#read(frame);
       this.#timers();
-    } else if (this.#queue.length < QUEUE_MAX) this.#queue.push(frame);
-    else this.#dropped += 1;
+    } else this.#queue.push(frame);
   }
 
   #read(frame: Frame): void {
-    const { address } = frame;
+    const { address, on } = frame;
+    const { now } = this.#options.timeline;
     switch (frame.type) {
       case "request":
         if (this.answers(address)) frame.reply();
         if (this.#held.has(address)) {
-          if (frame.probeBy !== "") this.#tellHeard(address, frame.probeBy, "probe");
+          const said = { address, interface: on, mac: frame.probeBy };
+          if (frame.probeBy !== "") this.#heldNews.heard(said, "probe", this.#peers.has(said.mac), now);
         } else if (frame.alarmBy !== "") {
-          this.#watching.step({ type: "heard", answers: [], alarms: [{ interface: ON, address, mac: frame.alarmBy }] });
+          this.#watching.step({ type: "heard", answers: [], alarms: [{ interface: on, address, mac: frame.alarmBy }] });
         }
         break;
       case "answer":
         this.#onHeard(frame);
-        this.#watching.step({ type: "heard", answers: [{ interface: ON, address, mac: frame.mac }], alarms: [] });
+        this.#watching.step({ type: "heard", answers: [{ interface: on, address, mac: frame.mac }], alarms: [] });
         break;
       case "announcement":
         this.#onHeard(frame);
@@ -234,38 +227,35 @@ export class SimWorker {
     }
   }
 
-  #onHeard({ address, mac, type }: Extract<Frame, { type: "announcement" | "answer" }>): void {
+  #onHeard({ on, address, mac, type }: Said): void {
     const { timeline, tell } = this.#options;
-    this.#sender.probe({ type: "answers", answers: [{ address, interface: ON, mac }] });
-    if (this.#held.has(address)) this.#tellHeard(address, mac, type);
+    this.#sender.probe({ type: "answers", answers: [{ address, interface: on, mac }] });
+    const isPeer = this.#peers.has(mac);
+    if (this.#held.has(address)) this.#heldNews.heard({ address, interface: on, mac }, type, isPeer, timeline.now);
     else if (type === "announcement") {
-      this.#announcements.add({ address, interface: ON, mac }, this.#peers.has(mac), timeline.now);
+      this.#announcements.add({ address, interface: on, mac }, isPeer, timeline.now);
       const entries = this.#announcements.take();
       if (entries.length > 0) tell({ type: "announced", entries });
     }
   }
 
-  #tellHeard(address: string, mac: string, how: HeardHow): void {
-    const { timeline, tell } = this.#options;
-    if (!this.#hearing.admits(address, how, this.#peers.has(mac), timeline.now)) return;
-    tell({ type: "heard", address, interface: ON, mac, how });
-  }
-
   #act(message: ToWorker): void {
     this.#step({ type: "signed" });
+    this.#heldNews.answered();
     switch (message.type) {
       case "table":
         this.#table.replace(message);
+        this.#heldNews.follow(message.entries, this.#options.timeline.now);
         for (const { address } of message.entries) this.#everHeld.add(address);
         this.#hold();
         this.#sender.announce({ type: "keep", held: ({ address }) => this.#held.has(address) });
         this.#options.tell({ type: "applied", generation: message.generation });
         break;
       case "announce": {
-        const { address } = message;
+        const { address, interface: on } = message;
         if (!isAnswering(this.#fence) || !this.#held.has(address)) break;
         const family = address.includes(":") ? 6 : 4;
-        this.#sender.announce({ type: "plan", entries: [{ address, family, interface: ON }] });
+        this.#sender.announce({ type: "plan", entries: [{ address, family, interface: on }] });
         break;
       }
       case "probe":
@@ -288,13 +278,21 @@ export class SimWorker {
     const { now } = timeline;
     const isRunning = isAnswering(this.#fence);
     if (isRunning && now >= this.#watching.wakeAt) this.#watching.step({ type: "tick" });
+    if (this.#options.sabotage.waitsForMain === true) this.#heldNews.answered();
+    if (this.#heldNews.tick(now)) this.#hold();
     this.#sender.tick();
+    const watchingAt = isRunning ? this.#watching.wakeAt : Number.POSITIVE_INFINITY;
+    const at = Math.min(watchingAt, this.#sender.wakeAt, this.#heldNews.wakeAt);
+    // An alarm that is set for this time already rings.
+    if (at === this.#alarmAt) return;
+    this.#alarmAt = at;
     const serial = ++this.#serial;
-    const at = Math.min(isRunning ? this.#watching.wakeAt : Number.POSITIVE_INFINITY, this.#sender.wakeAt);
     if (at === Number.POSITIVE_INFINITY) return;
     // A hair later: the difference of two times is not exact, and an alarm that rings early is set again.
     timeline.quietly(Math.max(0, at - now) + 0.001, () => {
-      if (serial === this.#serial && !this.#dead && !this.#frozen) this.#timers();
+      if (serial !== this.#serial) return;
+      this.#alarmAt = Number.POSITIVE_INFINITY;
+      if (!this.#dead && !this.#frozen) this.#timers();
     });
   }
 }

@@ -33,6 +33,7 @@ export function world(changes: Partial<World> = {}): World {
     ]),
     segments: {},
     wire: new Map(),
+    handing: new Map(),
     macOwners: new Map(Object.entries(MACS).map(([node, mac]) => [mac, node])),
     nextGeneration: 8,
     appliedGeneration: 7,

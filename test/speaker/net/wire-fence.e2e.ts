@@ -118,6 +118,31 @@ describe("fencing", () => {
     await rest(100);
     expect(await askArp(VIP4)).toHaveLength(1);
   });
+
+  test("a known peer announces an address: the worker gives it up alone while the main thread is blocked, and only then", async () => {
+    const peer = { node: "b", mac: "02:00:00:00:00:dd", address4: "192.0.2.77", linkLocal: "", targets: [] };
+    const segment = { interface: "eth0", address4: "192.0.2.1", linkLocal: "" };
+    const stations = [{ ...peer, watched: false, pursued: false }];
+    say({ type: "watch", plan: { segments: [{ ...segment, stations }] } });
+    // So long an address is new, and its predecessor may still announce it.
+    await rest(1_600);
+    const announcement = frameOf((out) => writeAnnouncement("reply", VIP4, peer.mac, out, 0));
+    station.tell(announcement);
+    await rest(200);
+    expect(await askArp(VIP4)).toHaveLength(1);
+    const said = agent.messages.length;
+    say({ block: 2_000 });
+    await rest(100);
+    station.tell(announcement);
+    await rest(200);
+    expect(await askArp(VIP4)).toEqual([]);
+    expect(await askArp(VIP4_B)).toHaveLength(1);
+    const lost = await agent.heard((m) => m.type === "lost", said);
+    expect(lost).toMatchObject({ addresses: [{ address: VIP4, mac: peer.mac }] });
+    await hold(ALL);
+    expect(await askArp(VIP4)).toHaveLength(1);
+    say({ type: "watch", plan: { segments: [] } });
+  });
 });
 
 describe("links that change", () => {

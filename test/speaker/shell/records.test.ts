@@ -1,7 +1,14 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Json, KubeApi } from "../../../lib/kube/api.ts";
 import { KubeError } from "../../../lib/kube/errors.ts";
-import { compareAndSetPatch, readRecord, writeCondition, writeRecord } from "../../../speaker/shell/records.ts";
+import {
+  compareAndSetPatch,
+  readRecord,
+  writeCondition,
+  writeFence,
+  writeRecord,
+} from "../../../speaker/shell/records.ts";
+import { FakeApi, type Call as Made } from "../../lib/kube/fakes.ts";
 import { holder, vip } from "../election/fixtures.ts";
 
 type Effect = Parameters<typeof compareAndSetPatch>[0];
@@ -135,4 +142,50 @@ test("a condition is applied alone, by the manager of its type, to the object of
       },
     },
   ]);
+});
+
+describe("the mark of a node that is gone (F5, E11)", () => {
+  const fence = { node: "b", instance: "pod/1", by: "a/17", interface: "eth1", resourceVersion: "77" };
+  const marks = (api: FakeApi): readonly unknown[] =>
+    api.calls.filter(({ verb }) => verb === "patch").map(({ body }) => (body as { value: unknown }[]).at(-1)?.value);
+  const tested = ({ body }: Made): readonly unknown[] =>
+    (body as { op: string; path: string }[]).filter(({ op }) => op === "test").map(({ path }) => path);
+  const refused = new KubeError("api-refused", "test failed", {});
+  const lease = (fencedBy: string): Json => ({
+    metadata: { name: "berth-speaker-b", resourceVersion: "78", annotations: { "berth.dev/fenced-by": fencedBy } },
+    spec: { holderIdentity: "pod/1" },
+  });
+
+  test("names the interface, if the Lease is the one that was seen", async () => {
+    const api = new FakeApi();
+    const done = writeFence(api, "ns", fence);
+    await api.last.answer({});
+    await done;
+    expect(marks(api)).toEqual(["a/17 eth1"]);
+    expect(tested(api.last)).toEqual(["/spec/holderIdentity", "/metadata/resourceVersion"]);
+  });
+
+  test("of a node with one interface it is about the node", async () => {
+    const api = new FakeApi();
+    const done = writeFence(api, "ns", { ...fence, interface: "" });
+    await api.last.answer({});
+    await done;
+    expect(marks(api)).toEqual(["a/17"]);
+    expect(tested(api.last)).toEqual(["/spec/holderIdentity"]);
+  });
+
+  test.each([
+    ["", ["a/17 eth1", "a/17 eth1"]],
+    ["c/4 eth1", ["a/17 eth1", "a/17 eth1"]],
+    ["c/4 eth0", ["a/17 eth1", "a/17"]],
+    ["c/4", ["a/17 eth1", "a/17"]],
+  ])("another Lease by now, with the mark '%s'", async (before, told) => {
+    const api = new FakeApi();
+    const done = writeFence(api, "ns", fence);
+    await api.last.refuse(refused);
+    await api.last.answer(lease(before));
+    await api.last.answer({});
+    await done;
+    expect(marks(api)).toEqual(told);
+  });
 });
