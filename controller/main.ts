@@ -20,7 +20,7 @@ start(flags, log).catch((thrown) => {
 
 async function start(options: ControllerFlags, log: Logger): Promise<void> {
   const config = loadKubeConfig(options.kubeconfig);
-  const api = createKubeApi({ config, userAgent: "berth-controller", log });
+  const api = createKubeApi({ config, userAgent: "berth-controller" });
   const { namespace, podName, classLess, concurrency } = options;
   const identity = instanceId(options.podUid, randomUUID());
   const app = new App({

@@ -31,7 +31,7 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
   const node = options.nodeName;
   const instance = instanceId(options.podUid, randomUUID());
   const config = loadKubeConfig(options.kubeconfig);
-  const api = createKubeApi({ config, userAgent: "berth-speaker", log });
+  const api = createKubeApi({ config, userAgent: "berth-speaker" });
   const frames = new FramePort();
   const heartbeat = createHeartbeat({
     api,

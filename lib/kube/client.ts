@@ -1,36 +1,29 @@
 /**
- * KubeApi over @kubernetes/client-node: its KubeConfig for configuration and credentials, its Watch for watches, plain
- * JSON over undici for the rest. Deep imports, because the package's index loads every model of the Kubernetes API.
+ * KubeApi over @kubernetes/client-node: its KubeConfig for configuration and credentials, plain JSON over lib/kube/transport.ts
+ * for calls and watches. A deep import, because the package's index loads every model of the Kubernetes API.
  *
- * All connections belong to one undici Agent of ours, so that a failed pulse can close every one of them at once
+ * All connections belong to one transport of ours, so that a failed pulse can close every one of them at once
  * (election.md section 2): a connection whose other end died without a word stays open for minutes otherwise.
  */
 import { existsSync } from "node:fs";
 import type { RequestOptions as HttpsOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
-import type { RequestContext } from "@kubernetes/client-node/dist/gen/http/http.js";
-import { Watch } from "@kubernetes/client-node/dist/watch.js";
-import { Agent, request } from "undici";
 import { BerthError } from "../runtime/errors.ts";
-import type { Logger } from "../runtime/log.ts";
 import { counter, histogram } from "../runtime/metrics.ts";
 import type { Json, KubeApi, PatchType, RequestOptions, WatchHandle, WatchHandlers } from "./api.ts";
 import { errorFromStatus, errorFromThrown, KubeError } from "./errors.ts";
 import { OpenWatch } from "./open-watch.ts";
+import { type HttpAnswer, type TlsMaterial, Transport } from "./transport.ts";
 
 /** How long a request may take unless its caller says otherwise. */
 const REQUEST_TIMEOUT_MS = 10_000;
 /**
  * The net below the reflector, which itself takes a watch for dead after 90 s without an event: this one also sees a
- * connection that never got as far as an answer. client-node's own 30 s would end every quiet watch, because the API
- * server sends bookmarks about once a minute.
+ * connection that never got as far as an answer.
  */
 const WATCH_IDLE_MS = 100_000;
-const CONNECT_TIMEOUT_MS = 5_000;
 /** Credentials and certificates are read again after this time: bound service account tokens and CAs rotate. */
 const CREDENTIALS_MS = 10_000;
-/** BOUNDED: connections at once, watches included; further requests wait in the agent. */
-const CONNECTIONS_MAX = 128;
 
 const CONTENT_TYPE: Record<PatchType | "plain", string> = {
   json: "application/json-patch+json",
@@ -53,14 +46,13 @@ export interface KubeApiOptions {
   readonly config: KubeConfig;
   /** `berth-speaker/0.1.0`: the API server derives the field manager from the part before the slash. */
   readonly userAgent: string;
-  readonly log: Logger;
   /** Milliseconds without a byte after which a watch ends with "api-timeout". Default 100,000. */
   readonly watchIdleMs?: number;
 }
 
 /**
  * The configuration of a program: the given kubeconfig file, else the pod's service account, else KUBECONFIG or
- * ~/.kube/config. Throws "bad-config" when it cannot be read or names no cluster.
+ * ~/.kube/config. Throws "bad-config" when it cannot be read, names no cluster, or asks for a proxy or another program.
  */
 export function loadKubeConfig(kubeconfig: string | undefined): KubeConfig {
   const config = new KubeConfig();
@@ -75,7 +67,22 @@ export function loadKubeConfig(kubeconfig: string | undefined): KubeConfig {
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new BerthError("bad-config", "the kubeconfig has no current context with a cluster");
   if (cluster.proxyUrl) throw new BerthError("bad-config", "proxy-url in the kubeconfig is not supported");
+  refuseHelpers(config);
   return config;
+}
+
+/** Ways to log in that run another program, which the image does not have, or ask a person. */
+function refuseHelpers(config: KubeConfig): void {
+  const user = config.getCurrentUser();
+  const provider = user?.authProvider;
+  const asked = user?.exec
+    ? "exec"
+    : provider && !provider.config?.tokenFile
+      ? `auth-provider ${provider.name}`
+      : undefined;
+  if (asked === undefined) return;
+  const way = "give a token, a token file or a client certificate";
+  throw new BerthError("bad-config", `the kubeconfig's user logs in by ${asked}, which is not supported: ${way}`);
 }
 
 export function createKubeApi(options: KubeApiOptions): KubeApi {
@@ -88,45 +95,23 @@ function isInCluster(): boolean {
 }
 
 interface Credentials {
-  readonly headers: Record<string, string>;
-  readonly tls: HttpsOptions;
-}
-
-/** Hands our agent and our cached headers to client-node's Watch, which asks its configuration for both at each watch. */
-class SharedConfig extends KubeConfig {
-  readonly #client: Client;
-
-  constructor(client: Client, config: KubeConfig) {
-    super();
-    this.#client = client;
-    this.loadFromOptions(config);
-  }
-
-  override async applySecurityAuthentication(context: RequestContext): Promise<void> {
-    const { agent, headers } = await this.#client.session();
-    for (const [name, value] of Object.entries(headers)) context.setHeaderParam(name, value);
-    context.setDispatcher(agent);
-  }
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tls: TlsMaterial;
 }
 
 class Client implements KubeApi {
   readonly #options: KubeApiOptions;
-  readonly #server: string;
-  readonly #watch: Watch;
+  readonly #transport: Transport;
   #config: KubeConfig;
   /** BOUNDED: one per open watch of the program's informers. */
   readonly #watches = new Set<OpenWatch>();
-  #agent: { readonly agent: Agent; readonly material: string } | undefined;
   #credentials: Promise<Credentials> | undefined;
   #credentialsMs = 0;
 
   constructor(options: KubeApiOptions) {
     this.#options = options;
-    this.#server = options.config.getCurrentCluster()?.server.replace(/\/+$/, "") ?? "";
+    this.#transport = new Transport(options.config.getCurrentCluster()?.server ?? "");
     this.#config = options.config;
-    this.#watch = new Watch(new SharedConfig(this, options.config));
-    // A private field of client-node's class, without a setter; its test in this repository notices when it goes.
-    Object.assign(this.#watch, { requestTimeoutMs: options.watchIdleMs ?? WATCH_IDLE_MS });
   }
 
   get(path: string, options?: RequestOptions): Promise<Json> {
@@ -148,25 +133,29 @@ class Client implements KubeApi {
   watch(path: string, query: Readonly<Record<string, string>>, handlers: WatchHandlers): WatchHandle {
     const open = new OpenWatch(handlers, () => this.#watches.delete(open));
     this.#watches.add(open);
-    open.start((onEvent, onDone) => this.#watch.watch(path, query, onEvent, onDone));
+    this.#openWatch(open, withQuery(path, { watch: "true", ...query })).catch((thrown: unknown) => {
+      open.end(errorFromThrown(thrown, "watch"));
+    });
     return open;
   }
 
   closeConnections(): void {
-    const dead = this.#agent?.agent;
-    this.#agent = undefined;
     this.#forgetCredentials();
     const error = new KubeError("api-unreachable", "all connections to the API server were closed");
     for (const open of [...this.#watches]) open.end(error);
-    dead?.destroy(error).catch((thrown: unknown) => {
-      this.#options.log.warn({ error: BerthError.from(thrown) }, "closing connections failed");
-    });
+    this.#transport.destroy(error);
   }
 
-  /** The agent and the headers of the next request. */
-  async session(): Promise<{ agent: Agent; headers: Record<string, string> }> {
+  async #openWatch(open: OpenWatch, path: string): Promise<void> {
     const { headers, tls } = await this.#currentCredentials();
-    return { agent: this.#currentAgent(tls), headers };
+    if (open.ended) return;
+    const call = { method: "GET", path, headers: { ...headers, accept: "application/json" } };
+    const disconnect = this.#transport.stream(call, tls, this.#options.watchIdleMs ?? WATCH_IDLE_MS, {
+      onChunk: (chunk) => open.chunk(chunk),
+      onRefused: (answer) => open.end(this.#refusal(answer)),
+      onEnd: (error) => open.end(error === undefined ? undefined : errorFromThrown(error, "watch")),
+    });
+    open.connected(disconnect);
   }
 
   #currentCredentials(): Promise<Credentials> {
@@ -190,15 +179,6 @@ class Client implements KubeApi {
     this.#config.loadFromOptions(this.#options.config);
   }
 
-  #currentAgent(tls: HttpsOptions): Agent {
-    const material = [tls.ca, tls.cert, tls.key, tls.servername].map(String).join("\n");
-    if (this.#agent?.material === material) return this.#agent.agent;
-    // A rotated certificate: requests under way end in peace, new ones use the new one.
-    this.#agent?.agent.close().catch(() => {});
-    this.#agent = { agent: newAgent(tls), material };
-    return this.#agent.agent;
-  }
-
   async #call(verb: Verb, path: string, body: Json | undefined, type: string, options?: RequestOptions): Promise<Json> {
     const started = performance.now();
     let result = "internal";
@@ -217,22 +197,21 @@ class Client implements KubeApi {
   }
 
   async #send(verb: Verb, path: string, body: Json | undefined, type: string, options: RequestOptions): Promise<Json> {
-    const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
-    const signal = AbortSignal.timeout(timeoutMs);
-    const { agent, headers } = await this.session();
-    const response = await request(`${this.#server}${path}`, {
+    const { headers, tls } = await this.#currentCredentials();
+    const call = {
       method: METHOD[verb],
-      query: options.query ?? {},
+      path: withQuery(path, options.query ?? {}),
       headers: { ...headers, accept: "application/json", ...(body === undefined ? {} : { "content-type": type }) },
-      body: body === undefined ? null : JSON.stringify(body),
-      dispatcher: agent,
-      signal,
-    });
-    const text = await response.body.text();
-    const { statusCode } = response;
-    if (statusCode === 401) this.#forgetCredentials();
-    if (statusCode >= 200 && statusCode < 300) return JSON.parse(text) as Json;
-    throw errorFromStatus(statusCode, parseOrNothing(text), oneHeader(response.headers["retry-after"]));
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    };
+    const answer = await this.#transport.send(call, tls, options.timeoutMs ?? REQUEST_TIMEOUT_MS);
+    if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.text) as Json;
+    throw this.#refusal(answer);
+  }
+
+  #refusal({ status, headers, text }: HttpAnswer): KubeError {
+    if (status === 401) this.#forgetCredentials();
+    return errorFromStatus(status, parseOrNothing(text), headers["retry-after"]);
   }
 }
 
@@ -245,23 +224,9 @@ async function readCredentials(config: KubeConfig, userAgent: string): Promise<C
   return { headers, tls };
 }
 
-function newAgent(tls: HttpsOptions): Agent {
-  return new Agent({
-    connections: CONNECTIONS_MAX,
-    // HTTP/1.1: on one multiplexed connection a stalled watch would hold up the pulse, and share its fate.
-    allowH2: false,
-    keepAliveTimeout: 30_000,
-    connect: {
-      timeout: CONNECT_TIMEOUT_MS,
-      keepAlive: true,
-      keepAliveInitialDelay: 15_000,
-      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-      ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-      ...(tls.key === undefined ? {} : { key: tls.key }),
-      ...(tls.servername === undefined ? {} : { servername: tls.servername }),
-      ...(tls.rejectUnauthorized === undefined ? {} : { rejectUnauthorized: tls.rejectUnauthorized }),
-    },
-  });
+function withQuery(path: string, query: Readonly<Record<string, string>>): string {
+  const text = new URLSearchParams(query).toString();
+  return text === "" ? path : `${path}?${text}`;
 }
 
 function parseOrNothing(text: string): Json | undefined {
@@ -270,8 +235,4 @@ function parseOrNothing(text: string): Json | undefined {
   } catch {
     return undefined;
   }
-}
-
-function oneHeader(value: string | string[] | undefined): string | undefined {
-  return typeof value === "string" ? value : value?.[0];
 }

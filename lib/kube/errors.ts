@@ -50,21 +50,11 @@ export function errorFromStatus(httpStatus: number, body: Json | undefined, retr
   });
 }
 
-/** Names of errors (undici, DOM, Node) that mean that time ran out. */
-const TIMEOUT_NAMES = new Set(["TimeoutError", "HeadersTimeoutError", "BodyTimeoutError", "ConnectTimeoutError"]);
-
-/** The error for a call that ended without an answer. Looks through causes, since fetch wraps what happened. */
+/** The error for a call that ended without an answer. Tells the innermost cause, which is the one that says something. */
 export function errorFromThrown(thrown: unknown, doing: string): KubeError {
   if (thrown instanceof KubeError) return thrown;
-  const chain = causes(thrown);
-  const isTimeout = chain.some((one) => TIMEOUT_NAMES.has(one.name));
-  const statusCode = chain.map((one) => ("statusCode" in one ? one.statusCode : undefined)).find(Number.isInteger);
-  const what = chain.at(-1)?.message ?? String(thrown);
-  // The Watch of client-node turns a refusal into an error with nothing but the number.
-  if (typeof statusCode === "number") {
-    return new KubeError(codeOf(statusCode), `${doing}: ${what}`, { status: statusCode, cause: thrown });
-  }
-  return new KubeError(isTimeout ? "api-timeout" : "api-unreachable", `${doing}: ${what}`, { cause: thrown });
+  const what = causes(thrown).at(-1)?.message ?? String(thrown);
+  return new KubeError("api-unreachable", `${doing}: ${what}`, { cause: thrown });
 }
 
 /** True when nothing was answered: the connection may be dead, and whether a write took effect is not known. */

@@ -1,30 +1,31 @@
-/** One watch of the API server, with the promises of WatchHandlers kept over what client-node's Watch does. */
+/** One watch of the API server: lines become events, and WatchHandlers' promises are kept whatever the connection does. */
+import { asText, fields } from "../model/decode.ts";
 import { BerthError } from "../runtime/errors.ts";
 import type { Json, WatchHandle, WatchHandlers } from "./api.ts";
-import { errorFromThrown } from "./errors.ts";
+import { errorFromThrown, KubeError } from "./errors.ts";
+import { LINE_MAX_BYTES, LineSplitter } from "./lines.ts";
 
-export type DoneHandler = (error: unknown) => void;
-export type EventHandler = (type: string, object: Json) => void;
-
-/** One end, and nothing after it, whatever order client-node calls back in. */
+/** One end, and nothing after it. */
 export class OpenWatch implements WatchHandle {
   readonly #handlers: WatchHandlers;
   readonly #onClosed: () => void;
+  readonly #lines = new LineSplitter();
   #ended = false;
-  #abort: AbortController | undefined;
+  #disconnect: () => void = () => {};
 
   constructor(handlers: WatchHandlers, onClosed: () => void) {
     this.#handlers = handlers;
     this.#onClosed = onClosed;
   }
 
-  start(open: (onEvent: EventHandler, onDone: DoneHandler) => Promise<AbortController>): void {
-    const onDone: DoneHandler = (thrown) =>
-      this.end(thrown === null || thrown === undefined ? undefined : errorFromThrown(thrown, "watch"));
-    open((type, object) => this.#event(type, object), onDone).then((abort) => {
-      this.#abort = abort;
-      if (this.#ended) abort.abort();
-    }, onDone);
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** `disconnect` ends the connection that chunks come from. */
+  connected(disconnect: () => void): void {
+    this.#disconnect = disconnect;
+    if (this.#ended) disconnect();
   }
 
   close(): void {
@@ -35,17 +36,36 @@ export class OpenWatch implements WatchHandle {
     if (this.#ended) return;
     this.#ended = true;
     this.#onClosed();
-    this.#abort?.abort();
+    this.#disconnect();
     this.#handlers.onEnd(error);
   }
 
-  /** client-node swallows what its callback throws; an event that was lost so must at least end the watch. */
-  #event(type: string, object: Json): void {
-    if (this.#ended) return;
+  chunk(chunk: Buffer): void {
+    const lines = this.#lines.push(chunk);
+    for (const line of lines.ok ? lines.value : []) {
+      if (this.#ended) return;
+      this.#line(line);
+    }
+    if (!lines.ok) this.end(new KubeError("api-unreachable", `watch: a line of more than ${LINE_MAX_BYTES} bytes`));
+  }
+
+  /** A line that cannot be read, or a handler that throws, ends the watch: an event that is lost must not go unnoticed. */
+  #line(line: string): void {
     try {
+      const { type, object } = readLine(line);
       this.#handlers.onEvent(type, object);
     } catch (thrown) {
       this.end(BerthError.from(thrown));
     }
+  }
+}
+
+/** Throws a KubeError for what is no JSON. */
+function readLine(line: string): { readonly type: string; readonly object: Json } {
+  try {
+    const { type, object } = fields(JSON.parse(line) as Json);
+    return { type: asText(type) ?? "", object: object ?? null };
+  } catch (thrown) {
+    throw errorFromThrown(thrown, "watch: a line that is no JSON");
   }
 }

@@ -1,8 +1,9 @@
 /** The part of the image that is ours: the programs, bundled, and the packages with native code beside them. */
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
-import { basename, join, relative } from "node:path";
-import { type BuildOptions, build, type Plugin } from "esbuild";
+import { basename, join } from "node:path";
+import { build } from "esbuild";
+import { bundleOptions } from "./bundle.ts";
 import { place, placeText } from "./files.ts";
 import { appDirectory, root, rootTree } from "./names.ts";
 
@@ -30,8 +31,8 @@ export function addons(): string[] {
 
 /** Bundles the programs and lays them, with licences, into the root tree. */
 export async function layApp(): Promise<void> {
-  const result = await build(options());
-  for (const name of packagesIn(Object.keys(result.metafile?.inputs ?? {}))) {
+  const result = await build(bundleOptions(present(), join(rootTree, appDirectory), Object.keys(nativePackages)));
+  for (const name of packagesIn(Object.keys(result.metafile.inputs))) {
     for (const licence of globSync(`node_modules/${name}/{LICEN[CS]E,licen[cs]e}*`, { cwd: root })) {
       place(join(root, licence), `licenses/${name}/${basename(licence)}`, "data");
     }
@@ -39,7 +40,7 @@ export async function layApp(): Promise<void> {
   for (const path of nativeFiles()) {
     place(join(root, path), join(appDirectory, path), path.endsWith(".node") ? "program" : "data");
   }
-  placeText('{ "type": "module" }\n', `${appDirectory}/package.json`);
+  placeText('{ "type": "commonjs" }\n', `${appDirectory}/package.json`);
 }
 
 /** Starts the programs as they lie in the tree, far enough to print their flags: a bundle that cannot load fails here. */
@@ -59,43 +60,10 @@ export function packagesIn(inputs: readonly string[]): string[] {
   return [...new Set(names)].sort();
 }
 
-/**
- * The configuration of @kubernetes/client-node imports every generated model, though only the types of a few; the package
- * does not say that its files have no side effects. Saying it here leaves the models out: 7 MB less in each process.
- */
-const onlyWhatIsUsed: Plugin = {
-  name: "only-what-is-used",
-  setup({ onResolve, resolve }) {
-    onResolve({ filter: /./ }, async ({ path, pluginData, ...where }) => {
-      if (pluginData === "resolved" || where.kind === "entry-point") return undefined;
-      const found = await resolve(path, { ...where, pluginData: "resolved" });
-      return found.path.includes("/node_modules/@kubernetes/client-node/") ? { ...found, sideEffects: false } : found;
-    });
-  },
-};
-
-function options(): BuildOptions {
-  const present = Object.entries(programs).filter(([, source]) => existsSync(join(root, source)));
-  if (present.length < Object.keys(programs).length) {
-    const missing = Object.values(programs).filter((source) => !existsSync(join(root, source)));
-    throw new Error(`no ${missing.join(", no ")}: the image would be without it`);
-  }
-  return {
-    absWorkingDir: root,
-    entryPoints: Object.fromEntries(present),
-    outdir: relative(root, join(rootTree, appDirectory)),
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    target: "node26",
-    external: Object.keys(nativePackages),
-    plugins: [onlyWhatIsUsed],
-    legalComments: "none",
-    metafile: true,
-    // Dependencies written as CommonJS call require(), which an ES module does not have.
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-    logLevel: "warning",
-  };
+function present(): Readonly<Record<string, string>> {
+  const missing = Object.values(programs).filter((source) => !existsSync(join(root, source)));
+  if (missing.length > 0) throw new Error(`no ${missing.join(", no ")}: the image would be without it`);
+  return programs;
 }
 
 function nativeFiles(): string[] {

@@ -22,18 +22,25 @@ const sockets: Owner = {
   reason: "frames and echoes leave a node from one place, behind one fence",
 };
 
+const apiConnections: Owner = {
+  files: ["lib/kube/{client,transport}.ts"],
+  reason: "connections to the API server are made and closed in one place, and nothing else is spoken to over TLS",
+};
+
 /** Which shipped file may import a package or a module of Node. A package that is not listed may be imported by none. */
 export const owners: Readonly<Record<string, Owner>> = {
   "@kubernetes/client-node": { files: ["lib/kube/client.ts"], reason: "its types and its errors stay behind KubeApi" },
-  undici: { files: ["lib/kube/client.ts"], reason: "connections to the API server are made and closed in one place" },
   "ip-address": { files: ["lib/address/**"], reason: "an address is parsed once, at the border, into Ip" },
   koffi: sockets,
   "raw-socket": sockets,
   "node:net": sockets,
   "node:dgram": sockets,
-  "node:tls": { files: [], reason: "TLS is the business of lib/kube/client.ts and its packages" },
-  "node:http": { files: ["lib/runtime/**"], reason: "programs serve their health and ask for another's, no more" },
-  "node:https": { files: ["lib/kube/client.ts"], reason: "nothing but the API server is spoken to over TLS" },
+  "node:tls": apiConnections,
+  "node:http": {
+    files: ["lib/runtime/**", ...apiConnections.files],
+    reason: "programs speak to the API server, serve their health and ask for another's, no more",
+  },
+  "node:https": apiConnections,
   "node:child_process": { files: [], reason: "the image has no other program to run" },
   "node:worker_threads": {
     files: ["speaker/main.ts", "speaker/net/**"],
@@ -53,7 +60,7 @@ export const shells: readonly string[] = [
   "controller/shell/**",
   "speaker/shell/**",
   "lib/runtime/**",
-  "lib/kube/{client,informer,loop,open-watch}.ts",
+  "lib/kube/{client,informer,loop,open-watch,transport}.ts",
   "lib/lease/*-loop.ts",
   "speaker/net/{libc,packet-socket,netlink,rtnetlink,poller,batch,groups,redirects,wire,ping}.ts",
   "speaker/net/{frame-worker,frame-loop,frame-port}.ts",

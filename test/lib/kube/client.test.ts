@@ -3,9 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Json, KubeApi } from "../../../lib/kube/api.ts";
-import { createKubeApi, loadKubeConfig } from "../../../lib/kube/client.ts";
+import { createKubeApi } from "../../../lib/kube/client.ts";
 import type { BerthError } from "../../../lib/runtime/errors.ts";
-import { silentLogger } from "../../../lib/runtime/log.ts";
 import { type Answer, type FakeServer, json, startFakeServer } from "./fake-server.ts";
 
 const servers: FakeServer[] = [];
@@ -19,7 +18,7 @@ async function start(answer: Answer, user?: Record<string, unknown>, watchIdleMs
   const server = await startFakeServer(answer);
   servers.push(server);
   const config = server.config(user);
-  const api = createKubeApi({ config, userAgent: "berth-test/0", log: silentLogger, watchIdleMs });
+  const api = createKubeApi({ config, userAgent: "berth-test/0", watchIdleMs });
   apis.push(api);
   return { server, api };
 }
@@ -163,10 +162,6 @@ describe("credentials", () => {
     await one.ended;
     expect(bearer.server.seen.map((seen) => seen.headers["authorization"])).toEqual(["Bearer t", "Bearer t"]);
   });
-
-  test("a kubeconfig that is not there is bad-config", () => {
-    expect(() => loadKubeConfig("/nonexistent/kubeconfig")).toThrow(expect.objectContaining({ code: "bad-config" }));
-  });
 });
 
 describe("watch", () => {
@@ -199,6 +194,41 @@ describe("watch", () => {
   ])("a refusal with %i ends it with %s", async (code, expected) => {
     const { api } = await start((_, response) => json(response, code, status(code, "X")));
     expect(await watch(api).ended).toMatchObject({ code: expected, status: code });
+  });
+
+  test("a refusal says what the server says, and when to come again", async () => {
+    const refusal = status(429, "TooManyRequests");
+    const { api } = await start((_, response) => json(response, 429, refusal, { "retry-after": "3" }));
+    const said = { message: "said TooManyRequests", reason: "TooManyRequests", retryAfterMs: 3000 };
+    expect(await watch(api).ended).toMatchObject({ code: "api-refused", status: 429, ...said });
+  });
+
+  test("however its bytes are cut, the events are the same", async () => {
+    const { api } = await start(async (_, response) => {
+      response.writeHead(200);
+      const bytes = Buffer.from(event("ADDED", { name: "Grüße, 世界" }) + event("MODIFIED", { b: 2 }));
+      for (const byte of bytes) {
+        response.write(Buffer.from([byte]));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      response.end();
+    });
+    const one = watch(api);
+    expect(await one.ended).toBeUndefined();
+    expect(one.events).toEqual([
+      ["ADDED", { name: "Grüße, 世界" }],
+      ["MODIFIED", { b: 2 }],
+    ]);
+  });
+
+  test("a line that cannot be read ends it: what was in it is lost", async () => {
+    const { api } = await start((_, response) => {
+      response.writeHead(200).write(`${event("ADDED", {})}{"type":\n${event("ADDED", { late: true })}`);
+    });
+    const one = watch(api);
+    expect(await one.ended).toMatchObject({ code: "api-unreachable" });
+    expect(one.events).toEqual([["ADDED", {}]]);
+    expect(one.ends).toHaveLength(1);
   });
 
   test("a reset connection ends it with api-unreachable", async () => {
