@@ -2,5 +2,5 @@
 FROM scratch
 COPY build/image/root/ /
 USER 65532:65532
-ENV PATH=/usr/local/bin NODE_ENV=production
+ENV PATH=/usr/local/bin NODE_ENV=production MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=131072
 ENTRYPOINT ["/usr/local/bin/node"]

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { appDirectory, archivePath, imageDirectory, imageName, rootTree, userId } from "./names.ts";
+import { appDirectory, archivePath, imageDirectory, imageEnvironment, imageName, rootTree, userId } from "./names.ts";
 
 interface Blob {
   readonly digest: string;
@@ -90,7 +90,7 @@ function configuration(layers: readonly Layer[], version: string): object {
     created: "1970-01-01T00:00:00Z",
     config: {
       User: `${userId}:${userId}`,
-      Env: ["PATH=/usr/local/bin", "NODE_ENV=production"],
+      Env: Object.entries(imageEnvironment).map(([name, value]) => `${name}=${value}`),
       Entrypoint: ["/usr/local/bin/node"],
       WorkingDir: "/",
       Labels: {

@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { packagesIn } from "../../scripts/image/app.ts";
 import { parseLdd } from "../../scripts/image/base.ts";
+import { imageEnvironment, root } from "../../scripts/image/names.ts";
 
 describe("parseLdd", () => {
   // ldd of Debian 12 (glibc 2.36), of Node 26.
@@ -36,4 +39,13 @@ test("packagesIn names each package once, the innermost of nested ones", () => {
     "node_modules/a/node_modules/b/index.js",
   ];
   expect(packagesIn(inputs)).toEqual(["@kubernetes/client-node", "b", "pino"]);
+});
+
+test("the Dockerfile gives the environment that the archive gives", () => {
+  const dockerfile = readFileSync(join(root, "Dockerfile"), "utf8");
+  const given = /^ENV (.*)$/m
+    .exec(dockerfile)?.[1]
+    ?.split(" ")
+    .map((one) => one.split("=", 2));
+  expect(Object.fromEntries(given ?? [])).toEqual(imageEnvironment);
 });

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { appDirectory, rootTree } from "../../../scripts/image/names.ts";
+import { appDirectory, imageEnvironment, rootTree } from "../../../scripts/image/names.ts";
 import { inNamespace, must, run, waitFor } from "../../lab/run.ts";
 import { type ClusterOptions, INTERFACE, NAMESPACE, NODE, type Place } from "./cluster.ts";
 
@@ -121,7 +121,7 @@ export class MeasuredSpeaker {
     const [command = "", ...args] = inNamespace(NODE_NS, speakerCommand(kubeconfig));
     const child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
-      env: { PATH: process.env["PATH"], NODE_ENV: "production" },
+      env: { ...imageEnvironment, PATH: process.env["PATH"] },
     });
     this.#speaker = child;
     for (const stream of [child.stdout, child.stderr]) {
@@ -189,7 +189,7 @@ function speakerCommand(kubeconfig: string): string[] {
   return [
     ...onProcessor(SPEAKER_CPU),
     ...["setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all,+net_raw", "--no-new-privs"],
-    ...[join(rootTree, "usr/local/bin/node"), "--max-semi-space-size=2", "--max-old-space-size=192"],
+    ...[join(rootTree, "usr/local/bin/node"), "--max-semi-space-size=1", "--max-old-space-size=192"],
     ...["--import", inside, join(rootTree, appDirectory, "speaker.js"), ...flags],
   ];
 }
