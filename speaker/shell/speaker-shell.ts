@@ -162,7 +162,10 @@ export class SpeakerShell {
         );
         break;
       case "lost":
-        log.warn({ addresses: message.addresses }, "announced by others in a gap, or while the main thread did not answer");
+        log.warn(
+          { addresses: message.addresses },
+          "announced by others in a gap, or while the main thread did not answer",
+        );
         break;
       case "links":
         this.readKernel(interfaceFacts(message.links).map((one) => one.name));
