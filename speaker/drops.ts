@@ -1,8 +1,9 @@
 /** Which reasons to drop a frame say that something on the segment is broken or hostile, and when the log says so. */
+import type { MldDrop } from "./packet/mld.ts";
 import type { ResponderDrop } from "./responder.ts";
 
 /** No well-behaved station sends such frames. The rest is everyday traffic: other people's addresses, answers, announcements. */
-const MALFORMED: ReadonlySet<string> = new Set<ResponderDrop | "too-long">([
+const MALFORMED: ReadonlySet<string> = new Set<ResponderDrop | MldDrop | "too-long">([
   "ethernet-short",
   "ethernet-source",
   "arp-short",
@@ -27,6 +28,17 @@ const MALFORMED: ReadonlySet<string> = new Set<ResponderDrop | "too-long">([
   "nd-dad-destination",
   "nd-dad-source-option",
   "nd-solicited-multicast",
+  "mld-short",
+  "mld-version",
+  "mld-hop-by-hop",
+  "mld-router-alert",
+  "mld-hop-limit",
+  "mld-source",
+  "mld-type",
+  "mld-checksum",
+  "mld-group",
+  "mld-destination",
+  "mld-sources",
   "too-long",
 ]);
 

@@ -1,4 +1,5 @@
 /** What happened to the frames, by name. The names are a closed list, so the labels of the metric are too. */
+import type { MldDrop } from "../packet/mld.ts";
 import type { Outcome } from "../responder.ts";
 
 export type CounterName =
@@ -31,7 +32,11 @@ export type CounterName =
   | "evidence"
   | "announce-not-held"
   | "announce-fenced"
-  | "group-join-refused";
+  | "group-join-refused"
+  /** Multicast listener discovery: queries of routers and switches by what became of them, and reports to them. */
+  | "mld-query"
+  | MldDrop
+  | "mld-reports-sent";
 
 const POST_EVERY_MS = 10_000;
 

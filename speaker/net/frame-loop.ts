@@ -6,8 +6,7 @@
  * The fence is asked first, before anything that was queued meanwhile is looked at. The detector (watching.ts) comes between
  * frames and timers: it must see every answer that has arrived before it judges one as missing.
  */
-import type { MessagePort } from "node:worker_threads";
-import { receiveMessageOnPort } from "node:worker_threads";
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { assertNever } from "../../lib/runtime/errors.ts";
 import type { Announced } from "../announcer.ts";
 import type { ProbeAnswer } from "../prober.ts";
@@ -54,7 +53,7 @@ export class FrameLoop {
   readonly #siblings = new SiblingNews(this.#wire, (message) => this.#post(message));
   readonly #redirects = new Redirects(this.#wire, this.#counters);
   readonly #announcements = new Announcements(this.#counters);
-  readonly #groups = new GroupMembership(() => this.#counters.add("group-join-refused"));
+  readonly #groups = new GroupMembership(this.#wire, this.#counters);
   readonly #links = new Rtnetlink();
   readonly #poller = new Poller();
   readonly #table = new HeldTable();
@@ -80,8 +79,10 @@ export class FrameLoop {
     isInTime: () => isInTime(this.#turnedAt, bootMs()),
     heard: (station, heard) => this.#heard(station, heard),
     sibling: (station, from) => this.#siblings.heard(station.name, from, this.#now),
+    queried: (station, bytes, at, end) => this.#groups.queried(station, bytes, at, end, this.#now),
     alarmed: (station, asked) => this.#watching.alarmed({ ...asked, interface: station.name }),
   };
+  readonly #post = (message: FromWorker): void => this.#port.postMessage(message);
 
   constructor(port: MessagePort) {
     this.#port = port;
@@ -95,16 +96,15 @@ export class FrameLoop {
       while (!this.#stopping) this.#turn();
     } finally {
       this.#redirects.close();
+      this.#groups.close(this.#now);
       this.#wire.close();
-      this.#groups.close();
       this.#links.close();
       this.#port.close();
     }
   }
 
   #turn(): void {
-    const timeoutMs = Math.ceil(Math.min(POLL_MS_MAX, Math.max(0, this.#wakeAt - bootMs())));
-    this.#poller.wait(timeoutMs);
+    this.#poller.wait(Math.ceil(Math.min(POLL_MS_MAX, Math.max(0, this.#wakeAt - bootMs()))));
     this.#now = bootMs();
     if (isPlainTurn(this.#fence, this.#turnedAt, this.#now)) this.#turnedAt = this.#now;
     else this.#stepFence(TURN);
@@ -153,8 +153,13 @@ export class FrameLoop {
     this.#evidence = undefined;
     const dropped = this.#wire.takeDrops();
     this.#now = bootMs();
-    this.#watching.gap(this.#now);
+    this.#framesLost();
     this.#stepFence({ type: "drained", dropped, announced });
+  }
+
+  #framesLost(): void {
+    this.#watching.gap(this.#now);
+    this.#groups.missed(this.#now);
   }
 
   #readLinks(): void {
@@ -188,7 +193,7 @@ export class FrameLoop {
     if (inbox.probes.length > 0) {
       this.#table.probe(inbox.probes);
       this.#groups.want(this.#table.groupKeys(this.#wire), this.#now);
-      this.#groups.step(this.#now);
+      this.#groups.step(this.#now, inbox.probes.length);
       this.#sender.probe(inbox.probes, this.#now);
     }
   }
@@ -212,6 +217,7 @@ export class FrameLoop {
     for (const message of this.#failures.change(failures)) this.#post(message);
     for (const text of this.#table.takeInvalid())
       this.#post({ type: "failed", message: `no address: ${text}`, fatal: false });
+    this.#groups.follow(this.#knownLinks, this.#links.rejoins, this.#now);
     this.#groups.want(this.#table.groupKeys(this.#wire), this.#now);
     for (const station of renewed) this.#greet(station);
     this.#sender.keep(this.#isHeld, this.#now);
@@ -225,9 +231,8 @@ export class FrameLoop {
   }
 
   #watchSockets(): void {
-    const fds = [this.#links.fd, ...this.#redirects.fds];
-    for (const station of this.#wire.stations()) fds.push(station.arp.fd, station.nd.fd);
-    this.#poller.watch(fds);
+    const own = this.#wire.stations().flatMap(({ arp, nd }) => [arp.fd, nd.fd]);
+    this.#poller.watch([this.#links.fd, ...this.#redirects.fds, ...own]);
   }
 
   /** True when a socket may have more than was read in this turn. */
@@ -236,9 +241,8 @@ export class FrameLoop {
     if (isAnswering(this.#fence)) this.#redirects.correct(this.#table.index, this.#poller);
     let more = false;
     for (const station of this.#wire.stations()) {
-      const { arp, nd } = station;
-      if (this.#poller.isReady(arp.fd)) more = this.#wire.answer(station, arp, this.#reading) || more;
-      if (this.#poller.isReady(nd.fd)) more = this.#wire.answer(station, nd, this.#reading) || more;
+      if (this.#poller.isReady(station.arp.fd)) more = this.#wire.answer(station, station.arp, this.#reading) || more;
+      if (this.#poller.isReady(station.nd.fd)) more = this.#wire.answer(station, station.nd, this.#reading) || more;
     }
     return more;
   }
@@ -281,7 +285,7 @@ export class FrameLoop {
   /** Once a second: what may be late. */
   #tidy(): void {
     this.#tidyAt = this.#now + HOUSEKEEPING_MS;
-    if (this.#wire.takeDrops() > 0) this.#watching.gap(this.#now);
+    if (this.#wire.takeDrops() > 0) this.#framesLost();
     if (this.#redirects.tidy(this.#now)) this.#watchSockets();
     if (this.#failures.any) this.#reconcile();
     if (this.#table.tidy(this.#now)) this.#groups.want(this.#table.groupKeys(this.#wire), this.#now);
@@ -292,9 +296,5 @@ export class FrameLoop {
   #probed(probed: Probed): void {
     this.#table.forgetProbe(probed.id, this.#now);
     this.#post(probed);
-  }
-
-  #post(message: FromWorker): void {
-    this.#port.postMessage(message);
   }
 }

@@ -23,6 +23,8 @@ export interface LinksState {
   readonly phase: "links" | "addresses" | "settled";
   /** How often a link went: one that is made anew can have everything in common with the one before, its index too. */
   readonly removals: number;
+  /** How often each link came back, or moved to another port of a switch: switches behind it have to be told of groups anew. BOUNDED by the links. */
+  readonly rejoins: ReadonlyMap<number, number>;
   /** BOUNDED by what the kernel has: by index, and by index and address. */
   readonly links: ReadonlyMap<number, Entry<LinkMessage>>;
   readonly addresses: ReadonlyMap<string, Entry<LinkAddress & { readonly index: number }>>;
@@ -41,7 +43,7 @@ export type LinksInput =
   | { readonly type: "resync" };
 
 export function createLinks(): LinksState {
-  return { dump: 0, phase: "settled", removals: 0, links: new Map(), addresses: new Map() };
+  return { dump: 0, phase: "settled", removals: 0, rejoins: new Map(), links: new Map(), addresses: new Map() };
 }
 
 export function stepLinks(state: LinksState, input: LinksInput): LinksStep {
@@ -50,13 +52,14 @@ export function stepLinks(state: LinksState, input: LinksInput): LinksStep {
       return resync(state);
     case "link": {
       const links = new Map(state.links).set(input.index, { value: input, dump: state.dump });
-      return { state: { ...state, links }, effects: [] };
+      return { state: { ...state, links, rejoins: rejoinsAfter(state, input) }, effects: [] };
     }
     case "link-gone":
       return { state: withoutLink(state, input.index), effects: [] };
     case "address": {
-      const { index, address, prefixLength, metric } = input;
-      const entry = { value: { index, address, prefixLength, metric }, dump: state.dump };
+      const { index, address, prefixLength, metric, tentative } = input;
+      const value = { index, address, prefixLength, metric, ...(tentative === true ? { tentative } : {}) };
+      const entry = { value, dump: state.dump };
       return { state: { ...state, addresses: new Map(state.addresses).set(keyOf(input), entry) }, effects: [] };
     }
     case "address-gone": {
@@ -74,6 +77,18 @@ export function stepLinks(state: LinksState, input: LinksInput): LinksStep {
     default:
       return assertNever(input);
   }
+}
+
+/** A flap that is over before anybody looks is one all the same. */
+function rejoinsAfter(state: LinksState, { index, flags, isMoved }: LinkMessage): ReadonlyMap<number, number> {
+  const before = state.links.get(index)?.value.flags;
+  const isBack = before !== undefined && !hasCarrier(before) && hasCarrier(flags);
+  if (!isBack && !isMoved) return state.rejoins;
+  return new Map(state.rejoins).set(index, (state.rejoins.get(index) ?? 0) + 1);
+}
+
+function hasCarrier(flags: number): boolean {
+  return (flags & IFF_UP) !== 0 && (flags & IFF_LOWER_UP) !== 0;
 }
 
 function resync(state: LinksState): LinksStep {
@@ -103,7 +118,8 @@ function withoutLink(state: LinksState, index: number): LinksState {
   const links = new Map(state.links);
   links.delete(index);
   const addresses = new Map([...state.addresses].filter(([, entry]) => entry.value.index !== index));
-  return { ...state, removals: state.removals + 1, links, addresses };
+  const rejoins = new Map([...state.rejoins].filter(([other]) => other !== index));
+  return { ...state, removals: state.removals + 1, rejoins, links, addresses };
 }
 
 function keyOf(message: { readonly index: number; readonly address: string; readonly prefixLength: number }): string {
@@ -133,7 +149,7 @@ function linkOf(state: LinksState, link: LinkMessage, addresses: readonly LinkAd
     index,
     name,
     mac,
-    carrier: has(IFF_UP) && has(IFF_LOWER_UP),
+    carrier: hasCarrier(flags),
     // A master in another namespace has no name here; it still owns the link.
     master: link.master === 0 ? "" : (state.links.get(link.master)?.value.name ?? `#${link.master}`),
     kind,
@@ -145,7 +161,10 @@ function linkOf(state: LinksState, link: LinkMessage, addresses: readonly LinkAd
       !has(IFF_POINTOPOINT) &&
       !has(IFF_NOARP),
     addresses: addresses
-      .map(({ address, prefixLength, metric }) => ({ address, prefixLength, metric }))
+      .map(({ address, prefixLength, metric, tentative }) => ({
+        ...{ address, prefixLength, metric },
+        ...(tentative === true ? { tentative } : {}),
+      }))
       .sort((left, right) => compareText(left.address, right.address) || left.prefixLength - right.prefixLength),
   };
 }

@@ -27,6 +27,8 @@ export interface LinkAddress {
   readonly prefixLength: number;
   /** Metric of the connected route (IFA_RT_PRIORITY), 0 when the kernel gives none. */
   readonly metric: number;
+  /** Duplicate address detection is not over, or has failed: not to be used as a source (RFC 4862 section 2). Absent otherwise. */
+  readonly tentative?: true;
 }
 
 /** An address this node answers for. */

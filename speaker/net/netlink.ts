@@ -27,10 +27,17 @@ const NLM_F_DUMP_INTR = 0x10;
 const HEADER_BYTES = 16;
 const IFINFO_BYTES = 16;
 const IFADDR_BYTES = 8;
-const IFLA = { ADDRESS: 1, IFNAME: 3, MASTER: 10, WIRELESS: 11, LINKINFO: 18, EXT_MASK: 29 };
+const IFLA = { ADDRESS: 1, IFNAME: 3, MASTER: 10, WIRELESS: 11, LINKINFO: 18, EXT_MASK: 29, EVENT: 44 };
 const IFLA_INFO_KIND = 1;
 const RTEXT_FILTER_SKIP_STATS = 8;
-const IFA = { ADDRESS: 1, LOCAL: 2, RT_PRIORITY: 9 };
+const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8, RT_PRIORITY: 9 };
+const IFA_F_TENTATIVE = 0x40;
+const IFA_F_DADFAILED = 0x08;
+/**
+ * IFLA_EVENT_BONDING_FAILOVER, IFLA_EVENT_NOTIFY_PEERS and IFLA_EVENT_IGMP_RESEND: what stands behind the link is another port of a
+ * switch, which has to be told of neighbours and groups.
+ */
+const REJOIN_EVENTS = [3, 4, 5];
 const NLA_TYPE_MASK = 0x3fff;
 
 export interface LinkMessage {
@@ -46,6 +53,8 @@ export interface LinkMessage {
   readonly deviceType: number;
   /** IFF_*. */
   readonly flags: number;
+  /** The kernel says that switches have to be told anew, as after the failover of a bond (IFLA_EVENT). */
+  readonly isMoved: boolean;
 }
 
 export interface AddressMessage {
@@ -54,6 +63,7 @@ export interface AddressMessage {
   readonly address: string;
   readonly prefixLength: number;
   readonly metric: number;
+  readonly tentative?: true;
 }
 
 export type NetlinkMessage =
@@ -145,6 +155,7 @@ function parseLink(bytes: Uint8Array, view: DataView, gone: boolean): Result<Net
     kind: text(inner?.value.get(IFLA_INFO_KIND)),
     deviceType: view.getUint16(18, true),
     flags: view.getUint32(24, true),
+    isMoved: REJOIN_EVENTS.includes(number32(attributes.value.get(IFLA.EVENT))),
   });
 }
 
@@ -155,12 +166,14 @@ function parseAddress(bytes: Uint8Array, view: DataView, gone: boolean): Result<
   // IFA_LOCAL is one's own address; IFA_ADDRESS is the same, or the peer's of a point-to-point link, or IPv6's only one.
   const own = attributes.value.get(IFA.LOCAL) ?? attributes.value.get(IFA.ADDRESS);
   if (own === undefined || (own.length !== 4 && own.length !== 16)) return ok({ type: "other" });
+  const flags = number32(attributes.value.get(IFA.FLAGS)) || view.getUint8(18);
   return ok({
     type: gone ? "address-gone" : "address",
     index: view.getUint32(20, true),
     address: formatIp(ipFromBytes(own)),
     prefixLength: view.getUint8(17),
     metric: number32(attributes.value.get(IFA.RT_PRIORITY)),
+    ...((flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) === 0 ? {} : { tentative: true }),
   });
 }
 

@@ -65,10 +65,15 @@ export class Rtnetlink {
     const links = linksOf(this.#state);
     if (links === undefined) return undefined;
     // After a removal, and after lost events, the same links may be others: whoever has sockets on them must look.
-    const text = `${this.#state.dump} ${this.#state.removals} ${JSON.stringify(links)}`;
+    const text = `${this.#state.dump} ${this.#state.removals} ${[...this.rejoins].join()} ${JSON.stringify(links)}`;
     if (text === this.#told) return undefined;
     this.#told = text;
     return links;
+  }
+
+  /** How often each link came back or moved, by index. */
+  get rejoins(): ReadonlyMap<number, number> {
+    return this.#state.rejoins;
   }
 
   #datagram(length: number): void {

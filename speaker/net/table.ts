@@ -75,13 +75,13 @@ export class HeldTable {
   }
 
   /**
-   * The keys of the solicited-node groups to be in: of what is held, lost addresses too, for most come back, and of what is probed
-   * (RFC 4862 section 5.4.2: joined before the first question).
+   * The keys of the solicited-node groups to be in: of what is probed, which come first (RFC 4862 section 5.4.2: joined before the first
+   * question), and of what is held, lost addresses too, for most come back.
    */
   groupKeys(wire: { station(name: string): { readonly index: number } | undefined }): ReadonlySet<number> {
     const keys = new Set<number>();
     const ended = [...this.#lingering.values()].map((one) => one.entry);
-    for (const { address, interface: name } of [...this.#entries, ...this.#probed.values(), ...ended]) {
+    for (const { address, interface: name } of [...this.#probed.values(), ...this.#entries, ...ended]) {
       if (!address.includes(":")) continue;
       const bytes = this.index.bytes.get(address) ?? bytesOf(address);
       const index = wire.station(name)?.index;

@@ -8,7 +8,8 @@ import { BerthError } from "../../lib/runtime/errors.ts";
 import type { AddressIndex } from "../address-index.ts";
 import { isMalformed } from "../drops.ts";
 import { arpFilter, ndFilter } from "../packet/bpf.ts";
-import { ETHER_TYPE_ARP, ETHER_TYPE_IPV6 } from "../packet/ethernet.ts";
+import { ETHER_TYPE_ARP, ETHER_TYPE_IPV6, ETHERNET_HEADER_BYTES } from "../packet/ethernet.ts";
+import { IPV6_NEXT_HEADER_AT, NEXT_HEADER_HOP_BY_HOP } from "../packet/ipv6.ts";
 import {
   type Asked,
   type Heard,
@@ -51,6 +52,8 @@ export interface Reading {
   isInTime(): boolean;
   heard(station: Station, heard: Heard): void;
   alarmed(station: Station, asked: Asked): void;
+  /** A frame at `at` that the filter takes for a query of multicast listener discovery. */
+  queried(station: Station, bytes: Uint8Array, at: number, end: number): void;
   /** A frame of this node's own other interface: both are on one segment. */
   sibling(station: Station, from: string): void;
 }
@@ -182,6 +185,10 @@ export class Wire {
       }
       const at = slot * slotBytes;
       const end = at + this.#received.received(slot);
+      if (socket === station.nd && isBehindOptions(frames, at)) {
+        reading.queried(station, frames, at, end);
+        continue;
+      }
       const sibling = station.siblings.length === 0 ? undefined : siblingAt(station.siblings, frames, at);
       if (sibling !== undefined) {
         this.#counters.add("own-frame");
@@ -218,7 +225,9 @@ export class Wire {
           this.#counters.add("evidence", count);
           for (let slot = 0; slot < count; slot++) {
             const at = slot * slotBytes;
-            const heard = hear(index, frames, at, at + Math.min(slotBytes, this.#received.received(slot)));
+            const end = at + Math.min(slotBytes, this.#received.received(slot));
+            if (socket === station.nd && isBehindOptions(frames, at)) reading.queried(station, frames, at, end);
+            const heard = hear(index, frames, at, end);
             if (heard !== undefined) reading.heard(station, heard);
           }
           if (count < BATCH_FRAMES) break;
@@ -273,6 +282,11 @@ export class Wire {
     this.#stations = new Map();
     this.#stationList = [];
   }
+}
+
+/** Of what the filter of neighbour discovery lets through, only queries have an extension header. */
+function isBehindOptions(frame: Uint8Array, at: number): boolean {
+  return frame[at + ETHERNET_HEADER_BYTES + IPV6_NEXT_HEADER_AT] === NEXT_HEADER_HOP_BY_HOP;
 }
 
 function closeStation(station: Station): void {

@@ -17,7 +17,14 @@ import {
   ETHERNET_HEADER_BYTES,
   ETHERNET_SOURCE_AT,
 } from "./ethernet.ts";
-import { IPV6_HEADER_BYTES, IPV6_NEXT_HEADER_AT, NEXT_HEADER_ICMPV6 } from "./ipv6.ts";
+import {
+  IPV6_HEADER_BYTES,
+  IPV6_HOP_LIMIT_AT,
+  IPV6_NEXT_HEADER_AT,
+  NEXT_HEADER_HOP_BY_HOP,
+  NEXT_HEADER_ICMPV6,
+} from "./ipv6.ts";
+import { MLD_AT, MLD_QUERY } from "./mld.ts";
 import { NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from "./ndp.ts";
 import { ICMPV6_REDIRECT } from "./redirect.ts";
 
@@ -105,13 +112,25 @@ export function arpFilter(interfaceIndex: number, ownMacs: readonly string[]): U
   ]);
 }
 
-/** For the ETH_P_IPV6 socket: neighbour solicitations and advertisements by other stations. */
+/**
+ * For the ETH_P_IPV6 socket: neighbour solicitations and advertisements by other stations; and queries of multicast listener
+ * discovery behind the shortest hop-by-hop header, by anybody, since a bridge of this node may be the querier.
+ */
 export function ndFilter(interfaceIndex: number, ownMacs: readonly string[]): Uint8Array<ArrayBuffer> {
   const ip = ETHERNET_HEADER_BYTES;
   return assemble([
     ...forThisStation(interfaceIndex),
     ...must(ETHER_TYPE_AT, 2, [ETHER_TYPE_IPV6], "type"),
-    ...must(ip + IPV6_NEXT_HEADER_AT, 1, [NEXT_HEADER_ICMPV6], "next"),
+    { op: "load", bytes: 1, at: ip + IPV6_NEXT_HEADER_AT },
+    { op: "equal", value: NEXT_HEADER_ICMPV6, yes: "neighbour" },
+    { op: "equal", value: NEXT_HEADER_HOP_BY_HOP, yes: "options" },
+    { op: "return", bytes: 0 },
+    { op: "label", name: "options" },
+    ...must(ip + IPV6_HEADER_BYTES, 2, [NEXT_HEADER_ICMPV6 << 8], "length"),
+    ...must(ip + MLD_AT, 1, [MLD_QUERY], "query"),
+    ...must(ip + IPV6_HOP_LIMIT_AT, 1, [1], "link"),
+    { op: "return", bytes: ACCEPT_BYTES },
+    { op: "label", name: "neighbour" },
     ...must(ip + IPV6_HEADER_BYTES, 1, [NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT], "nd"),
     ...notFrom(ownMacs, ETHERNET_SOURCE_AT, "ethernet"),
     { op: "return", bytes: ACCEPT_BYTES },

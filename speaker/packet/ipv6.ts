@@ -1,6 +1,7 @@
 /**
  * The fixed IPv6 header (RFC 8200 section 3). Neighbour discovery travels directly behind it: a message behind an
- * extension header is dropped as `ip6-next-header` (RFC 6980 section 5 forbids fragments; no system sends others).
+ * extension header is dropped as `ip6-next-header` (RFC 6980 section 5 forbids fragments; no system sends others). Multicast
+ * listener discovery has one, see mld.ts.
  *
  *      0                   1                   2                   3
  *      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -22,6 +23,7 @@ export const IPV6_NEXT_HEADER_AT = 6;
 export const IPV6_HOP_LIMIT_AT = 7;
 export const IPV6_SOURCE_AT = 8;
 export const IPV6_DESTINATION_AT = 24;
+export const NEXT_HEADER_HOP_BY_HOP = 0;
 export const NEXT_HEADER_ICMPV6 = 58;
 
 export type Ipv6Drop = "ip6-short" | "ip6-version" | "ip6-length" | "ip6-next-header" | "ip6-source";

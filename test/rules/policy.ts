@@ -62,7 +62,7 @@ export const shells: readonly string[] = [
   "lib/runtime/**",
   "lib/kube/{client,informer,loop,open-watch,transport}.ts",
   "lib/lease/*-loop.ts",
-  "speaker/net/{libc,packet-socket,netlink,rtnetlink,poller,batch,groups,redirects,wire,ping}.ts",
+  "speaker/net/{libc,packet-socket,netlink,rtnetlink,poller,batch,groups,listening,redirects,wire,ping}.ts",
   "speaker/net/{frame-worker,frame-loop,frame-port}.ts",
 ];
 

@@ -55,6 +55,11 @@ describe("events", () => {
     for (const name of ["bond0", "bond0.30"])
       expect(link(state, name)).toMatchObject({ carrier: true, mac: "02:00:00:00:01:0a" });
   });
+  test("and both, whose switch port is another now, have to be made known to switches again (IFLA_EVENT)", () => {
+    const state = having("bond-slave-lost");
+    const moved = [...state.rejoins.keys()].map((index) => linksOf(state)?.find((one) => one.index === index)?.name);
+    expect(moved.sort()).toEqual(["bond0", "bond0.30"]);
+  });
   test("the last slave with a cable is released: no carrier on the bond, nor on its VLAN; the slave has its own MAC again", () => {
     const state = having("bond-slave-lost", "bond-slave-released");
     expect(["bond0", "bond0.30"].map((name) => link(state, name)?.carrier)).toEqual([false, false]);

@@ -39,6 +39,7 @@ test.each([
     kind: "",
     deviceType: 1,
     flags,
+    isMoved: false,
   };
   const state = play(createLinks(), [{ type: "resync" }, input]).state;
   const sequence = (offset: number): LinksInput => ({
@@ -130,6 +131,35 @@ describe("recorded events", () => {
     expect(link(having("enslaved"), 5)?.master).toBe("br0");
     expect(link(having("port-released"), 3)?.master).toBe("");
     expect(link(having("port-released"), 4)?.carrier).toBe(false);
+  });
+  test("a flap, and a MAC: what came back has to be made known to switches again, and only that", () => {
+    expect([...having("carrier-lost").rejoins, ...having("mac-changed").rejoins, ...dumped.rejoins]).toEqual([]);
+    expect([...having("carrier-lost", "carrier-back", "carrier-lost", "carrier-back").rejoins]).toEqual([[2, 2]]);
+    expect([...having("carrier-lost", "carrier-back", "removed").rejoins]).toEqual([]);
+  });
+  test("an address under duplicate address detection, or that has failed it, says so; none other does", () => {
+    const [recorded = new Uint8Array()] = datagrams("address-added");
+    // IFA_FLAGS begins at 48; without it the eight bits of the fixed part count.
+    for (const [at, flag, tentative] of [
+      [52, 0x40, true],
+      [52, 0x08, true],
+      [52, 0x04, undefined],
+    ] as const) {
+      const withFlag = parseNetlink(recorded.with(at, 0x80 | flag));
+      const short = parseNetlink(
+        recorded
+          .with(50 - 2, 4)
+          .with(50, 7)
+          .with(18, 0x80 | flag)
+          .with(52, 4),
+      );
+      for (const parsed of [withFlag, short]) {
+        if (!parsed.ok) throw new Error(parsed.reason);
+        const state = play(dumped, [...parsed.value]).state;
+        const address = link(state, 4)?.addresses.find((one) => one.address === "203.0.113.1");
+        expect([at, flag, address?.tentative]).toEqual([at, flag, tentative]);
+      }
+    }
   });
   test("removed, with its addresses", () => {
     const state = having("removed");

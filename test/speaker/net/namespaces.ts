@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 export const NODE_NS = `berth-wire-node-${process.pid}`;
 export const CLIENT_NS = `berth-wire-client-${process.pid}`;
 export const FLOOD_NS = `berth-wire-flood-${process.pid}`;
-const SWITCH_NS = `berth-wire-switch-${process.pid}`;
+export const SWITCH_NS = `berth-wire-switch-${process.pid}`;
 const ROOT = new URL("../../../", import.meta.url).pathname;
 const NODE = `${ROOT}node_modules/.bin/node`;
 

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "@jest/globals";
 import { Announcements } from "../../../speaker/net/announcements.ts";
 import { Counters } from "../../../speaker/net/counters.ts";
-import { GROUPS_PER_SOCKET, groupKey, planGroups, writeMembership } from "../../../speaker/net/group-plan.ts";
+import {
+  deviceGroups,
+  GROUPS_PER_SOCKET,
+  groupKey,
+  MEMBERSHIP_BYTES,
+  planGroups,
+  unusedGroups,
+  writeMembership,
+} from "../../../speaker/net/group-plan.ts";
 import { HELD_LIMITS, HearingLimit } from "../../../speaker/net/hearing-limit.ts";
 import { Inbox } from "../../../speaker/net/inbox.ts";
 import { HeldTable } from "../../../speaker/net/table.ts";
@@ -87,15 +95,32 @@ test("a turn takes all messages that wait, up to its limit, and leaves the rest 
 
 describe("solicited-node groups", () => {
   const bytes = (last: string) => hex(`20010db80000000000000000aa${last}`);
-  test("a key is written as ff02::1:ffXX:XXXX and the interface", () => {
-    const out = new Uint8Array(20);
+  test("a key is written as the interface and 33:33:ff:XX:XX:XX", () => {
+    const out = new Uint8Array(MEMBERSHIP_BYTES);
     writeMembership(groupKey(0x1_0003, bytes("fedcba")), out);
-    expect(toHex(out)).toBe("ff0200000000000000000001fffedcba03000100");
+    expect(toHex(out)).toBe("03000100000006003333fffedcba0000");
   });
   test("addresses with the same last 24 bits share a group, interfaces do not", () => {
     const other = hex("20010db8000000000000000011fedcba");
     expect(groupKey(2, bytes("fedcba"))).toBe(groupKey(2, other));
     expect(groupKey(2, bytes("fedcba"))).not.toBe(groupKey(3, bytes("fedcba")));
+  });
+  test("joins come before leaves, the most urgent first", () => {
+    const joined = new Map([1, 2, 3].map((key) => [key, 0]));
+    const plan = planGroups(joined, new Set([9, 8, 7, 2]), 4);
+    expect(plan.join.map(({ key }) => key)).toEqual([9, 8, 7]);
+    expect([plan.leave.map(({ key }) => key), plan.more]).toEqual([[1], true]);
+  });
+  test("what devices let through is read from the kernel's list, solicited-node groups only", () => {
+    const text = [
+      "2    eth0            1     0     01005e000001",
+      "2    eth0            1     0     333300000001",
+      "2    eth0            2     0     3333fffedcba",
+      "13   a name          1     0     3333ff00000a",
+    ].join("\n");
+    expect([...deviceGroups(`${text}\n`)]).toEqual([groupKey(2, bytes("fedcba")), groupKey(13, bytes("00000a"))]);
+    expect([...unusedGroups(2, [0xfedcba, 0x0a], text)]).toEqual([0x0a]);
+    expect([...unusedGroups(2, [0xfedcba], "")]).toEqual([0xfedcba]);
   });
   test("at most 200 to a socket; freed places are used again", () => {
     const joined = new Map<number, number>();

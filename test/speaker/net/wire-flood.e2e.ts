@@ -32,6 +32,8 @@ const REASONS = [
   "unknown-address",
   "not-held-here",
   "heard-not-told",
+  "mld-query",
+  "mld-checksum",
 ];
 let agent: Speaking<AgentMessage>;
 

@@ -215,8 +215,7 @@ describe("yielding", () => {
     await hold(ALL);
   });
   test("solicited-node groups are joined with the table and left after it", async () => {
-    const joined = () =>
-      run(`ip netns exec ${NODE_NS} cat /proc/net/igmp6`).includes("eth0            ff0200000000000000000001ff000100");
+    const joined = () => run(`ip netns exec ${NODE_NS} cat /proc/net/dev_mcast`).includes("3333ff000100");
     expect(joined()).toBe(true);
     await hold([VIP4]);
     await rest(100);

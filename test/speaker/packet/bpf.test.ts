@@ -34,6 +34,33 @@ const ND: readonly Case[] = [
   ["ARP", "arp-request", BROADCAST, OWN, false],
 ];
 
+const MLD: readonly Case[] = [
+  ["a query", "mld-v2-query", MULTICAST, OWN, true],
+  ["a query about a group", "mld-v2-group-query", MULTICAST, OWN, true],
+  ["a query of version 1", "mld-v1-query", MULTICAST, OWN, true],
+  ["a query to this station", "mld-v2-query", HOST, OWN, true],
+  ["a query of a bridge of this node", "mld-v2-query", HOST, [...OWN, "02:00:00:00:00:0b"], true],
+  ["a query that leaves", "mld-v2-query", OUTGOING, OWN, false],
+  ["a flooded query for another station", "mld-v2-query", OTHERHOST, OWN, false],
+  ["a report", "mld-v2-joined", MULTICAST, OWN, false],
+  ["a report of version 1", "mld-v1-report", MULTICAST, OWN, false],
+  ["done", "mld-v1-done", MULTICAST, OWN, false],
+];
+
+test.each(MLD)("ND filter, listener discovery: %s (%s)", (_what, name, type, own, passes) => {
+  expect(runBpf(ndFilter(ETH0, own), frame(name), type, ETH0) > 0).toBe(passes);
+});
+test.each([
+  ["another next header", 20, 60],
+  ["hop limit 2", 21, 2],
+  ["TCP behind the options", 54, 6],
+  ["longer options", 55, 1],
+  ["an echo behind the options", 62, 128],
+  ["a solicitation behind the options", 62, 135],
+])("a query with %s is dropped", (_what, at, value) => {
+  expect(runBpf(ndFilter(ETH0, OWN), frame("mld-v2-query").with(at, value), MULTICAST, ETH0)).toBe(0);
+});
+
 test.each(ARP)("ARP filter: %s (%s)", (_what, name, type, own, passes) => {
   expect(runBpf(arpFilter(ETH0, own), frame(name), type, ETH0) > 0).toBe(passes);
 });

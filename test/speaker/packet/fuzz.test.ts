@@ -18,7 +18,7 @@ import {
   respond,
 } from "../../../speaker/responder.ts";
 import { hex, toHex } from "./fixtures.ts";
-import { alike, Dice, flip, type Placed, RUNS, recordedFrames, SEED, spoiled, spoiledFrame } from "./fuzz.ts";
+import { alike, each, flip, known, type Placed, RUNS, recordedFrames, same, spoiled, spoiledFrame } from "./fuzz.ts";
 
 const ARP_DROPS: Record<ArpDrop, true> = {
   "arp-short": true,
@@ -75,28 +75,7 @@ const index = buildIndex({
   lost: new Set(),
 }).index;
 
-/** Calls `check` with many inputs; what it throws is told with the input. */
-function each(make: (dice: Dice) => Uint8Array, check: (input: Uint8Array) => void, runs = RUNS): void {
-  const dice = new Dice(SEED);
-  for (let run = 0; run < runs; run++) {
-    const input = make(dice);
-    try {
-      check(input);
-    } catch (thrown) {
-      throw new Error(`seed ${SEED}, run ${run}, input ${toHex(input)}`, { cause: thrown });
-    }
-  }
-}
-
-/** Cheaper than `expect` for a hundred thousand comparisons. */
-function same(left: unknown, right: unknown): void {
-  const [one, other] = [JSON.stringify(left), JSON.stringify(right)];
-  if (one !== other) throw new Error(`${one} is not ${other}`);
-}
-
 describe("decoders", () => {
-  const known = (reasons: object, reason: string) => same([reason, reason in reasons], [reason, true]);
-
   test("Ethernet: a header or too short, and what was decoded is encoded the same", () => {
     each(
       (dice) => spoiled(dice, frames),

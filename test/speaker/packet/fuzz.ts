@@ -4,7 +4,7 @@ import { drawRandom } from "../../../lib/runtime/random.ts";
 import { ETHERNET_HEADER_BYTES } from "../../../speaker/packet/ethernet.ts";
 import { ipv6Problem } from "../../../speaker/packet/ipv6.ts";
 import { finishChecksum } from "../../../speaker/packet/ndp.ts";
-import { frame } from "./fixtures.ts";
+import { frame, toHex } from "./fixtures.ts";
 
 /** `BERTH_FUZZ_SEED=7 BERTH_FUZZ_RUNS=1000000` for another and longer search; a failure names the input as hex. */
 export const SEED = Number(process.env["BERTH_FUZZ_SEED"] ?? 1);
@@ -99,4 +99,28 @@ export function placed(input: Uint8Array, around: number): Placed {
 /** The same in two surroundings: equal, or something was read that is not part of the input. */
 export function alike<T>(input: Uint8Array, decode: (one: Placed) => T): readonly [T, T] {
   return [decode(placed(input, 0x00)), decode(placed(input, 0xff))];
+}
+
+/** Calls `check` with many inputs; what it throws is told with the input. */
+export function each(make: (dice: Dice) => Uint8Array, check: (input: Uint8Array) => void, runs = RUNS): void {
+  const dice = new Dice(SEED);
+  for (let run = 0; run < runs; run++) {
+    const input = make(dice);
+    try {
+      check(input);
+    } catch (thrown) {
+      throw new Error(`seed ${SEED}, run ${run}, input ${toHex(input)}`, { cause: thrown });
+    }
+  }
+}
+
+/** Cheaper than `expect` for a hundred thousand comparisons. */
+export function same(left: unknown, right: unknown): void {
+  const [one, other] = [JSON.stringify(left), JSON.stringify(right)];
+  if (one !== other) throw new Error(`${one} is not ${other}`);
+}
+
+/** The reason is one of the closed list. */
+export function known(reasons: object, reason: string): void {
+  same([reason, reason in reasons], [reason, true]);
 }
