@@ -9,6 +9,8 @@ export interface OffLimit {
   readonly ip: Ip;
   /** What the address is, to end the sentence "… is …". */
   readonly what: string;
+  /** Not known, but likely: whoever asks for it by name gets it, and one in use is no fault. */
+  readonly isGuess?: boolean;
 }
 
 /** The addresses of one Node, as texts that may also be names. */
@@ -41,6 +43,17 @@ export function offLimits(nodes: readonly NodeAddresses[], networks: readonly No
   const subnets = new Set(networks.flatMap((one) => one.subnets));
   for (const subnet of [...subnets].sort()) for (const { ip, what } of endsOf(subnet)) note(ip, what);
   return [...found.values()].sort((left, right) => compareIps(left.ip, right.ip));
+}
+
+/**
+ * Before the first speaker has told its subnets: the first address of each of these runs of IPv4 addresses, if it can be that of a subnet.
+ * A pool that is a whole subnet would begin with an address that clients do not reach. The last ones are not given that early.
+ */
+export function guessedLimits(runs: readonly { readonly first: bigint; readonly last: bigint }[]): readonly OffLimit[] {
+  const what = "perhaps the network address of a subnet (no speaker has told its subnets yet)";
+  return runs
+    .filter(({ first, last }) => first % 4n === 0n && last - first >= 3n)
+    .map(({ first }) => ({ ip: at(4, first), what, isGuess: true }));
 }
 
 /** Links of two addresses (RFC 3021, RFC 6164) and single addresses have no ends to spare. IPv6 has no broadcast. */

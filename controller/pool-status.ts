@@ -98,9 +98,9 @@ function readyClaim(entry: PoolEntry, ledger: Ledger): ConditionClaim {
 /** What is wrong with the pool in this cluster, whatever its own spec says. */
 function worldProblems(active: ActivePool | undefined, ledger: Ledger): readonly PoolProblem[] {
   if (active === undefined) return [];
-  const clashes = active.skipped.flatMap(({ ip, what }) => {
+  const clashes = active.skipped.flatMap(({ ip, what, isGuess }) => {
     const vip = ledger.vips.get(virtualIpName(ip));
-    return vip === undefined ? [] : [`${formatIp(ip)} of ${usersOf(vip)} is ${what}`];
+    return vip === undefined || isGuess === true ? [] : [`${formatIp(ip)} of ${usersOf(vip)} is ${what}`];
   });
   const problems: PoolProblem[] = [...active.problems];
   if (active.leaving) problems.unshift({ reason: "Deleting", message: DELETING_TEXT });

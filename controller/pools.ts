@@ -1,9 +1,9 @@
 /** All pools together: the order, who wins an overlap, and the last configuration that could be followed. */
-import { type Family, formatIp } from "../lib/address/ip.ts";
+import { type Family, formatIp, sameIp } from "../lib/address/ip.ts";
 import { formatRange } from "../lib/address/range.ts";
 import type { IPPool } from "../lib/model/ip-pool.ts";
 import { addAll, contains, type IntervalSet, overlap, type Run, remove, runs } from "./interval-set.ts";
-import type { OffLimit } from "./off-limits.ts";
+import { guessedLimits, type OffLimit } from "./off-limits.ts";
 import {
   type CompiledPool,
   compilePool,
@@ -55,9 +55,9 @@ export function setPool(pools: Pools, name: string, pool: IPPool | undefined): P
 /**
  * Every pool that has addresses, in the order in which they are drawn from: by priority, then pools that only some may
  * draw from before those for everybody, then by name; pools being deleted last. Where two overlap, the first has the
- * addresses.
+ * addresses. `isBlind`: no speaker has told its subnets.
  */
-export function activePools(pools: Pools, offLimits: readonly OffLimit[] = []): readonly ActivePool[] {
+export function activePools(pools: Pools, offLimits: readonly OffLimit[] = [], isBlind = false): readonly ActivePool[] {
   const earlier: { readonly entry: Ordered; readonly won: PoolProblem[] }[] = [];
   let taken: Spaces = { 4: undefined, 6: undefined };
   const active: { readonly pool: ActivePool; readonly won: readonly PoolProblem[] }[] = [];
@@ -67,7 +67,9 @@ export function activePools(pools: Pools, offLimits: readonly OffLimit[] = []): 
       runs(config.spaces[family]).some((run) => overlap(taken[family], run).length > 0),
     );
     const { whole, problems } = collides ? cutOut(entry, earlier) : { whole: config.spaces, problems: [] };
-    const skipped = offLimits.filter(({ ip }) => contains(whole[ip.family], ip.value));
+    const known = offLimits.filter(({ ip }) => contains(whole[ip.family], ip.value));
+    const guessed = isBlind ? guessedLimits(runs(whole[4])) : [];
+    const skipped = [...known, ...guessed.filter(({ ip }) => !known.some((one) => sameIp(one.ip, ip)))];
     const spaces = { 4: less(whole[4], 4, skipped), 6: less(whole[6], 6, skipped) };
     const won: PoolProblem[] = [];
     active.push({ pool: { ...config, spaces, whole, skipped, leaving, problems }, won });

@@ -111,7 +111,7 @@ function explainOwner(world: World, service: Service, ip: Ip, sharingKey: string
 /** Why this pool gives nothing to this Service, whether or not anything is free there. */
 function explainRules(world: World, service: Service, ip: Ip, pool: ActivePool): Problem | undefined {
   const skipped = pool.skipped.find((one) => one.ip.family === ip.family && one.ip.value === ip.value);
-  if (skipped !== undefined) return reserved(ip, skipped.what);
+  if (skipped !== undefined && skipped.isGuess !== true) return reserved(ip, skipped.what);
   return explainDrawing(world, service, ip.family, pool);
 }
 

@@ -180,7 +180,8 @@ export class Books {
     this.#stale = false;
     const networks = leases.list().map(networksOf);
     const before = this.#outside();
-    setPools(this.ledger, activePools(this.pools, offLimits(nodes.list(), networks)));
+    const isBlind = networks.every(({ subnets }) => subnets.length === 0);
+    setPools(this.ledger, activePools(this.pools, offLimits(nodes.list(), networks), isBlind));
     const after = this.#outside();
     // Their condition InPool.
     for (const name of new Set([...before, ...after])) {

@@ -42,6 +42,19 @@ describe("addresses that MetalLB gave stay", () => {
     expect(scene.table()).toHaveLength(3);
   });
 
+  test("an address that no pool has is left alone while there is no other, and is another's when there is one", async () => {
+    const scene = new Scene();
+    scene.service("web");
+    scene.overwrite("web", ["10.0.9.9"]);
+    scene.pool("full", ["10.0.0.1/32"], { namespaces: ["other"] });
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.9.9"]);
+    expect(scene.says("web")).toMatch(/^PoolNotAllowed: /);
+    scene.pool("first", ["10.0.1.1/32"]);
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.1.1"]);
+  });
+
   test("of several namespaces, where the pool lets them share; where not, the second is told what to write", async () => {
     for (const sharing of ["AcrossNamespaces", "SameNamespace"]) {
       const scene = new Scene();

@@ -53,6 +53,52 @@ describe("addresses that nobody gets", () => {
   });
 });
 
+describe("before the first speaker has told its subnets", () => {
+  test("what may be the network address is not given, until more is known", async () => {
+    const scene = new Scene({ isBlind: true });
+    scene.pool("first", ["10.0.0.0/30", "10.0.0.9-10.0.0.9"]);
+    scene.service("a");
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
+    expect(scene.poolSays("first")).toBe(
+      "True Valid: not given out: 10.0.0.0 (perhaps the network address of a subnet (no speaker has told its subnets yet))",
+    );
+    for (const name of ["b", "c", "d", "e"]) scene.service(name);
+    await scene.settle();
+    expect(scene.table()).toHaveLength(4);
+    expect(scene.addresses("e")).toEqual([]);
+    scene.restart();
+    scene.speaker("n1", ["10.0.0.0/24"]);
+    await scene.settle();
+    expect(scene.addresses("e")).toEqual([]);
+    expect(scene.poolSays("first")).toBe(
+      "True Valid: not given out: 10.0.0.0 (the network address of the subnet 10.0.0.0/24)",
+    );
+  });
+
+  test("who asks for it by name, or had it, has it; told as a fault only when it is known", async () => {
+    const scene = new Scene({ isBlind: true });
+    scene.pool("first", ["10.0.0.0/28"]);
+    scene.service("web", { annotations: { "berth.dev/ips": "10.0.0.0" } });
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
+    expect(scene.poolSays("first")).toMatch(/^True Valid: /);
+    scene.speaker("n1", ["10.0.0.0/24"]);
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
+    expect(scene.poolSays("first")).toMatch(/^False ReservedAddressInUse: 10.0.0.0 of default\/web is the network/);
+  });
+
+  test("elsewhere it is given when the speaker has told another subnet", async () => {
+    const scene = new Scene({ isBlind: true });
+    scene.pool("first", ["10.0.0.0/28"]);
+    scene.speaker("n1", ["172.16.0.0/16"]);
+    scene.service("web");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
+  });
+});
+
 describe("pools that overlap", () => {
   test("both say so and name the winner: the one that is drawn from first", async () => {
     const scene = new Scene();

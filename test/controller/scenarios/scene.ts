@@ -45,7 +45,9 @@ export class Scene {
   readonly #random = seededRandom(1);
   #process: Process;
 
-  constructor() {
+  /** With a speaker that has told a subnet which matters to nobody, or without any. */
+  constructor({ isBlind = false } = {}) {
+    if (!isBlind) this.speaker("n0", ["192.0.2.0/24"]);
     this.#process = this.#start();
   }
 
