@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createKubeApi, loadKubeConfig } from "../../lib/kube/client.ts";
 import { fields } from "../../lib/model/decode.ts";
-import { silentLogger } from "../../lib/runtime/log.ts";
 import type { Lab } from "../lab/lab.ts";
 import { type SharedLab, withLab } from "../lab/shared.ts";
 import { Berth, berthNamespace, target } from "./berth.ts";
@@ -138,11 +137,7 @@ describe("what an address survives", () => {
 
   test("preconditions: a patch or deletion of another version is refused in the terms that the controller reads", async () => {
     const { metadata } = await berth.vip(await tenant.address("firm"));
-    const api = createKubeApi({
-      config: loadKubeConfig(lab.kubeconfigPath),
-      userAgent: "berth-test/0",
-      log: silentLogger,
-    });
+    const api = createKubeApi({ config: loadKubeConfig(lab.kubeconfigPath), userAgent: "berth-test/0" });
     const path = `/apis/berth.dev/v1alpha1/virtualips/${metadata.name}`;
     const dryRun = { query: { dryRun: "All" } };
     const replace = (resourceVersion: string) => [
