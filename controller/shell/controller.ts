@@ -82,6 +82,7 @@ export class Controller {
     this.#active = false;
     this.#books.close();
     this.#waiting.clear();
+    metrics.waiting.set({}, 0);
     this.#orphans.clear();
     this.#poolWriter.clear();
   }
@@ -160,10 +161,11 @@ export class Controller {
     });
     metrics.passes.inc({ outcome: plan.outcome });
     const { kind = "" } = plan;
+    const waited = this.#waiting.size;
     if (plan.waiting) this.#waiting.add({ key, since: service?.meta.creationTimestamp ?? "", kind });
     else this.#waiting.remove(key);
     this.#wake(this.#waiting.looked(key, plan.waiting && plan.effects.length === 0));
-    metrics.waiting.set({}, this.#waiting.size);
+    if (waited !== this.#waiting.size) metrics.waiting.set({}, this.#waiting.size);
     if (plan.effects.length === 0) return DONE;
     if (service !== undefined && isRepair(service, plan)) {
       const due = (this.#repaired.get(key) ?? Number.NEGATIVE_INFINITY) + REPAIR_PERIOD_MS;

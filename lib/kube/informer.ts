@@ -52,6 +52,8 @@ class ReflectorInformer<T> implements Informer<T> {
   readonly #inbox = new OneAtATime<ReflectorInput>((input) => this.#handle(input));
   #state;
   #synced = false;
+  /** What the gauge shows: most deliveries change an object and not their number. */
+  #toldSize = -1;
   #watch: { readonly number: number; readonly handle: WatchHandle } | undefined;
 
   constructor(api: KubeApi, options: InformerOptions<T>, deps: InformerDeps) {
@@ -167,7 +169,10 @@ class ReflectorInformer<T> implements Informer<T> {
 
   #deliver(delivery: Delivery): void {
     const change = this.#cache.apply(delivery);
-    objects.set({ resource: this.#resource }, this.#cache.size);
+    if (this.#cache.size !== this.#toldSize) {
+      this.#toldSize = this.#cache.size;
+      objects.set({ resource: this.#resource }, this.#toldSize);
+    }
     for (const key of change.unreadable) {
       unreadable.inc({ resource: this.#resource });
       this.#log.warn({ key }, "object cannot be read and is left as it was last");

@@ -60,6 +60,8 @@ class ReconcileLoop implements Loop {
   readonly #alarm: Alarm;
   #state: "new" | "running" | "stopped" = "new";
   #active = 0;
+  /** What the gauge shows: it is set on changes only, since every key comes by here several times. */
+  #toldDepth = -1;
   #drained: (() => void) | undefined;
 
   constructor(options: LoopOptions) {
@@ -116,7 +118,10 @@ class ReconcileLoop implements Loop {
       waits.observe({ queue: this.#options.name }, taken.waitedMs / 1000);
       void this.#run(taken.key);
     }
-    depth.set({ queue: this.#options.name }, this.#queue.depth);
+    if (this.#queue.depth !== this.#toldDepth) {
+      this.#toldDepth = this.#queue.depth;
+      depth.set({ queue: this.#options.name }, this.#toldDepth);
+    }
     const isFull = this.#active >= this.#options.concurrency;
     this.#alarm.set(isFull ? undefined : this.#queue.wakeAt(), this.#now());
   }
