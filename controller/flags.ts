@@ -25,7 +25,7 @@ export function controllerCommand(): Command {
     .addOption(
       new Option("--concurrency <count>", "how many Services, VirtualIPs and pools are worked on at once")
         .env("BERTH_CONCURRENCY")
-        .default(16)
+        .default(32)
         .argParser((text) => wholeNumber(text, 1, 256)),
     );
   return addCommonFlags(command, { podUid: "part of its identity in the leader's Lease", healthPort: 7472 });

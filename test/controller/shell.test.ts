@@ -225,7 +225,7 @@ describe("flags", () => {
     );
 
   test("defaults", () => {
-    expect(read()).toMatchObject({ classLess: true, concurrency: 16, healthPort: 7472, logLevel: "info" });
+    expect(read()).toMatchObject({ classLess: true, concurrency: 32, healthPort: 7472, logLevel: "info" });
   });
 
   test("as given", () => {
