@@ -1,5 +1,5 @@
 /**
- * HTTP/1.1 to the API server over Node's own client, which is in the process anyway: a second one (undici) costs 16 MB resident,
+ * HTTP/1.1 to the API server over Node's own client, which is in the process anyway: a second one (undici) costs 17 MiB resident,
  * 8 of them anonymous (docs/memory.md). HTTP/1.1, because on one multiplexed connection a stalled watch would hold up the
  * pulse, and share its fate.
  */
