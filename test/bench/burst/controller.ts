@@ -1,7 +1,7 @@
 /** The controller as it is shipped: the built image's program and Node, the manifest's flags, user and rights. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
-import { rootTree, userId } from "../../../scripts/image/names.ts";
+import { imageEnvironment, rootTree, userId } from "../../../scripts/image/names.ts";
 import { waitFor } from "../../lab/run.ts";
 import { type ApiServer, mortal } from "./api-server.ts";
 import { sumOfMetric } from "./plan.ts";
@@ -22,7 +22,7 @@ export class MeasuredController {
     const [command = "", ...args] = argv;
     this.#child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env["PATH"], NODE_ENV: "production", POD_NAME: "bench", POD_UID: crypto.randomUUID() },
+      env: { ...imageEnvironment, PATH: process.env["PATH"], POD_NAME: "bench", POD_UID: crypto.randomUUID() },
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {

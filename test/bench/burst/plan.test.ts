@@ -51,6 +51,7 @@ describe("the figure", () => {
       "PATCH services/status": 11,
       "POST services": 10,
       "APPLY berth.dev/ippools/status": 3,
+      "POST events.k8s.io/events": 1,
     },
   });
 
@@ -58,11 +59,17 @@ describe("the figure", () => {
     const measured = burstMeasured([round(3, 30), round(1, 50), round(2.1234, 40)], 10, { bare: 1, ideal: 2 });
     const line = JSON.parse(lineOf({ name: "burst/10", unit: "s", ...measured }));
     expect(line).toMatchObject({ n: 3, value: 2.123, p50: 2, p99: 40, ratioToBare: 2.12, ratioToIdeal: 1.06 });
-    expect(line).toMatchObject({ writesPerAddress: 2.1, poolWrites: 3, events: 0, perSecond: 5, cpuMs: 2.12 });
+    expect(line).toMatchObject({ writesPerAddress: 2.1, poolWrites: 3, events: 1, perSecond: 5, cpuMs: 2.12 });
   });
 
   test("without anybody who gives addresses there is nothing but the time", () => {
     const measured = burstMeasured([{ seconds: 2, latenciesMs: [], writes: {}, cpuS: 0 }], 10, {});
     expect(measured.also).toEqual({ value: 2, p50: 2, p99: 2, max: 2, perSecond: 5 });
   });
+});
+
+test("a handful of writes in a large burst is not rounded away", () => {
+  const writes = { "POST events.k8s.io/events": 3, "APPLY berth.dev/ippools/status": 7 };
+  const measured = burstMeasured([{ seconds: 9, latenciesMs: [1], writes, cpuS: 1 }], 1_000, {});
+  expect(measured.also).toMatchObject({ events: 3, poolWrites: 7 });
 });

@@ -84,14 +84,10 @@ export function burstMeasured(
       ),
       1,
     );
-  const perService = (accept: (key: string) => boolean): number =>
-    rounded(
-      percentile(
-        rounds.map(({ writes }) => sumOf(writes, accept)),
-        0.5,
-      ) / size,
-      2,
-    );
+  const written = (accept: (key: string) => boolean): number => {
+    const counts = rounds.map(({ writes }) => sumOf(writes, accept));
+    return percentile(counts, 0.5);
+  };
   const waits = rounds.some(({ latenciesMs }) => latenciesMs.length > 0);
   const ratio = (name: string, actor: Actor): Record<string, number> => {
     const other = others[actor];
@@ -118,9 +114,12 @@ export function burstMeasured(
                 size,
               2,
             ),
-            writesPerAddress: perService((key) => key.includes("virtualips") || key.includes("services/status")),
-            poolWrites: Math.round(perService((key) => key.includes("ippools")) * size),
-            events: Math.round(perService((key) => key.includes("events")) * size),
+            writesPerAddress: rounded(
+              written((key) => key.includes("virtualips") || key.includes("services/status")) / size,
+              2,
+            ),
+            poolWrites: written((key) => key.includes("ippools")),
+            events: written((key) => key.includes("events")),
           }
         : {}),
     },

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { imageEnvironment } from "../../../scripts/image/names.ts";
 import { must } from "../../lab/run.ts";
 import { ApiServer, mortal } from "./api-server.ts";
 import { MeasuredController, shippedNode } from "./controller.ts";
@@ -84,7 +85,8 @@ async function startActor(actor: Actor, server: ApiServer): Promise<Working | un
   const { node } = await shippedNode(server);
   const argv = mortal([...node, file("ideal.ts"), server.controllerKubeconfig, String(IDEAL_CONCURRENCY)]);
   const [command = "", ...args] = argv;
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const env = { ...imageEnvironment, PATH: process.env["PATH"] };
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"], env });
   const watching = new Promise((resolve, reject) => {
     child.stdout.once("data", resolve);
     child.once("exit", (code) => reject(new Error(`the ideal client has ended with ${code}`)));
