@@ -22,21 +22,11 @@ interface Report {
 }
 
 /** The test file of this rule, with the rule broken. */
-function run({ rule, finder, only }: Broken): Promise<Report> {
+function run({ rule, finder }: Broken): Promise<Report> {
   const setup = join(ROOT, "test/controller/sabotage/setup.ts");
   const jest = join(ROOT, "node_modules/jest/bin/jest.js");
-  const pattern = only === "" ? [] : ["--testNamePattern", only];
   const file = `test/controller/${finder}\\.test\\.ts$`;
-  const args = [
-    "--experimental-vm-modules",
-    jest,
-    "--setupFilesAfterEnv",
-    setup,
-    "--json",
-    "--silent",
-    ...pattern,
-    file,
-  ];
+  const args = ["--experimental-vm-modules", jest, "--setupFilesAfterEnv", setup, "--json", "--silent", file];
   const env = { ...process.env, BERTH_SABOTAGE: rule };
   return new Promise((resolve, reject) => {
     execFile(process.execPath, args, { env, cwd: ROOT, maxBuffer: 1 << 26, timeout: LIMIT_MS }, (error, out, told) => {

@@ -6,13 +6,10 @@ export interface Broken {
   readonly breaks: (real: object) => object;
   /** The test file, without `.test.ts`, from `test/controller`. */
   readonly finder: string;
-  /** Only the tests whose name has this. */
-  readonly only: string;
 }
 
 export interface Found {
   readonly by: string;
-  readonly only?: string;
 }
 
 /** `module` without a path is one of controller/. */
@@ -20,8 +17,8 @@ export function broken<M extends object>(
   rule: string,
   module: string,
   breaks: (real: M) => Partial<M>,
-  { by, only = "" }: Found,
+  { by }: Found,
 ): Broken {
   const path = module.includes("/") ? module : `controller/${module}`;
-  return { rule, module: `${path}.ts`, breaks: (real) => breaks(real as M), finder: by, only };
+  return { rule, module: `${path}.ts`, breaks: (real) => breaks(real as M), finder: by };
 }
