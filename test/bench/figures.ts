@@ -18,6 +18,16 @@ export function percentile(samples: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 
+/** The median over what was measured several times, nearest rank as `percentile`; NaN for nothing. */
+export function medianOf<T>(items: readonly T[], of: (item: T) => number): number {
+  return percentile(items.map(of), 0.5);
+}
+
+/** To one digit behind the point. */
+export function tenths(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
 /** The line of one figure. `value` is the median. */
 export function lineOf({
   name,
@@ -25,9 +35,8 @@ export function lineOf({
   samples,
   also,
 }: Measured & { readonly name: string; readonly unit: string }): string {
-  const rounded = (value: number): number => Math.round(value * 10) / 10;
-  const p50 = rounded(percentile(samples, 0.5));
-  const p99 = rounded(percentile(samples, 0.99));
+  const p50 = tenths(percentile(samples, 0.5));
+  const p99 = tenths(percentile(samples, 0.99));
   return JSON.stringify({
     name,
     unit,
@@ -35,7 +44,7 @@ export function lineOf({
     value: p50,
     p50,
     p99,
-    max: rounded(Math.max(...samples)),
+    max: tenths(Math.max(...samples)),
     ...also,
   });
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Berth, berthNamespace } from "../e2e/berth.ts";
 import { namespace, pool } from "../e2e/manifests.ts";
-import type { Figure, Measured } from "./figures.ts";
+import { type Figure, type Measured, tenths } from "./figures.ts";
 
 /** Long enough for the first collections after the start. */
 const settleMs = 60_000;
@@ -34,8 +34,7 @@ async function memoryOf(berth: Berth, component: "controller" | "speaker"): Prom
       anon = Math.max(anon, memory.anon);
     }
   }
-  const rounded = (value: number): number => Math.round(value * 10) / 10;
-  return { samples, also: { value: rounded(Math.max(...samples)), anon: rounded(anon) } };
+  return { samples, also: { value: tenths(Math.max(...samples)), anon: tenths(anon) } };
 }
 
 const LOADED = "bench-memory";

@@ -3,7 +3,7 @@
  *
  *     node inside.ts CLUSTER_BINARY NAME...
  */
-import { lineOf, percentile, runs } from "../figures.ts";
+import { lineOf, medianOf, percentile, runs } from "../figures.ts";
 import { type ApiServer, prepareNamespace } from "./api-server.ts";
 import { type Actor, actorsFor, burstMeasured, burstName, RESTART, RESTART_SIZE, type Round, SIZES } from "./plan.ts";
 import { burstRound, type Restart, restartRound, type Working, writesOf } from "./rounds.ts";
@@ -31,12 +31,7 @@ async function measure(size: number, actors: readonly Actor[]): Promise<void> {
     }
   }
   const median = (actor: Actor): number | undefined =>
-    rounds[actor].length === 0
-      ? undefined
-      : percentile(
-          rounds[actor].map(({ seconds }) => seconds),
-          0.5,
-        );
+    rounds[actor].length === 0 ? undefined : medianOf(rounds[actor], ({ seconds }) => seconds);
   const others = { bare: median("bare"), ideal: median("ideal") };
   for (const actor of actors) {
     const name = burstName(actor, size);

@@ -1,5 +1,5 @@
 /** Which bursts are measured, by what names, and how rounds become a figure. */
-import { type Measured, percentile } from "../figures.ts";
+import { type Measured, medianOf, percentile } from "../figures.ts";
 
 export const SIZES: readonly number[] = [1_000, 10_000];
 /** Who reacts to the Services: nobody, a client that decides nothing, Berth. Taken in turns, so that none has the quieter machine. */
@@ -75,19 +75,13 @@ export function burstMeasured(
   others: Partial<Record<Actor, number | undefined>>,
 ): Measured {
   const samples = rounds.map(({ seconds }) => seconds);
-  const value = percentile(samples, 0.5);
+  const value = medianOf(rounds, ({ seconds }) => seconds);
   const median = (share: number): number =>
     rounded(
-      percentile(
-        rounds.map(({ latenciesMs }) => percentile(latenciesMs, share)),
-        0.5,
-      ),
+      medianOf(rounds, ({ latenciesMs }) => percentile(latenciesMs, share)),
       1,
     );
-  const written = (accept: (key: string) => boolean): number => {
-    const counts = rounds.map(({ writes }) => sumOf(writes, accept));
-    return percentile(counts, 0.5);
-  };
+  const written = (accept: (key: string) => boolean): number => medianOf(rounds, ({ writes }) => sumOf(writes, accept));
   const waits = rounds.some(({ latenciesMs }) => latenciesMs.length > 0);
   const ratio = (name: string, actor: Actor): Record<string, number> => {
     const other = others[actor];
@@ -105,15 +99,7 @@ export function burstMeasured(
       ...ratio("ratioToIdeal", "ideal"),
       ...(waits
         ? {
-            cpuMs: rounded(
-              (percentile(
-                rounds.map(({ cpuS }) => cpuS),
-                0.5,
-              ) *
-                1_000) /
-                size,
-              2,
-            ),
+            cpuMs: rounded((medianOf(rounds, ({ cpuS }) => cpuS) * 1_000) / size, 2),
             writesPerAddress: rounded(
               written((key) => key.includes("virtualips") || key.includes("services/status")) / size,
               2,

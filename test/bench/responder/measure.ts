@@ -1,7 +1,7 @@
 /** The figures of the responder: a speaker for each number of addresses, rounds of questions to it, and what else is asked of it. */
 import { readFileSync } from "node:fs";
 import { waitFor } from "../../lab/run.ts";
-import { lineOf, type Measured, percentile, runs } from "../figures.ts";
+import { lineOf, type Measured, medianOf, percentile, runs, tenths } from "../figures.ts";
 import { memoryOfProcess } from "../memory.ts";
 import { Generator } from "./generator.ts";
 import { ADDRESSES, memoryName, questionsWith, type Round, SINGLE, SIZES, summary } from "./plan.ts";
@@ -158,12 +158,7 @@ class Session {
     const replies = rounds.reduce((sum, one) => sum + one.replies, 0);
     const measured = summary(rounds);
     const beside = {
-      free: tenths(
-        percentile(
-          free.map((one) => one.perSecond),
-          0.5,
-        ),
-      ),
+      free: tenths(medianOf(free, (one) => one.perSecond)),
       freeP99Us: also?.["p99Us"] ?? Number.NaN,
     };
     return { samples: measured.samples, also: { ...measured.also, replies, ...beside } };
@@ -191,5 +186,3 @@ function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
 }
-
-const tenths = (value: number): number => Math.round(value * 10) / 10;

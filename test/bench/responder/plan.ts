@@ -1,5 +1,5 @@
 /** Which figures of the responder there are, and what becomes of the rounds of one. */
-import { type Measured, percentile } from "../figures.ts";
+import { type Measured, medianOf, tenths } from "../figures.ts";
 
 /**
  * ARP by broadcast; solicitations to the groups of the addresses, as by who does not know them yet, or to the address itself, as
@@ -80,9 +80,7 @@ export interface Round {
   readonly cpuS?: number;
 }
 
-const rounded = (value: number): number => Math.round(value * 10) / 10;
-const medianOf = (rounds: readonly Round[], of: (round: Round) => number): number =>
-  rounded(percentile(rounds.map(of), 0.5));
+const roundedMedian = (rounds: readonly Round[], of: (round: Round) => number): number => tenths(medianOf(rounds, of));
 
 /**
  * Replies a second, and the medians over the rounds of latency and of replies for each second of processor time: the latter
@@ -90,12 +88,12 @@ const medianOf = (rounds: readonly Round[], of: (round: Round) => number): numbe
  */
 export function summary(rounds: readonly Round[]): Measured {
   const timed = rounds.filter(({ cpuS }) => cpuS !== undefined && cpuS > 0);
-  const perCpuSecond = medianOf(timed, ({ replies, cpuS = Number.NaN }) => replies / cpuS);
+  const perCpuSecond = roundedMedian(timed, ({ replies, cpuS = Number.NaN }) => replies / cpuS);
   return {
     samples: rounds.map(({ perSecond }) => perSecond),
     also: {
-      p50Us: medianOf(rounds, ({ p50Us }) => p50Us),
-      p99Us: medianOf(rounds, ({ p99Us }) => p99Us),
+      p50Us: roundedMedian(rounds, ({ p50Us }) => p50Us),
+      p99Us: roundedMedian(rounds, ({ p99Us }) => p99Us),
       lost: rounds.reduce((sum, { lost }) => sum + lost, 0),
       ...(timed.length === 0 ? {} : { perCpuSecond: Math.round(perCpuSecond) }),
     },
