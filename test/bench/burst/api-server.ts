@@ -14,7 +14,7 @@ import { createCredentials } from "../../lab/credentials.ts";
 import type { ClusterPlaces } from "../../lab/paths.ts";
 import { defaultOptions, outsideLink, planLab } from "../../lab/plan.ts";
 import { must, waitFor } from "../../lab/run.ts";
-import { processorTimeS } from "./processor.ts";
+import { processorTimeS } from "../processor.ts";
 
 const NAMESPACE = "berth-system";
 const POOL = {

@@ -4,10 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { imageEnvironment } from "../../../scripts/image/names.ts";
 import { must } from "../../lab/run.ts";
+import { processorTimeS } from "../processor.ts";
 import { ApiServer, mortal } from "./api-server.ts";
 import { MeasuredController, shippedNode } from "./controller.ts";
 import { type Actor, countWrites, type Round, sumOf, type Writes, writesBetween } from "./plan.ts";
-import { processorTimeS } from "./processor.ts";
 
 /** What the ideal client has under way at once: more does not make it faster. */
 const IDEAL_CONCURRENCY = 64;

@@ -1,8 +1,8 @@
 /** The figures of the responder: a speaker for each number of addresses, rounds of questions to it, and what else is asked of it. */
-import { readFileSync } from "node:fs";
 import { waitFor } from "../../lab/run.ts";
 import { lineOf, type Measured, medianOf, percentile, runs, tenths } from "../figures.ts";
 import { memoryOfProcess } from "../memory.ts";
+import { processorTimeS } from "../processor.ts";
 import { Generator } from "./generator.ts";
 import { ADDRESSES, memoryName, questionsWith, type Round, SINGLE, SIZES, summary } from "./plan.ts";
 import { buildNamespaces, MeasuredSpeaker, removeNamespaces } from "./world.ts";
@@ -15,8 +15,6 @@ const HEAP_REPLIES = 1_000_000;
 const WARM_ROUNDS = 8;
 /** BOUNDED: a responder that is slower than this many rounds of a million is measured over fewer. */
 const HEAP_ROUNDS_MAX = 60;
-/** USER_HZ, which Linux has fixed for all that read /proc. */
-const TICKS_PER_S = 100;
 
 type Print = (name: string, unit: string, measured: Measured) => void;
 
@@ -175,14 +173,8 @@ class Session {
 
   /** What the action gave, and the processor time of all threads of the speaker meanwhile. */
   async #timed<T>(action: () => Promise<T>): Promise<{ readonly value: T; readonly cpuS: number }> {
-    const before = cpuSeconds(this.#speaker.pid);
+    const before = processorTimeS(this.#speaker.pid);
     const value = await action();
-    return { value, cpuS: cpuSeconds(this.#speaker.pid) - before };
+    return { value, cpuS: processorTimeS(this.#speaker.pid) - before };
   }
-}
-
-/** User and system time of a process, proc_pid_stat(5); its name, in parentheses, may hold blanks. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
 }
