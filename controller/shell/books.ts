@@ -178,7 +178,11 @@ export class Books {
   #rebuild(): void {
     const { nodes, leases } = this.#deps;
     this.#stale = false;
-    const networks = leases.list().map(networksOf);
+    // Nobody deletes the Lease of a Node that is gone: what it says of addresses and subnets ends with the Node.
+    const networks = leases
+      .list()
+      .filter(({ node }) => nodes.get(node) !== undefined)
+      .map(networksOf);
     const before = this.#outside();
     const isBlind = networks.every(({ subnets }) => subnets.length === 0);
     setPools(this.ledger, activePools(this.pools, offLimits(nodes.list(), networks), isBlind));

@@ -53,6 +53,53 @@ describe("addresses that nobody gets", () => {
   });
 });
 
+describe("a Node that is gone", () => {
+  test("its addresses and the ends of its subnets are given out, though the Lease of its speaker stays", async () => {
+    const scene = new Scene();
+    scene.speaker("n5", ["10.0.0.0/29"], "10.0.0.5");
+    scene.pool("first", ["10.0.0.0/29"]);
+    scene.service("web", { annotations: { "berth.dev/ips": "10.0.0.5" } });
+    await scene.settle();
+    expect(scene.says("web")).toMatch(/^AddressReserved: 10.0.0.5 is an address of the Node n5/);
+    scene.deleteNode("n5");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.5"]);
+    expect(scene.poolSays("first")).toBe("True Valid: every address of the spec can be given out");
+    expect(scene.poolStatus("first")).toMatchObject({ totalIPv4: 8 });
+    // A machine that is put back under its name counts again; what a Service got meanwhile it keeps.
+    scene.node("n5");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.5"]);
+    expect(scene.poolSays("first")).toMatch(
+      /^False ReservedAddressInUse: 10.0.0.5 of default\/web is an address of the Node n5/,
+    );
+  });
+
+  test("nor does its Lease count for a controller that starts later", async () => {
+    const scene = new Scene();
+    scene.speaker("n5", ["10.0.0.0/29"], "10.0.0.5");
+    scene.deleteNode("n5");
+    scene.pool("first", ["10.0.0.0/29"]);
+    scene.service("web");
+    await scene.settle();
+    scene.restart();
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
+  });
+
+  test("when the last one that told its subnets goes, what may be an end of a subnet is kept back again", async () => {
+    const scene = new Scene({ isBlind: true });
+    scene.speaker("n5", ["172.16.0.0/16"]);
+    scene.pool("first", ["10.0.0.0/29"]);
+    await scene.settle();
+    expect(scene.poolSays("first")).toBe("True Valid: every address of the spec can be given out");
+    scene.deleteNode("n5");
+    scene.service("web");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
+  });
+});
+
 describe("before the first speaker has told its subnets", () => {
   test("what may be the network address is not given, until more is known", async () => {
     const scene = new Scene({ isBlind: true });

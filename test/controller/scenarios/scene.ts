@@ -86,8 +86,14 @@ export class Scene {
     this.#patch(`${path}/${name}/status`, { status });
   }
 
-  /** A speaker that tells of its subnets in its Lease. */
+  /** The Lease of its speaker stays: nobody deletes it. */
+  deleteNode(name: string): void {
+    this.api.call({ verb: "delete", path: `${CORE}/nodes/${name}` });
+  }
+
+  /** A speaker that tells of its subnets in its Lease, on a Node that is there or comes with it. */
   speaker(node: string, subnets: readonly string[], address4 = ""): void {
+    if (this.api.get("nodes", node) === undefined) this.#create(`${CORE}/nodes`, { metadata: { name: node } });
     const text = JSON.stringify([{ name: "eth0", mac: "02:00:00:00:00:01", subnets, carrier: true, address4 }]);
     const metadata = { name: `berth-speaker-${node}`, namespace: "berth-system" };
     const annotated = { ...metadata, annotations: { "berth.dev/interfaces": text } };
