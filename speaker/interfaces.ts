@@ -4,6 +4,7 @@
  */
 import { formatIp, type Ip, parseIp } from "../lib/address/ip.ts";
 import { cidrRange, type IpRange, parseCidr, rangeContains } from "../lib/address/range.ts";
+import { OWN_ADDRESSES_MAX } from "../lib/model/speaker-lease.ts";
 import type { Link, LinkAddress } from "./net/messages.ts";
 
 /** One interface, best first in its list: lowest metric, then lowest index. */
@@ -17,6 +18,8 @@ export interface InterfaceFacts {
   readonly linkLocal: string;
   /** The node's own IPv4 address there, which its kernel answers for; "" without one. */
   readonly address4: string;
+  /** All of the node's own addresses there that last, without link-local ones; sorted. */
+  readonly addresses: readonly string[];
 }
 
 /** The facts with their networks read once: 1,000 addresses × 100 nodes ask for them at each change. */
@@ -58,8 +61,14 @@ function isNetwork({ address, prefixLength }: LinkAddress): boolean {
   return prefixLength < (ip.value.family === 4 ? 32 : 128);
 }
 
+/**
+ * Told as the node's own is what is configured, whether or not the kernel uses it just now: duplicate address detection runs again
+ * with each carrier, and a deprecated address is answered for like any other (keepalived adds its IPv6 ones so). Only temporary ones
+ * are left out: they change by themselves, and each change would be a write here and news for every node.
+ */
 function factsOf(link: Link): InterfaceFacts {
   const subnets = new Set<string>();
+  const lasting = new Set<string>();
   let linkLocal = "";
   let address4 = "";
   for (const own of link.addresses) {
@@ -68,10 +77,13 @@ function factsOf(link: Link): InterfaceFacts {
     if (rangeContains(LINK_LOCAL_6, ip.value)) linkLocal ||= own.address;
     else if (!rangeContains(LINK_LOCAL_4, ip.value)) {
       subnets.add(networkText(own.address, own.prefixLength));
+      if (own.temporary !== true) lasting.add(own.address);
       if (ip.value.family === 4) address4 ||= own.address;
     }
   }
-  return { name: link.name, mac: link.mac, subnets: [...subnets].sort(), carrier: link.carrier, linkLocal, address4 };
+  const { name, mac, carrier } = link;
+  const addresses = [...lasting].sort().slice(0, OWN_ADDRESSES_MAX);
+  return { name, mac, subnets: [...subnets].sort(), carrier, linkLocal, address4, addresses };
 }
 
 /** The interfaces that may carry the address, best first, whatever their carrier. */

@@ -253,7 +253,10 @@ export class Books {
 
 function networksOf({ node, text }: NetworksText): NodeNetworks {
   const interfaces = parseInterfaces(text);
-  const addresses = interfaces.flatMap((one) => (one.address4 === "" ? [] : [one.address4]));
+  // An older speaker tells of one address only.
+  const addresses = interfaces.flatMap(({ address4, addresses }) =>
+    address4 === "" ? addresses : [address4, ...addresses],
+  );
   return { node, subnets: interfaces.flatMap((one) => one.subnets), addresses };
 }
 

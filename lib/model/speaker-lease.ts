@@ -33,6 +33,8 @@ export const FENCED_BY_ANNOTATION = "berth.dev/fenced-by";
 const NAME_PREFIX = "berth-speaker-";
 /** BOUNDED: more interfaces than this in one Lease are not read; a node announces on a handful. */
 const INTERFACES_MAX = 64;
+/** BOUNDED: 3 KB of the annotations for an interface. Of more addresses the first in the order of their text are told. */
+export const OWN_ADDRESSES_MAX = 64;
 /** What the kernel takes as the name of a link: up to 15 characters, none of them white space, `/` or `:`. */
 const LINK_NAME = /^[^\s/:]{1,15}$/;
 /** BOUNDED: 16 KB of an object's 256 KB of annotations. The node refuses also those that did not fit, only others learn it later. */
@@ -50,6 +52,8 @@ export interface SpeakerInterface {
   readonly linkLocal: string;
   /** The node's own IPv4 address there, which its kernel answers for whatever becomes of its speaker; "" if there is none. */
   readonly address4: string;
+  /** All of the node's own addresses there that last, both families, without link-local ones; sorted. None from an older speaker. */
+  readonly addresses: readonly string[];
 }
 
 /** What a speaker tells the others about its node; written on change only. */
@@ -143,6 +147,7 @@ export function serializeInterfaces(facts: Pick<SpeakerFacts, "interfaces">): st
       carrier: one.carrier,
       linkLocal: one.linkLocal,
       address4: one.address4,
+      addresses: one.addresses,
     })),
   );
 }
@@ -237,6 +242,10 @@ function parseInterface(raw: Json): SpeakerInterface | undefined {
     carrier: one["carrier"] === true,
     linkLocal: addressOr(asText(one["linkLocal"]), isLinkLocal6),
     address4: addressOr(asText(one["address4"]), (ip) => ip.family === 4),
+    addresses: texts(one["addresses"])
+      .slice(0, OWN_ADDRESSES_MAX)
+      .map((text) => addressOr(text, () => true))
+      .filter((text) => text !== ""),
   };
 }
 

@@ -57,9 +57,7 @@ export function stepLinks(state: LinksState, input: LinksInput): LinksStep {
     case "link-gone":
       return { state: withoutLink(state, input.index), effects: [] };
     case "address": {
-      const { index, address, prefixLength, metric, tentative } = input;
-      const value = { index, address, prefixLength, metric, ...(tentative === true ? { tentative } : {}) };
-      const entry = { value, dump: state.dump };
+      const entry = { value: { index: input.index, ...addressOf(input) }, dump: state.dump };
       return { state: { ...state, addresses: new Map(state.addresses).set(keyOf(input), entry) }, effects: [] };
     }
     case "address-gone": {
@@ -161,11 +159,16 @@ function linkOf(state: LinksState, link: LinkMessage, addresses: readonly LinkAd
       !has(IFF_POINTOPOINT) &&
       !has(IFF_NOARP),
     addresses: addresses
-      .map(({ address, prefixLength, metric, tentative }) => ({
-        ...{ address, prefixLength, metric },
-        ...(tentative === true ? { tentative } : {}),
-      }))
+      .map(addressOf)
       .sort((left, right) => compareText(left.address, right.address) || left.prefixLength - right.prefixLength),
+  };
+}
+
+function addressOf({ address, prefixLength, metric, tentative, temporary }: LinkAddress): LinkAddress {
+  return {
+    ...{ address, prefixLength, metric },
+    ...(tentative === true ? { tentative } : {}),
+    ...(temporary === true ? { temporary } : {}),
   };
 }
 

@@ -29,6 +29,8 @@ export interface LinkAddress {
   readonly metric: number;
   /** Duplicate address detection is not over, or has failed: not to be used as a source (RFC 4862 section 2). Absent otherwise. */
   readonly tentative?: true;
+  /** An IPv6 address for privacy: the kernel replaces it within days (RFC 8981). Absent otherwise. */
+  readonly temporary?: true;
 }
 
 /** An address this node answers for. */

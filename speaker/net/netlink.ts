@@ -31,6 +31,8 @@ const IFLA = { ADDRESS: 1, IFNAME: 3, MASTER: 10, WIRELESS: 11, LINKINFO: 18, EX
 const IFLA_INFO_KIND = 1;
 const RTEXT_FILTER_SKIP_STATS = 8;
 const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8, RT_PRIORITY: 9 };
+/** Of an IPv6 address; the same bit is IFA_F_SECONDARY of an IPv4 one, which is as lasting as the first. */
+const IFA_F_TEMPORARY = 0x01;
 const IFA_F_TENTATIVE = 0x40;
 const IFA_F_DADFAILED = 0x08;
 /**
@@ -64,6 +66,7 @@ export interface AddressMessage {
   readonly prefixLength: number;
   readonly metric: number;
   readonly tentative?: true;
+  readonly temporary?: true;
 }
 
 export type NetlinkMessage =
@@ -174,6 +177,7 @@ function parseAddress(bytes: Uint8Array, view: DataView, gone: boolean): Result<
     prefixLength: view.getUint8(17),
     metric: number32(attributes.value.get(IFA.RT_PRIORITY)),
     ...((flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) === 0 ? {} : { tentative: true }),
+    ...(own.length === 16 && (flags & IFA_F_TEMPORARY) !== 0 ? { temporary: true } : {}),
   });
 }
 

@@ -32,6 +32,7 @@ const eth0 = {
   carrier: true,
   linkLocal: "",
   address4: "10.0.0.1",
+  addresses: ["10.0.0.1"],
 };
 
 interface Changes {

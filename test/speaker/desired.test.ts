@@ -5,7 +5,7 @@ import { parseSpeakerLease, serializeInterfaces } from "../../lib/model/speaker-
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { type Cluster, nodeFacts, placeOf, serviceEndpoints, sliceFacts } from "../../speaker/desired.ts";
 import { interfaceFacts, interfacesFor, matchesGlob, withNetworks } from "../../speaker/interfaces.ts";
-import type { Link } from "../../speaker/net/messages.ts";
+import type { Link, LinkAddress } from "../../speaker/net/messages.ts";
 import { meta, nodeObject } from "../sim/objects.ts";
 
 function link(name: string, index: number, changes: Partial<Link> = {}): Link {
@@ -66,6 +66,29 @@ describe("interfaceFacts", () => {
     expect(interfaceFacts([link("eth0", 1, { addresses })])).toMatchObject([
       { subnets: ["10.0.1.0/24", "fd99::/64"], linkLocal: "fe80::1" },
     ]);
+  });
+
+  test("every own address that lasts is told, sorted, once, 64 of them at most; those of kube-ipvs0 and lo are not", () => {
+    const own = (address: string, prefixLength: number, more: Partial<LinkAddress> = {}): LinkAddress => ({
+      ...{ address, prefixLength, metric: 0 },
+      ...more,
+    });
+    const addresses = [
+      own("10.0.1.7", 24),
+      own("10.0.1.50", 32),
+      own("10.0.1.50", 24),
+      own("fd99::7", 64),
+      own("fd99::8", 128, { tentative: true }),
+      own("fd99::5eed", 64, { temporary: true }),
+      own("fe80::1", 64),
+      own("169.254.1.1", 16),
+    ];
+    const virtual = { broadcast: false, addresses: [own("10.0.1.200", 32)] };
+    const told = (links: readonly Link[]) => interfaceFacts(links).map((one) => one.addresses);
+    const links = [link("lo", 1, virtual), link("eth0", 2, { addresses }), link("kube-ipvs0", 3, virtual)];
+    expect(told(links)).toEqual([["10.0.1.50", "10.0.1.7", "fd99::7", "fd99::8"]]);
+    const many = Array.from({ length: 100 }, (_, index) => own(`10.0.1.${index + 100}`, 32));
+    expect(told([link("eth0", 1, { addresses: many })])).toEqual([many.slice(0, 64).map((one) => one.address)]);
   });
 });
 

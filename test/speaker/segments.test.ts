@@ -10,7 +10,7 @@ import { endpointsOn, link, nodeObject, SERVICE, speakerLease, virtualIP } from 
 
 function iface(name: string, subnets: readonly string[], changes: Partial<InterfaceFacts> = {}): InterfaceFacts {
   const mac = `02:00:00:00:01:0${name.slice(-1)}`;
-  return { name, mac, subnets, carrier: true, linkLocal: "", address4: "", ...changes };
+  return { name, mac, subnets, carrier: true, linkLocal: "", address4: "", addresses: [], ...changes };
 }
 
 function segments(facts: readonly InterfaceFacts[], address: string, pairs: readonly (readonly [string, string])[]) {

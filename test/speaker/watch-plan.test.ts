@@ -88,7 +88,7 @@ describe("the plan where the interface has no IPv4 address and no network", () =
       reason: "",
     },
   };
-  const bare = { name: "eth0", subnets: [], carrier: true, address4: "" };
+  const bare = { name: "eth0", subnets: [], carrier: true, address4: "", addresses: [] };
 
   function stationsOf(node: string, namesOf: (other: string) => string): readonly { node: string; watched: boolean }[] {
     const leases = NODES.map((other, revision): SpeakerInput => {

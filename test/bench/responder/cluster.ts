@@ -90,7 +90,7 @@ function nodeObject(name: string): Json {
 }
 
 function leaseObject(node: string, { mac, address4, linkLocal }: Place): Json {
-  const one = { name: INTERFACE, mac, subnets: SUBNETS, carrier: true, linkLocal, address4 };
+  const one = { name: INTERFACE, mac, subnets: SUBNETS, carrier: true, linkLocal, address4, addresses: [address4] };
   const meta: SpeakerLease["meta"] = {
     name: speakerLeaseName(node),
     namespace: NAMESPACE,

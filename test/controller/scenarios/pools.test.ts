@@ -53,6 +53,56 @@ describe("addresses that nobody gets", () => {
   });
 });
 
+describe("further addresses of a node, which its Node object does not name", () => {
+  test("nobody gets them, whatever their family; the pool says whose they are", async () => {
+    const scene = new Scene();
+    scene.node("n1", "10.0.0.1");
+    scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.1", ["10.0.0.1", "10.0.0.2", "fd99::1"]);
+    scene.pool("first", ["10.0.0.1-10.0.0.3", "fd99::1-fd99::2"]);
+    scene.service("a", { families: ["IPv4", "IPv6"] });
+    scene.service("b", { annotations: { "berth.dev/ips": "10.0.0.2" } });
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.0.3", "fd99::2"]);
+    expect(scene.says("b")).toBe(
+      "AddressReserved: 10.0.0.2 is an address of the Node n1, which no Service can have: ask for another address",
+    );
+    expect(scene.poolSays("first")).toBe(
+      "True Valid: not given out: 10.0.0.1 (an address of the Node n1), 10.0.0.2 (an address of the Node n1), fd99::1 (an address of the Node n1)",
+    );
+  });
+
+  test("one that moves from node to node, as keepalived's do, is never given; one that is taken down is", async () => {
+    const scene = new Scene();
+    scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11", "10.0.0.1"]);
+    scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.12", ["10.0.0.12"]);
+    scene.pool("first", ["10.0.0.1/32"]);
+    scene.service("web");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual([]);
+    scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.12", ["10.0.0.12", "10.0.0.1"]);
+    scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11"]);
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual([]);
+    expect(scene.poolSays("first")).toBe("True Valid: not given out: 10.0.0.1 (an address of the Node n2)");
+    scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.12", ["10.0.0.12"]);
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
+  });
+
+  test("what a Service has already it keeps, and the pool reports it", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1/32"]);
+    scene.service("web");
+    await scene.settle();
+    scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11", "10.0.0.1"]);
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
+    expect(scene.poolSays("first")).toMatch(
+      /^False ReservedAddressInUse: 10.0.0.1 of default\/web is an address of the Node n1/,
+    );
+  });
+});
+
 describe("a Node that is gone", () => {
   test("its addresses and the ends of its subnets are given out, though the Lease of its speaker stays", async () => {
     const scene = new Scene();

@@ -92,12 +92,15 @@ export class Scene {
   }
 
   /** A speaker that tells of its subnets in its Lease, on a Node that is there or comes with it. */
-  speaker(node: string, subnets: readonly string[], address4 = ""): void {
+  speaker(node: string, subnets: readonly string[], address4 = "", addresses: readonly string[] = []): void {
     if (this.api.get("nodes", node) === undefined) this.#create(`${CORE}/nodes`, { metadata: { name: node } });
-    const text = JSON.stringify([{ name: "eth0", mac: "02:00:00:00:00:01", subnets, carrier: true, address4 }]);
+    const eth0 = { name: "eth0", mac: "02:00:00:00:00:01", subnets, carrier: true, address4, addresses };
     const metadata = { name: `berth-speaker-${node}`, namespace: "berth-system" };
-    const annotated = { ...metadata, annotations: { "berth.dev/interfaces": text } };
-    this.#create("/apis/coordination.k8s.io/v1/namespaces/berth-system/leases", { metadata: annotated, spec: {} });
+    const annotated = { ...metadata, annotations: { "berth.dev/interfaces": JSON.stringify([eth0]) } };
+    const path = "/apis/coordination.k8s.io/v1/namespaces/berth-system/leases";
+    const isNew = this.api.get("leases", `berth-system/${metadata.name}`) === undefined;
+    if (isNew) this.#create(path, { metadata: annotated, spec: {} });
+    else this.#patch(`${path}/${metadata.name}`, { metadata: annotated });
   }
 
   service(name: string, wish: ServiceWish = {}): void {

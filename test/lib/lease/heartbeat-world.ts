@@ -19,6 +19,7 @@ export const facts = (carrier = true): SpeakerFacts => ({
       carrier,
       linkLocal: "fe80::1",
       address4: "10.0.0.1",
+      addresses: ["10.0.0.1"],
     },
   ],
   proxyReady: true,

@@ -23,6 +23,7 @@ const eth0 = {
   carrier: true,
   linkLocal: "fe80::1",
   address4: "10.0.0.1",
+  addresses: ["10.0.0.1", "10.0.0.7", "fd00::1"],
 };
 
 describe("the Lease of a speaker", () => {
@@ -102,17 +103,47 @@ describe("the Lease of a speaker", () => {
     [
       "an interface without a MAC is left out",
       '[{"name":"a"},{"name":"b","mac":"02:00:00:00:00:0A"}]',
-      [{ name: "b", mac: "02:00:00:00:00:0a", subnets: [], carrier: false, linkLocal: "", address4: "" }],
+      [
+        {
+          name: "b",
+          mac: "02:00:00:00:00:0a",
+          subnets: [],
+          carrier: false,
+          linkLocal: "",
+          address4: "",
+          addresses: [],
+        },
+      ],
     ],
     [
       "a subnet that is none is left out",
       '[{"name":"b","mac":"02:00:00:00:00:0a","subnets":["10.0.0.0/24","x",7],"carrier":true}]',
-      [{ name: "b", mac: "02:00:00:00:00:0a", subnets: ["10.0.0.0/24"], carrier: true, linkLocal: "", address4: "" }],
+      [
+        {
+          name: "b",
+          mac: "02:00:00:00:00:0a",
+          subnets: ["10.0.0.0/24"],
+          carrier: true,
+          linkLocal: "",
+          address4: "",
+          addresses: [],
+        },
+      ],
     ],
     [
       "what a newer version adds is ignored",
       '[{"name":"b","mac":"02:00:00:00:00:0a","speed":10}]',
-      [{ name: "b", mac: "02:00:00:00:00:0a", subnets: [], carrier: false, linkLocal: "", address4: "" }],
+      [
+        {
+          name: "b",
+          mac: "02:00:00:00:00:0a",
+          subnets: [],
+          carrier: false,
+          linkLocal: "",
+          address4: "",
+          addresses: [],
+        },
+      ],
     ],
     ["a name that no link has leaves the interface out", JSON.stringify([{ ...eth0, name: "x".repeat(16) }]), []],
     ["a MAC that is none leaves it out", JSON.stringify([{ ...eth0, mac: "02:00:00:00:00" }]), []],
@@ -135,6 +166,14 @@ describe("the Lease of a speaker", () => {
   ])("an own address that is %s is taken only where it fits", (_, text, linkLocal, address4) => {
     const read = interfacesOf(JSON.stringify([{ ...eth0, linkLocal: text, address4: text }]));
     expect(read).toEqual([{ ...eth0, linkLocal, address4 }]);
+  });
+
+  test("own addresses in canonical form, 64 of them at most; none from an older speaker", () => {
+    const read = (addresses?: Json) => interfacesOf(JSON.stringify([{ ...eth0, addresses }]))?.[0]?.addresses;
+    expect(read(["10.0.0.1", "FD00::0:1", "junk", 7])).toEqual(["10.0.0.1", "fd00::1"]);
+    expect([read(), read("10.0.0.1")]).toEqual([[], []]);
+    const many = Array.from({ length: 100 }, (_, index) => `10.0.0.${index + 1}`);
+    expect(read(many)).toEqual(many.slice(0, 64));
   });
 
   test("at most 64 interfaces are read", () => {

@@ -25,6 +25,19 @@ const ETH0: Link = {
   ],
 };
 
+/** Sets the lowest bit of IFA_FLAGS, the eighth attribute of struct ifaddrmsg, in every message of the datagram. */
+function withFirstFlag(bytes: Uint8Array): Uint8Array {
+  const changed = bytes.slice();
+  const view = new DataView(changed.buffer);
+  for (let at = 0; at + 24 <= changed.length; at += (view.getUint32(at, true) + 3) & ~3) {
+    const end = at + view.getUint32(at, true);
+    for (let one = at + 24; one + 4 <= end; one += (view.getUint16(one, true) + 3) & ~3) {
+      if (view.getUint16(one + 2, true) === 8) view.setUint32(one + 4, view.getUint32(one + 4, true) | 1, true);
+    }
+  }
+  return changed;
+}
+
 test.each([
   ["Ethernet", 0x1_1043, true],
   ["without ARP, as kube-ipvs0 and every dummy", 0x82, false],
@@ -160,6 +173,18 @@ describe("recorded events", () => {
         expect([at, flag, address?.tentative]).toEqual([at, flag, tentative]);
       }
     }
+  });
+  test("the flag of a temporary IPv6 address is read; of an IPv4 one it says that it is not the first of its subnet", () => {
+    const flagged = datagrams("dump-addresses").map(withFirstFlag);
+    const inputs = flagged.flatMap((bytes) => {
+      const parsed = parseNetlink(bytes);
+      if (!parsed.ok) throw new Error(parsed.reason);
+      return parsed.value;
+    });
+    const state = play(createLinks(), [resync, ...messages("dump-links"), ...inputs]).state;
+    expect(link(state, 2)?.addresses).toEqual(
+      ETH0.addresses.map((one) => (one.address.includes(":") ? { ...one, temporary: true } : one)),
+    );
   });
   test("removed, with its addresses", () => {
     const state = having("removed");
