@@ -1,5 +1,5 @@
 /** From the text of an IPPool to the addresses it gives out, with every problem of the text named. */
-import type { Family, Ip } from "../lib/address/ip.ts";
+import { type Family, formatIp, type Ip } from "../lib/address/ip.ts";
 import { formatRange, type IpRange, isUsableRange, parseRange, rangesOverlap } from "../lib/address/range.ts";
 import type { Drawers, IPPool, Sharing } from "../lib/model/ip-pool.ts";
 import type { L2Rules } from "../lib/model/virtual-ip.ts";
@@ -23,6 +23,8 @@ export interface PoolConfig {
   readonly l2: L2Rules;
   /** spec.addresses less what is never given out. */
   readonly spaces: Spaces;
+  /** What `spaces` leaves out although the spec has it, for a message: the routers' addresses. A few are named, many are counted. */
+  readonly leftOut: readonly string[];
   /** spec.addresses in canonical text, for the status. */
   readonly text: string;
 }
@@ -53,6 +55,8 @@ export interface CompiledPool {
   readonly problems: readonly PoolProblem[];
 }
 
+/** Routers' addresses that a message names; more are counted. */
+const ROUTERS_NAMED_MAX = 3n;
 /** Larger IPv4 pools with avoidBuggyIPs would be cut into more than 65,536 pieces. */
 const AVOID_BUGGY_MAX = 1n << 24n;
 
@@ -86,11 +90,16 @@ export function compilePool(pool: IPPool): CompiledPool {
   };
   const buggy = pool.avoidBuggyIPs ? buggyRuns(ofFamily(ranges, 4)) : [];
   const spaces = { 4: removeAll(left[4], buggy), 6: withoutRouters(left[6]) };
-  if (size(spaces[4]) + size(spaces[6]) === 0n) problems.push(...emptied(left));
+  const isEmpty = size(spaces[4]) + size(spaces[6]) === 0n;
+  if (isEmpty) problems.push(...emptied(left));
   const { autoAssign, priority, drawers, quota, sharing, l2 } = pool;
   const text = ranges.map(formatRange).join(",");
   return {
-    config: { name: pool.meta.name, autoAssign, priority, drawers, quota, sharing, l2, spaces, text },
+    config: {
+      ...{ name: pool.meta.name, autoAssign, priority, drawers, quota, sharing, l2, spaces, text },
+      // Of an empty pool the problem says it.
+      leftOut: isEmpty ? [] : routersTexts(left[6]),
+    },
     problems,
   };
 }
@@ -156,6 +165,27 @@ function emptied(left: Spaces): readonly PoolProblem[] {
  */
 export function isRouters({ family, value }: Ip): boolean {
   return family === 6 && BigInt.asUintN(64, value) === 0n;
+}
+
+/** What the routers' address is, to end the sentence "… is …". */
+export function routersText(ip: Ip): string {
+  return `the routers' address of the subnet ${formatIp(ip)}/64`;
+}
+
+function routersTexts(set: IntervalSet): readonly string[] {
+  // A run of prefixes for each run of addresses that has the first address of a /64.
+  const prefixes = runs(set)
+    .map(({ first, last }) => ({ first: (first + (1n << 64n) - 1n) >> 64n, last: last >> 64n }))
+    .filter(({ first, last }) => first <= last);
+  const count = prefixes.reduce((sum, { first, last }) => sum + last - first + 1n, 0n);
+  if (count > ROUTERS_NAMED_MAX)
+    return [`the first address of each of ${count} IPv6 subnets (the routers' address of a /64)`];
+  return prefixes.flatMap(({ first, last }) =>
+    Array.from({ length: Number(last - first) + 1 }, (_, at) => {
+      const ip: Ip = { family: 6, value: (first + BigInt(at)) << 64n };
+      return `${formatIp(ip)} (${routersText(ip)})`;
+    }),
+  );
 }
 
 /** One for each run of addresses is enough: the next is 2^64 addresses further on, and who asks for it by name is refused. */

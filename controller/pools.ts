@@ -8,6 +8,7 @@ import {
   type CompiledPool,
   compilePool,
   isFatal,
+  isRouters,
   type PoolConfig,
   type PoolProblem,
   type Spaces,
@@ -76,7 +77,7 @@ export function activePools(pools: Pools, offLimits: readonly OffLimit[] = [], i
     earlier.push({ entry, won });
     taken = { 4: addAll(taken[4], runs(config.spaces[4])), 6: addAll(taken[6], runs(config.spaces[6])) };
   }
-  return active.map(({ pool, won }) => ({ ...pool, problems: [...pool.problems, ...won, ...skipNote(pool.skipped)] }));
+  return active.map(({ pool, won }) => ({ ...pool, problems: [...pool.problems, ...won, ...skipNote(pool)] }));
 }
 
 /** Whether only some Services may draw from the pool. */
@@ -142,11 +143,13 @@ function rangesText(all: readonly Run[], family: Family): string {
   return `${text.join(", ")}${all.length > NAMED_MAX ? ` and ${all.length - NAMED_MAX} more` : ""}`;
 }
 
-function skipNote(skipped: readonly OffLimit[]): readonly PoolProblem[] {
-  if (skipped.length === 0) return [];
-  const named = skipped.slice(0, SKIPPED_NAMED_MAX).map(({ ip, what }) => `${formatIp(ip)} (${what})`);
-  const more = skipped.length > SKIPPED_NAMED_MAX ? ` and ${skipped.length - SKIPPED_NAMED_MAX} more` : "";
-  return [{ reason: "Skipped", message: `not given out: ${named.join(", ")}${more}` }];
+function skipNote({ leftOut, skipped }: Pick<ActivePool, "leftOut" | "skipped">): readonly PoolProblem[] {
+  // Those of routers are told already, whether or not a speaker has told their subnet.
+  const others = skipped.filter(({ ip }) => !isRouters(ip));
+  if (leftOut.length + others.length === 0) return [];
+  const named = others.slice(0, SKIPPED_NAMED_MAX).map(({ ip, what }) => `${formatIp(ip)} (${what})`);
+  const more = others.length > SKIPPED_NAMED_MAX ? ` and ${others.length - SKIPPED_NAMED_MAX} more` : "";
+  return [{ reason: "Skipped", message: `not given out: ${[...leftOut, ...named].join(", ")}${more}` }];
 }
 
 function less(space: IntervalSet, family: Family, skipped: readonly OffLimit[]): IntervalSet {

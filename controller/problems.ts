@@ -5,7 +5,7 @@ import { assertNever } from "../lib/runtime/errors.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
 import { type DrawWorld, drawRefusal, roomIn } from "./drawing.ts";
 import { ownerOf } from "./ledger.ts";
-import { isRouters } from "./pool-config.ts";
+import { isRouters, routersText } from "./pool-config.ts";
 import type { ActivePool, PoolEntry, Pools } from "./pools.ts";
 import { shareRefusal } from "./sharing.ts";
 
@@ -69,7 +69,7 @@ export function explainRequestedIp(
   sharingKey: string,
 ): Problem | undefined {
   const home = poolOf(world.ledger.allocator, ip);
-  if (isRouters(ip)) return reserved(ip, `the routers' address of the subnet ${formatIp(ip)}/64`);
+  if (isRouters(ip)) return reserved(ip, routersText(ip));
   if (home === undefined) return { reason: "AddressNotInPool", message: explainHomeless(world, ip, named) };
   if (named !== undefined && !named.includes(home.name)) {
     const message = `${formatIp(ip)} belongs to the IPPool ${home.name}, not to ${named.join(" or ")}: ask for one of the two`;

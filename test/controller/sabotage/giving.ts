@@ -61,7 +61,7 @@ export const GIVING: readonly Broken[] = [
     { by: "scenarios/reasons" },
   ),
   broken<OffLimits>("addresses of Nodes and ends of subnets", "off-limits", () => ({ offLimits: () => [] }), {
-    by: "scenarios/pools",
+    by: "scenarios/off-limits",
   }),
   broken<PoolConfig>("the routers' address of a /64", "pool-config", () => ({ withoutRouters: (set) => set }), {
     by: "scenarios/reasons",

@@ -1,0 +1,224 @@
+/** Addresses that a pool has and no Service gets, or not yet. docs/allocation.md names these. */
+import { describe, expect, test } from "@jest/globals";
+import { Scene } from "./scene.ts";
+
+describe("addresses that nobody gets", () => {
+  test("those of Nodes and the ends of the speakers' subnets; the pool says which", async () => {
+    const scene = new Scene();
+    scene.node("n1", "10.0.0.1", "fd99::11", "n1.example");
+    scene.speaker("n2", ["10.0.0.0/29", "fd99::/64"], "10.0.0.2");
+    scene.pool("first", ["10.0.0.0/29", "fd99::-fd99::11"]);
+    for (const name of ["a", "b", "c", "d", "e"]) scene.service(name);
+    await scene.settle();
+    expect(scene.table().map((line) => line.split(" ")[0])).toEqual(["10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"]);
+    const says = scene.poolSays("first");
+    expect(says).toMatch(/^True Valid: not given out: /);
+    for (const text of [
+      "10.0.0.0 (the network address of the subnet 10.0.0.0/29)",
+      "10.0.0.1 (an address of the Node n1)",
+      "10.0.0.2 (an address of the Node n2)",
+      "10.0.0.7 (the broadcast address of the subnet 10.0.0.0/29)",
+      "fd99::11 (an address of the Node n1)",
+    ])
+      expect(says).toContain(text);
+    expect(scene.poolStatus("first")).toMatchObject({ totalIPv4: 4, assignedIPv4: 4, availableIPv4: 0 });
+  });
+
+  test("the first address of an IPv6 /64; a few are named, many are counted", async () => {
+    const scene = new Scene();
+    scene.speaker("n1", ["fd98:0:0:1::/64"]);
+    scene.pool("one", ["fd99::/64"]);
+    scene.pool("two", ["fd98::/63"]);
+    scene.pool("many", ["fd97::/56", "fd96::/64"]);
+    scene.pool("none", ["fd95::1-fd95::ffff"]);
+    scene.pool("excluded", ["fd94::/64"], { excluded: ["fd94::/128"] });
+    await scene.settle();
+    const said = ["one", "two", "many", "none", "excluded"].map((name) => scene.poolSays(name));
+    expect(said).toEqual([
+      "True Valid: not given out: fd99:: (the routers' address of the subnet fd99::/64)",
+      "True Valid: not given out: fd98:: (the routers' address of the subnet fd98::/64), fd98:0:0:1:: (the routers' address of the subnet fd98:0:0:1::/64)",
+      "True Valid: not given out: the first address of each of 257 IPv6 subnets (the routers' address of a /64)",
+      "True Valid: every address of the spec can be given out",
+      "True Valid: every address of the spec can be given out",
+    ]);
+  });
+
+  test("of more than 16 the message names the first, and how many there are besides", async () => {
+    const scene = new Scene();
+    for (let at = 1; at <= 20; at++) scene.node(`n${at}`, `10.0.0.${at}`);
+    scene.pool("first", ["10.0.0.1-10.0.0.50"]);
+    await scene.settle();
+    expect(scene.poolSays("first")).toMatch(/, 10.0.0.16 \(an address of the Node n16\) and 4 more$/);
+  });
+
+  test("nor who asks for one of them by name", async () => {
+    const scene = new Scene();
+    scene.node("n1", "10.0.0.1");
+    scene.pool("first", ["10.0.0.0/29"]);
+    scene.service("web", { annotations: { "berth.dev/ips": "10.0.0.1" } });
+    await scene.settle();
+    expect(scene.says("web")).toBe(
+      "AddressReserved: 10.0.0.1 is an address of the Node n1, which no Service can have: ask for another address",
+    );
+  });
+
+  test("a Node that comes with an address in use takes nothing away; the pool says it", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.0/29"]);
+    scene.service("web");
+    await scene.settle();
+    scene.node("n9", "10.0.0.0");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
+    expect(scene.poolSays("first")).toMatch(
+      /^False ReservedAddressInUse: 10.0.0.0 of default\/web is an address of the Node n9/,
+    );
+    scene.annotate("web", { "berth.dev/renumber": "1" });
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
+    expect(scene.poolSays("first")).toMatch(/^True Valid/);
+  });
+});
+
+describe("further addresses of a node, which its Node object does not name", () => {
+  test("nobody gets them, whatever their family; the pool says whose they are", async () => {
+    const scene = new Scene();
+    scene.node("n1", "10.0.0.1");
+    scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.1", ["10.0.0.1", "10.0.0.2", "fd99::1"]);
+    scene.pool("first", ["10.0.0.1-10.0.0.3", "fd99::1-fd99::2"]);
+    scene.service("a", { families: ["IPv4", "IPv6"] });
+    scene.service("b", { annotations: { "berth.dev/ips": "10.0.0.2" } });
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.0.3", "fd99::2"]);
+    expect(scene.says("b")).toBe(
+      "AddressReserved: 10.0.0.2 is an address of the Node n1, which no Service can have: ask for another address",
+    );
+    expect(scene.poolSays("first")).toBe(
+      "True Valid: not given out: 10.0.0.1 (an address of the Node n1), 10.0.0.2 (an address of the Node n1), fd99::1 (an address of the Node n1)",
+    );
+  });
+
+  test("one that moves from node to node, as keepalived's do, is never given; one that is taken down is", async () => {
+    const scene = new Scene();
+    scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11", "10.0.0.1"]);
+    scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.12", ["10.0.0.12"]);
+    scene.pool("first", ["10.0.0.1/32"]);
+    scene.service("web");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual([]);
+    scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.12", ["10.0.0.12", "10.0.0.1"]);
+    scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11"]);
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual([]);
+    expect(scene.poolSays("first")).toBe("True Valid: not given out: 10.0.0.1 (an address of the Node n2)");
+    scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.12", ["10.0.0.12"]);
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
+  });
+
+  test("what a Service has already it keeps, and the pool reports it", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1/32"]);
+    scene.service("web");
+    await scene.settle();
+    scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11", "10.0.0.1"]);
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
+    expect(scene.poolSays("first")).toMatch(
+      /^False ReservedAddressInUse: 10.0.0.1 of default\/web is an address of the Node n1/,
+    );
+  });
+});
+
+describe("a Node that is gone", () => {
+  test("its addresses and the ends of its subnets are given out, though the Lease of its speaker stays", async () => {
+    const scene = new Scene();
+    scene.speaker("n5", ["10.0.0.0/29"], "10.0.0.5");
+    scene.pool("first", ["10.0.0.0/29"]);
+    scene.service("web", { annotations: { "berth.dev/ips": "10.0.0.5" } });
+    await scene.settle();
+    expect(scene.says("web")).toMatch(/^AddressReserved: 10.0.0.5 is an address of the Node n5/);
+    scene.deleteNode("n5");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.5"]);
+    expect(scene.poolSays("first")).toBe("True Valid: every address of the spec can be given out");
+    expect(scene.poolStatus("first")).toMatchObject({ totalIPv4: 8 });
+    // A machine that is put back under its name counts again; what a Service got meanwhile it keeps.
+    scene.node("n5");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.5"]);
+    expect(scene.poolSays("first")).toMatch(
+      /^False ReservedAddressInUse: 10.0.0.5 of default\/web is an address of the Node n5/,
+    );
+  });
+
+  test("nor does its Lease count for a controller that starts later", async () => {
+    const scene = new Scene();
+    scene.speaker("n5", ["10.0.0.0/29"], "10.0.0.5");
+    scene.deleteNode("n5");
+    scene.pool("first", ["10.0.0.0/29"]);
+    scene.service("web");
+    await scene.settle();
+    scene.restart();
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
+  });
+
+  test("when the last one that told its subnets goes, what may be an end of a subnet is kept back again", async () => {
+    const scene = new Scene({ isBlind: true });
+    scene.speaker("n5", ["172.16.0.0/16"]);
+    scene.pool("first", ["10.0.0.0/29"]);
+    await scene.settle();
+    expect(scene.poolSays("first")).toBe("True Valid: every address of the spec can be given out");
+    scene.deleteNode("n5");
+    scene.service("web");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
+  });
+});
+
+describe("before the first speaker has told its subnets", () => {
+  test("what may be the network address is not given, until more is known", async () => {
+    const scene = new Scene({ isBlind: true });
+    scene.pool("first", ["10.0.0.0/30", "10.0.0.9-10.0.0.9"]);
+    scene.service("a");
+    await scene.settle();
+    expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
+    expect(scene.poolSays("first")).toBe(
+      "True Valid: not given out: 10.0.0.0 (perhaps the network address of a subnet (no speaker has told its subnets yet))",
+    );
+    for (const name of ["b", "c", "d", "e"]) scene.service(name);
+    await scene.settle();
+    expect(scene.table()).toHaveLength(4);
+    expect(scene.addresses("e")).toEqual([]);
+    scene.restart();
+    scene.speaker("n1", ["10.0.0.0/24"]);
+    await scene.settle();
+    expect(scene.addresses("e")).toEqual([]);
+    expect(scene.poolSays("first")).toBe(
+      "True Valid: not given out: 10.0.0.0 (the network address of the subnet 10.0.0.0/24)",
+    );
+  });
+
+  test("who asks for it by name, or had it, has it; told as a fault only when it is known", async () => {
+    const scene = new Scene({ isBlind: true });
+    scene.pool("first", ["10.0.0.0/28"]);
+    scene.service("web", { annotations: { "berth.dev/ips": "10.0.0.0" } });
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
+    expect(scene.poolSays("first")).toMatch(/^True Valid: /);
+    scene.speaker("n1", ["10.0.0.0/24"]);
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
+    expect(scene.poolSays("first")).toMatch(/^False ReservedAddressInUse: 10.0.0.0 of default\/web is the network/);
+  });
+
+  test("elsewhere it is given when the speaker has told another subnet", async () => {
+    const scene = new Scene({ isBlind: true });
+    scene.pool("first", ["10.0.0.0/28"]);
+    scene.speaker("n1", ["172.16.0.0/16"]);
+    scene.service("web");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
+  });
+});
