@@ -3,7 +3,7 @@
  * speaker is connected to, since routers and hosts take these for their own or for everybody's.
  */
 import { compareIps, type Family, formatIp, type Ip, parseIp, virtualIpName } from "../lib/address/ip.ts";
-import { cidrRange, parseCidr } from "../lib/address/range.ts";
+import { cidrRange, type IpRange, parseCidr, rangeContains } from "../lib/address/range.ts";
 
 export interface OffLimit {
   readonly ip: Ip;
@@ -45,15 +45,57 @@ export function offLimits(nodes: readonly NodeAddresses[], networks: readonly No
   return [...found.values()].sort((left, right) => compareIps(left.ip, right.ip));
 }
 
+/** That not every subnet is known. */
+export interface Blindness {
+  readonly known: readonly IpRange[];
+  /** Who has not told, for a message. */
+  readonly why: string;
+}
+
+/** undefined when the speaker of every one of these Nodes has told the subnets that it is connected to. */
+export function blindness(
+  nodes: readonly { readonly name: string }[],
+  networks: readonly NodeNetworks[],
+): Blindness | undefined {
+  const told = networks.filter(({ subnets }) => subnets.length > 0);
+  const tellers = new Set(told.map(({ node }) => node));
+  const silent = nodes.map(({ name }) => name).filter((name) => !tellers.has(name));
+  if (told.length > 0 && silent.length === 0) return undefined;
+  const known = [...new Set(told.flatMap(({ subnets }) => subnets))].flatMap((subnet) => {
+    const cidr = parseCidr(subnet);
+    return cidr.ok ? [cidrRange(cidr.value)] : [];
+  });
+  return { known, why: told.length === 0 ? "no speaker has told its subnets yet" : silenceText(silent.sort()) };
+}
+
 /**
- * Before the first speaker has told its subnets: the first address of each of these runs of IPv4 addresses, if it can be that of a subnet.
- * A pool that is a whole subnet would begin with an address that clients do not reach. The last ones are not given that early.
+ * While not every speaker has told its subnets: the first and the last of each of these runs of IPv4 addresses, if it can be that of a
+ * subnet and lies in none that is known. Clients do not reach such an address; a Service that got it would keep it, and whoever waits
+ * for another minute loses nothing. When every Node's speaker has told, nobody is connected to a subnet around the run: it is
+ * routed, or announced where the nodes have no address, and what its ends are only its owner knows. Then they are given out, since
+ * holding two addresses back for ever from who means just these would be no better; `spec.excluded` is for the others. A Node
+ * that never gets a speaker (of another operating system) does hold them back: the pool names it, and who asks by name has them.
  */
-export function guessedLimits(runs: readonly { readonly first: bigint; readonly last: bigint }[]): readonly OffLimit[] {
-  const what = "perhaps the network address of a subnet (no speaker has told its subnets yet)";
+export function guessedLimits(
+  runs: readonly { readonly first: bigint; readonly last: bigint }[],
+  { known, why }: Blindness,
+): readonly OffLimit[] {
+  const guess = (value: bigint, end: string): OffLimit => {
+    return { ip: at(4, value), what: `perhaps the ${end} address of a subnet (${why})`, isGuess: true };
+  };
   return runs
-    .filter(({ first, last }) => first % 4n === 0n && last - first >= 3n)
-    .map(({ first }) => ({ ip: at(4, first), what, isGuess: true }));
+    .filter(({ first, last }) => last - first >= 3n)
+    .flatMap(({ first, last }) => [
+      ...(first % 4n === 0n ? [guess(first, "network")] : []),
+      ...(last % 4n === 3n ? [guess(last, "broadcast")] : []),
+    ])
+    .filter(({ ip }) => !known.some((subnet) => rangeContains(subnet, ip)));
+}
+
+function silenceText(silent: readonly string[]): string {
+  const [first = ""] = silent;
+  if (silent.length === 1) return `the speaker of the Node ${first} has not told its subnets yet`;
+  return `the speakers of ${silent.length} Nodes, that of ${first} among them, have not told their subnets yet`;
 }
 
 /** Links of two addresses (RFC 3021, RFC 6164) and single addresses have no ends to spare. IPv6 has no broadcast. */

@@ -3,7 +3,7 @@ import { type Family, formatIp, sameIp } from "../lib/address/ip.ts";
 import { formatRange } from "../lib/address/range.ts";
 import type { IPPool } from "../lib/model/ip-pool.ts";
 import { addAll, contains, type IntervalSet, overlap, type Run, remove, runs } from "./interval-set.ts";
-import { guessedLimits, type OffLimit } from "./off-limits.ts";
+import { type Blindness, guessedLimits, type OffLimit } from "./off-limits.ts";
 import {
   type CompiledPool,
   compilePool,
@@ -56,9 +56,13 @@ export function setPool(pools: Pools, name: string, pool: IPPool | undefined): P
 /**
  * Every pool that has addresses, in the order in which they are drawn from: by priority, then pools that only some may
  * draw from before those for everybody, then by name; pools being deleted last. Where two overlap, the first has the
- * addresses. `isBlind`: no speaker has told its subnets.
+ * addresses. `blind`: not every speaker has told its subnets.
  */
-export function activePools(pools: Pools, offLimits: readonly OffLimit[] = [], isBlind = false): readonly ActivePool[] {
+export function activePools(
+  pools: Pools,
+  offLimits: readonly OffLimit[] = [],
+  blind?: Blindness,
+): readonly ActivePool[] {
   const earlier: { readonly entry: Ordered; readonly won: PoolProblem[] }[] = [];
   let taken: Spaces = { 4: undefined, 6: undefined };
   const active: { readonly pool: ActivePool; readonly won: readonly PoolProblem[] }[] = [];
@@ -69,7 +73,7 @@ export function activePools(pools: Pools, offLimits: readonly OffLimit[] = [], i
     );
     const { whole, problems } = collides ? cutOut(entry, earlier) : { whole: config.spaces, problems: [] };
     const known = offLimits.filter(({ ip }) => contains(whole[ip.family], ip.value));
-    const guessed = isBlind ? guessedLimits(runs(whole[4])) : [];
+    const guessed = blind === undefined ? [] : guessedLimits(runs(whole[4]), blind);
     const skipped = [...known, ...guessed.filter(({ ip }) => !known.some((one) => sameIp(one.ip, ip)))];
     const spaces = { 4: less(whole[4], 4, skipped), 6: less(whole[6], 6, skipped) };
     const won: PoolProblem[] = [];

@@ -7,7 +7,7 @@ import { type NetworksText, parseInterfaces, speakerLeaseName } from "../../lib/
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { poolOf, spaceOf } from "../allocator.ts";
 import { createLedger, type Ledger, setPools, setService, setSharer, setVip, vipsOfService } from "../ledger.ts";
-import { type NodeNetworks, offLimits } from "../off-limits.ts";
+import { blindness, type NodeNetworks, offLimits } from "../off-limits.ts";
 import { activePools, type PoolEntry, type Pools, setPool } from "../pools.ts";
 import type { World } from "../problems.ts";
 import { parseSharingKey } from "../requests.ts";
@@ -184,8 +184,8 @@ export class Books {
       .filter(({ node }) => nodes.get(node) !== undefined)
       .map(networksOf);
     const before = this.#outside();
-    const isBlind = networks.every(({ subnets }) => subnets.length === 0);
-    setPools(this.ledger, activePools(this.pools, offLimits(nodes.list(), networks), isBlind));
+    const all = nodes.list();
+    setPools(this.ledger, activePools(this.pools, offLimits(all, networks), blindness(all, networks)));
     const after = this.#outside();
     // Their condition InPool.
     for (const name of new Set([...before, ...after])) {

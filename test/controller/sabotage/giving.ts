@@ -63,6 +63,17 @@ export const GIVING: readonly Broken[] = [
   broken<OffLimits>("addresses of Nodes and ends of subnets", "off-limits", () => ({ offLimits: () => [] }), {
     by: "scenarios/off-limits",
   }),
+  broken<OffLimits>("what may be the end of a subnet", "off-limits", () => ({ guessedLimits: () => [] }), {
+    by: "scenarios/off-limits",
+  }),
+  broken<OffLimits>(
+    "not before every speaker has told its subnets",
+    "off-limits",
+    ({ blindness }) => ({
+      blindness: (nodes, networks) => (networks.length === 0 ? blindness(nodes, networks) : undefined),
+    }),
+    { by: "scenarios/off-limits" },
+  ),
   broken<PoolConfig>("the routers' address of a /64", "pool-config", () => ({ withoutRouters: (set) => set }), {
     by: "scenarios/reasons",
   }),

@@ -178,47 +178,92 @@ describe("a Node that is gone", () => {
 });
 
 describe("before the first speaker has told its subnets", () => {
-  test("what may be the network address is not given, until more is known", async () => {
+  test("what may be the network or the broadcast address is not given, until more is known", async () => {
     const scene = new Scene({ isBlind: true });
-    scene.pool("first", ["10.0.0.0/30", "10.0.0.9-10.0.0.9"]);
-    scene.service("a");
+    scene.pool("first", ["10.0.0.252/30", "10.0.0.9-10.0.0.9"]);
+    for (const name of ["a", "b", "c", "d"]) scene.service(name);
     await scene.settle();
-    expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
+    expect(scene.table().map((line) => line.split(" ")[0])).toEqual(["10.0.0.253", "10.0.0.254", "10.0.0.9"]);
     expect(scene.poolSays("first")).toBe(
-      "True Valid: not given out: 10.0.0.0 (perhaps the network address of a subnet (no speaker has told its subnets yet))",
+      "True Valid: not given out: 10.0.0.252 (perhaps the network address of a subnet (no speaker has told its subnets yet)), 10.0.0.255 (perhaps the broadcast address of a subnet (no speaker has told its subnets yet))",
     );
-    for (const name of ["b", "c", "d", "e"]) scene.service(name);
-    await scene.settle();
-    expect(scene.table()).toHaveLength(4);
-    expect(scene.addresses("e")).toEqual([]);
+    expect(scene.addresses("d")).toEqual([]);
     scene.restart();
     scene.speaker("n1", ["10.0.0.0/24"]);
     await scene.settle();
-    expect(scene.addresses("e")).toEqual([]);
+    expect(scene.addresses("d")).toEqual(["10.0.0.252"]);
     expect(scene.poolSays("first")).toBe(
-      "True Valid: not given out: 10.0.0.0 (the network address of the subnet 10.0.0.0/24)",
+      "True Valid: not given out: 10.0.0.255 (the broadcast address of the subnet 10.0.0.0/24)",
     );
+  });
+
+  test("a range that no subnet begins or ends with is given from the first to the last", async () => {
+    const scene = new Scene({ isBlind: true });
+    scene.pool("first", ["10.0.0.1-10.0.0.4", "10.0.1.0/31", "10.0.1.4-10.0.1.6"], { excluded: ["10.0.1.4/32"] });
+    await scene.settle();
+    expect(scene.poolSays("first")).toBe("True Valid: every address of the spec can be given out");
+    expect(scene.poolStatus("first")).toMatchObject({ availableIPv4: 8 });
   });
 
   test("who asks for it by name, or had it, has it; told as a fault only when it is known", async () => {
     const scene = new Scene({ isBlind: true });
-    scene.pool("first", ["10.0.0.0/28"]);
-    scene.service("web", { annotations: { "berth.dev/ips": "10.0.0.0" } });
+    scene.pool("first", ["10.0.0.240/28"]);
+    scene.service("last", { annotations: { "berth.dev/ips": "10.0.0.255" } });
+    scene.service("first", { annotations: { "berth.dev/ips": "10.0.0.240" } });
     await scene.settle();
-    expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
+    expect([scene.addresses("first"), scene.addresses("last")]).toEqual([["10.0.0.240"], ["10.0.0.255"]]);
     expect(scene.poolSays("first")).toMatch(/^True Valid: /);
     scene.speaker("n1", ["10.0.0.0/24"]);
     await scene.settle();
-    expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
-    expect(scene.poolSays("first")).toMatch(/^False ReservedAddressInUse: 10.0.0.0 of default\/web is the network/);
+    expect([scene.addresses("first"), scene.addresses("last")]).toEqual([["10.0.0.240"], ["10.0.0.255"]]);
+    expect(scene.poolSays("first")).toMatch(
+      /^False ReservedAddressInUse: 10.0.0.255 of default\/last is the broadcast address of the subnet 10.0.0.0\/24: /,
+    );
   });
 
-  test("elsewhere it is given when the speaker has told another subnet", async () => {
+  test("in a range that no speaker is connected to it is given when all have told theirs", async () => {
     const scene = new Scene({ isBlind: true });
     scene.pool("first", ["10.0.0.0/28"]);
     scene.speaker("n1", ["172.16.0.0/16"]);
     scene.service("web");
     await scene.settle();
     expect(scene.addresses("web")).toEqual(["10.0.0.0"]);
+  });
+});
+
+describe("while a Node's speaker has not told its subnets", () => {
+  test("that may be its subnet is not given out whole; what others have told is known", async () => {
+    const scene = new Scene({ isBlind: true });
+    scene.speaker("n1", ["172.16.0.0/16"]);
+    scene.node("n2", "10.0.0.3");
+    scene.pool("first", ["10.0.0.0/29", "172.16.0.8/30"]);
+    scene.service("web");
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
+    const why = "of a subnet (the speaker of the Node n2 has not told its subnets yet)";
+    expect(scene.poolSays("first")).toBe(
+      `True Valid: not given out: 10.0.0.3 (an address of the Node n2), 10.0.0.0 (perhaps the network address ${why}), 10.0.0.7 (perhaps the broadcast address ${why})`,
+    );
+    scene.node("n3");
+    await scene.settle();
+    expect(scene.poolSays("first")).toContain("(the speakers of 2 Nodes, that of n2 among them, have not told");
+    scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.3");
+    scene.speaker("n3", ["10.0.0.0/24"]);
+    await scene.settle();
+    expect(scene.poolSays("first")).toBe(
+      "True Valid: not given out: 10.0.0.0 (the network address of the subnet 10.0.0.0/24), 10.0.0.3 (an address of the Node n2)",
+    );
+  });
+
+  test("nothing is held back any more when the Node goes that has never told", async () => {
+    const scene = new Scene();
+    scene.node("other-system");
+    scene.pool("first", ["10.0.0.0/30"]);
+    await scene.settle();
+    expect(scene.poolStatus("first")).toMatchObject({ availableIPv4: 2 });
+    scene.deleteNode("other-system");
+    await scene.settle();
+    expect(scene.poolStatus("first")).toMatchObject({ availableIPv4: 4 });
+    expect(scene.poolSays("first")).toBe("True Valid: every address of the spec can be given out");
   });
 });
