@@ -41,7 +41,7 @@ export function drawOrder(world: DrawWorld, service: Service, named: readonly st
       const open = pool !== undefined && !pool.leaving && allowsNamespace(world, pool, service.meta.namespace);
       return at !== undefined && open ? [at] : [];
     });
-    return { places, among: undefined };
+    return { places, among: undefined, isWished: true };
   }
   const { namespace } = service.meta;
   const known = drawn.get(namespace);
@@ -49,7 +49,7 @@ export function drawOrder(world: DrawWorld, service: Service, named: readonly st
   const places = allocator.spaces.flatMap(({ pool }, at) =>
     pool.autoAssign && !pool.leaving && allowsNamespace(world, pool, namespace) ? [at] : [],
   );
-  const order: DrawOrder = { places, among: new Set(places) };
+  const order: DrawOrder = { places, among: new Set(places), isWished: false };
   drawn.set(namespace, order);
   return order;
 }

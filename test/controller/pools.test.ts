@@ -31,7 +31,7 @@ function orderOf(allocator: ReturnType<typeof allocatorOf>, pool?: string): Draw
   const places = allocator.spaces.flatMap((space, at) =>
     (pool === undefined ? space.pool.autoAssign : space.pool.name === pool) ? [at] : [],
   );
-  return { places, among: pool === undefined ? new Set(places) : undefined };
+  return { places, among: pool === undefined ? new Set(places) : undefined, isWished: pool !== undefined };
 }
 
 const endless = () => Number.POSITIVE_INFINITY;
@@ -230,8 +230,8 @@ describe("full pools are skipped without a look", () => {
     for (let round = 0; round < 400; round++) {
       const places = allocator.spaces.flatMap((_, at) => (random() < 0.6 ? [at] : []));
       const families = [[4], [6], [4, 6], [6, 4]][draw(4)] as readonly Family[];
-      const slow = choose(allocator, { places, among: undefined }, families, endless);
-      const fast = choose(allocator, { places, among: new Set(places) }, families, endless);
+      const slow = choose(allocator, { places, among: undefined, isWished: false }, families, endless);
+      const fast = choose(allocator, { places, among: new Set(places), isWished: false }, families, endless);
       expect([...fast]).toEqual([...slow]);
       for (const { ip: given } of fast.values()) {
         allocator = occupy(allocator, given);
