@@ -11,6 +11,7 @@ import {
 import type { IPPoolStatus } from "../lib/model/ip-pool.ts";
 import { API_VERSION, POOL_FINALIZER } from "../lib/model/meta.ts";
 import { serviceKey } from "../lib/model/service.ts";
+import { listed } from "../lib/model/text.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { spaceOf } from "./allocator.ts";
 import { size } from "./interval-set.ts";
@@ -28,8 +29,10 @@ export const QUARANTINED_CONDITION = "Quarantined";
 export const STATUS_PERIOD_MS = 1_000;
 const DELETING_TEXT =
   "the pool is being deleted: it gives nothing out and goes with the last address of it that is in use; an IPPool of another name with the same addresses takes them over as they are";
-/** Addresses that a message names. */
+/** Addresses, or problems, that a message names. */
 const NAMED_MAX = 16;
+/** Services of one address that a message names. */
+const USERS_NAMED_MAX = 4;
 
 export interface PoolStatusPlan {
   /** Body of a server-side apply on the status; undefined if all of it stands already. */
@@ -83,14 +86,17 @@ function readyClaim(entry: PoolEntry, ledger: Ledger): ConditionClaim {
   const all = [...own, ...(isInvalid(entry) ? [] : worldProblems(active, ledger))];
   const type = READY_CONDITION;
   const serious = all.find((problem) => !isNote(problem.reason));
-  const text = all.map((problem) => problem.message).join("; ");
+  // What makes it False is named before what is only worth knowing.
+  const inOrder = [false, true].flatMap((note) => all.filter(({ reason }) => isNote(reason) === note));
+  const messages = inOrder.map((problem) => problem.message);
+  const text = listed(messages, NAMED_MAX, "; ");
   if (serious === undefined) {
     const message = text === "" ? "every address of the spec can be given out" : text;
     return { type, status: "True", reason: "Valid", message };
   }
   const kept = isInvalid(entry) && entry.inForce !== undefined;
   const message = kept
-    ? `${text}; until this is corrected the last valid addresses stay in force: ${entry.inForce.text}`
+    ? `${text}; until this is corrected the last valid addresses stay in force: ${listed(entry.inForce.text.split(","), NAMED_MAX)}`
     : text;
   return { type, status: "False", reason: serious.reason, message };
 }
@@ -105,7 +111,7 @@ function worldProblems(active: ActivePool | undefined, ledger: Ledger): readonly
   const problems: PoolProblem[] = [...active.problems];
   if (active.leaving) problems.unshift({ reason: "Deleting", message: DELETING_TEXT });
   if (clashes.length > 0) {
-    const message = `${some(clashes)}: give the Service another address (annotation berth.dev/renumber)`;
+    const message = `${listed(clashes, NAMED_MAX)}: give the Service another address (annotation berth.dev/renumber)`;
     problems.unshift({ reason: "ReservedAddressInUse", message });
   }
   return problems;
@@ -117,7 +123,8 @@ function retainedClaim({ pool }: PoolEntry, ledger: Ledger): ConditionClaim | un
   const leaving = deletionTimestamp !== undefined;
   const vips = leaving ? vipsOfPool(ledger, name) : straysOf(ledger, name);
   if (vips.length === 0) return undefined;
-  const named = some(vips.map((vip) => `${vip.address} (${usersOf(vip)})`));
+  const all = vips.map((vip) => `${vip.address} (${usersOf(vip)})`);
+  const named = listed(all, NAMED_MAX);
   const message = `${named}: kept until the Services that have them go or ask for others`;
   return { type: RETAINED_CONDITION, status: "True", reason: leaving ? "Deleting" : "OutsideSpec", message };
 }
@@ -126,18 +133,13 @@ function retainedClaim({ pool }: PoolEntry, ledger: Ledger): ConditionClaim | un
 function quarantinedClaim({ pool }: PoolEntry, ledger: Ledger): ConditionClaim | undefined {
   const texts = quarantineTexts(ledger, pool.meta.name);
   if (texts.length === 0) return undefined;
-  const message = `${some(texts)}: give these hosts other addresses, or exclude them here`;
+  const message = `${listed(texts, NAMED_MAX)}: give these hosts other addresses, or exclude them here`;
   return { type: QUARANTINED_CONDITION, status: "True", reason: "ForeignHost", message };
 }
 
 function usersOf(vip: VirtualIP): string {
   const leaving = vip.meta.deletionTimestamp !== undefined ? "being released by " : "";
-  return `${leaving}${vip.services.map(serviceKey).join(", ") || "nobody"}`;
-}
-
-function some(texts: readonly string[]): string {
-  const more = texts.length > NAMED_MAX ? ` and ${texts.length - NAMED_MAX} more` : "";
-  return `${texts.slice(0, NAMED_MAX).join(", ")}${more}`;
+  return `${leaving}${listed(vip.services.map(serviceKey), USERS_NAMED_MAX) || "nobody"}`;
 }
 
 function statusOf(entry: PoolEntry, ledger: Ledger): IPPoolStatus {
