@@ -4,7 +4,7 @@ import { type Service, serviceKey } from "../lib/model/service.ts";
 import { listed } from "../lib/model/text.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
-import { type DrawWorld, drawRefusal, roomIn } from "./drawing.ts";
+import { type DrawWorld, quotaProblem, ruleProblem } from "./drawing.ts";
 import { ownerOf } from "./ledger.ts";
 import { isRouters } from "./pool-config.ts";
 import type { ActivePool, PoolEntry, Pools } from "./pools.ts";
@@ -122,21 +122,8 @@ function reserved(ip: Ip, what: string): Problem {
 }
 
 function explainDrawing(world: World, service: Service, family: Family, pool: ActivePool): Problem | undefined {
-  if (pool.leaving) {
-    return { reason: "PoolDeleting", message: `the IPPool ${pool.name} is being deleted: ask for another pool` };
-  }
-  const refusal = drawRefusal(world, service, pool);
-  if (refusal !== undefined) {
-    const message =
-      refusal === "namespace"
-        ? `the IPPool ${pool.name} is not for the namespace ${service.meta.namespace} (its namespaces and namespaceSelector)`
-        : `the IPPool ${pool.name} is not for a Service with these labels (its serviceSelector)`;
-    return { reason: "PoolNotAllowed", message };
-  }
   const space = spaceOf(world.ledger.allocator, pool.name);
-  if (space === undefined || roomIn(world, service, space, [family]) > 0) return undefined;
-  const message = `the namespace ${service.meta.namespace} has its quota of ${pool.quota} addresses of the IPPool ${pool.name}: delete a Service, or raise the quota`;
-  return { reason: "QuotaExceeded", message };
+  return ruleProblem(world, service, pool) ?? (space && quotaProblem(world, service, family, space));
 }
 
 function explainNamedPool(world: World, service: Service, family: Family, name: string): Problem {

@@ -48,7 +48,7 @@ export const GIVING: readonly Broken[] = [
   broken<Selector>("a selector selects", "lib/model/selector", () => ({ matchesSelector: () => true }), {
     by: "scenarios/drawing",
   }),
-  broken<Drawing>("the rules of a pool hold for who names it", "drawing", () => ({ drawRefusal: () => undefined }), {
+  broken<Drawing>("the rules of a pool hold for who names it", "drawing", () => ({ ruleProblem: () => undefined }), {
     by: "scenarios/drawing",
   }),
   broken<Drawing>("a quota", "drawing", () => ({ roomIn: () => Number.POSITIVE_INFINITY }), {
