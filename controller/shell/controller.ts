@@ -57,7 +57,7 @@ export class Controller {
     this.#deps = deps;
     this.#poolWriter = new PoolWriter(deps);
     const enqueue = (key: string): void => {
-      if (!this.#poolWriter.isQueued(key)) deps.enqueue(key);
+      if (!this.#poolWriter.isQueued(key, this.#books)) deps.enqueue(key);
     };
     this.#books = new Books({ ...deps, enqueue });
     this.#holders = createHolders(deps.api, deps.namespace, deps.clock);
