@@ -8,10 +8,11 @@ import {
   saysAlready,
   stampCondition,
 } from "../lib/model/conditions.ts";
+import { type JsonObject, sortedJson } from "../lib/model/decode.ts";
 import type { IPPoolStatus } from "../lib/model/ip-pool.ts";
 import { API_VERSION, POOL_FINALIZER } from "../lib/model/meta.ts";
 import { serviceKey } from "../lib/model/service.ts";
-import { listed } from "../lib/model/text.ts";
+import { byteLength, listed } from "../lib/model/text.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { spaceOf } from "./allocator.ts";
 import { size } from "./interval-set.ts";
@@ -31,6 +32,8 @@ const DELETING_TEXT =
   "the pool is being deleted: it gives nothing out and goes with the last address of it that is in use; an IPPool of another name with the same addresses takes them over as they are";
 /** Addresses, or problems, that a message names. */
 const NAMED_MAX = 16;
+/** A spec that is longer than this as JSON is not kept in the status, so that the object stays well below what the API server stores. */
+const KEPT_MAX_BYTES = 262_144;
 /** Services of one address that a message names. */
 const USERS_NAMED_MAX = 4;
 
@@ -52,18 +55,28 @@ export function planPoolStatus(entry: PoolEntry, ledger: Ledger, nowText: string
     const found = findCondition(pool.conditions, type);
     return claim === undefined ? found === undefined : saysAlready(pool.conditions, claim);
   });
-  if (said && extraSaid && sameStatus(status, pool.status)) return { apply: undefined, warning: undefined };
+  const lastValidSpec = keptSpec(entry);
+  const keptSaid = sortedJson(lastValidSpec) === sortedJson(pool.lastValid?.raw);
+  if (said && extraSaid && keptSaid && sameStatus(status, pool.status)) return { apply: undefined, warning: undefined };
   const at = { nowText, observedGeneration: pool.meta.generation };
   const claims = [ready, ...extra];
   const conditions = claims.map((claim) => conditionJson(stampCondition(pool.conditions, claim, at)));
+  const { name, uid, resourceVersion } = pool.meta;
+  // Who knows of no valid spec takes none away that somebody has written meanwhile.
+  const exactly = isInvalid(entry) && lastValidSpec === undefined ? { resourceVersion } : {};
   const apply = {
     apiVersion: API_VERSION,
     kind: "IPPool",
     // The uid keeps the apply from bringing back a pool that was deleted meanwhile.
-    metadata: { name: pool.meta.name, uid: pool.meta.uid },
-    status: { ...status, conditions },
+    metadata: { name, uid, ...exactly },
+    status: { ...status, ...(lastValidSpec === undefined ? {} : { lastValidSpec }), conditions },
   };
   return { apply, warning: said || ready.status === "True" ? undefined : ready };
+}
+
+/** The spec in force, for the next process, while that of the object cannot be followed. A healthy pool has it already. */
+function keptSpec({ kept }: PoolEntry): JsonObject | undefined {
+  return kept === undefined || byteLength(JSON.stringify(kept.raw)) > KEPT_MAX_BYTES ? undefined : kept.raw;
 }
 
 /**

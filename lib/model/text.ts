@@ -11,9 +11,14 @@ const encoder = new TextEncoder();
 /** The text, or as much of its beginning as fits into so many bytes of UTF-8 with an ellipsis after it; no character is cut in two. */
 export function bounded(text: string, maxBytes: number): string {
   // A UTF-16 unit has three bytes at most.
-  if (text.length * 3 <= maxBytes || encoder.encode(text).length <= maxBytes) return text;
-  const room = new Uint8Array(maxBytes - encoder.encode(ELLIPSIS).length);
+  if (text.length * 3 <= maxBytes || byteLength(text) <= maxBytes) return text;
+  const room = new Uint8Array(maxBytes - byteLength(ELLIPSIS));
   return `${text.slice(0, encoder.encodeInto(text, room).read)}${ELLIPSIS}`;
+}
+
+/** Of the text in UTF-8. */
+export function byteLength(text: string): number {
+  return encoder.encode(text).length;
 }
 
 /** The first so many of the texts, and how many more there are. */

@@ -126,7 +126,7 @@ describe("what a spec gives out", () => {
       problems: [["TooLarge", "more IPv4 addresses than a /8"]],
     },
   ])("refused: $name", ({ pool, problems }) => {
-    const compiled = compilePool(pool);
+    const compiled = compilePool("a", pool);
     expect(compiled.config).toBeUndefined();
     expect(compiled.problems).toEqual(
       problems.map(([reason, message]) => ({ reason, message: expect.stringContaining(message ?? "") })),
@@ -134,7 +134,7 @@ describe("what a spec gives out", () => {
   });
 
   test("what is only odd is said and still works", () => {
-    const twice = compilePool(poolOf("a", ["10.0.0.0/24", "10.0.0.9/32"]));
+    const twice = compilePool("a", poolOf("a", ["10.0.0.0/24", "10.0.0.9/32"]));
     expect(twice.problems).toEqual([
       {
         reason: "Duplicate",
@@ -142,7 +142,9 @@ describe("what a spec gives out", () => {
       },
     ]);
     expect(size(twice.config?.spaces[4])).toBe(256n);
-    expect(compilePool(poolOf("a", ["10.0.0.0/24"], { excluded: ["10.0.0.0/16"] })).problems[0]?.reason).toBe("Empty");
+    expect(compilePool("a", poolOf("a", ["10.0.0.0/24"], { excluded: ["10.0.0.0/16"] })).problems[0]?.reason).toBe(
+      "Empty",
+    );
   });
 });
 

@@ -6,6 +6,7 @@ type Drawing = typeof import("../../../controller/drawing.ts");
 type Families = typeof import("../../../controller/families.ts");
 type Holding = typeof import("../../../controller/holding.ts");
 type Intervals = typeof import("../../../controller/interval-set.ts");
+type IPPoolModel = typeof import("../../../lib/model/ip-pool.ts");
 type LedgerRules = typeof import("../../../controller/ledger.ts");
 type OffLimits = typeof import("../../../controller/off-limits.ts");
 type PoolConfig = typeof import("../../../controller/pool-config.ts");
@@ -38,6 +39,23 @@ export const GIVING: readonly Broken[] = [
         new Map(families.flatMap((family) => [...choose(allocator, order, [family], room)])),
     }),
     { by: "scenarios/dual-stack" },
+  ),
+  broken<Drawing>(
+    "a list of pools is the order of each family",
+    "drawing",
+    ({ drawOrder }) => ({ drawOrder: (...given) => ({ ...drawOrder(...given), isWished: false }) }),
+    { by: "scenarios/dual-stack" },
+  ),
+  broken<IPPoolModel>(
+    "the last valid spec outlives the process",
+    "lib/model/ip-pool",
+    ({ parseIPPool }) => ({
+      parseIPPool: (raw) => {
+        const pool = parseIPPool(raw);
+        return pool && { ...pool, lastValid: undefined };
+      },
+    }),
+    { by: "scenarios/invalid-pools" },
   ),
   broken<Pools>(
     "pools are drawn from in their order",

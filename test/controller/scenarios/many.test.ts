@@ -42,6 +42,19 @@ test("256 ranges that repeat each other", async () => {
   await expectFit(scene, "first");
 });
 
+test("256 ranges that cannot be read, and 256 that stay in force", async () => {
+  const scene = new Scene();
+  const good = Array.from({ length: 256 }, (_, at) => `10.0.${at}.1-10.0.${at}.100`);
+  scene.pool("first", good);
+  await scene.settle();
+  scene.editPool("first", { addresses: Array<string>(256).fill("fd99::9999-fd99::1111") });
+  await scene.settle();
+  expect(scene.poolSays("first")).toMatch(
+    /^False InvalidRange: .*; and 240 more; until this is corrected .* stay in force: 10\.0\.0\.1-.* and 240 more$/,
+  );
+  await expectFit(scene, "first");
+});
+
 test("what is wrong comes before what is only worth knowing, however much of that there is", async () => {
   const scene = new Scene();
   scene.pool("last", ["10.0.0.0/24", ...Array<string>(100).fill("10.0.0.0/24")]);
