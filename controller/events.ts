@@ -35,7 +35,8 @@ export function admitEvent(
   now: number,
 ): { readonly limit: EventLimit; readonly admitted: boolean } {
   const tokens = Math.min(BURST, limit.tokens + ((now - limit.atMs) / 1000) * PER_SECOND);
-  const key = `${warning.meta.uid} ${warning.reason} ${warning.message}`;
+  // As it is sent: a message can be as long as the annotations of a Service.
+  const key = `${warning.meta.uid} ${warning.reason} ${bounded(warning.message, NOTE_MAX_BYTES)}`;
   const last = limit.sent.get(key);
   const repeated = last !== undefined && now - last < REPEAT_MS;
   if (repeated || tokens < 1) return { limit: { ...limit, tokens, atMs: now }, admitted: false };
