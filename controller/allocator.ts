@@ -27,6 +27,8 @@ export interface DrawOrder {
   readonly places: readonly number[];
   /** The same, if the order is ascending, to be asked about one of them. */
   readonly among: ReadonlySet<number> | undefined;
+  /** A user wrote it: his order holds for each family by itself. */
+  readonly isWished: boolean;
 }
 
 interface Home {
@@ -91,8 +93,9 @@ export function isFree(allocator: Allocator, ip: Ip): boolean {
 
 /**
  * A free address for each family, as far as there are any, from the pools at these places, in this order. `room` says how
- * many addresses may be taken from one of them if those of some families are changed. One pool with an address of every family comes before two pools with one
- * each, so that both lie in one network plan.
+ * many addresses may be taken from one of them if those of some families are changed. One pool with an address of every
+ * family comes before two pools with one each, so that both lie in one network plan; but not in a user's own list, whose
+ * first choice comes first: each family has its address from the first pool that has one.
  */
 export function choose(
   allocator: Allocator,
@@ -104,7 +107,7 @@ export function choose(
   const [some] = families;
   if (some === undefined) return choices;
   const fits = (space: PoolSpace) => hasAll(space, families) && room(space, families) >= families.length;
-  const whole = first(allocator, order, some, fits);
+  const whole = order.isWished ? undefined : first(allocator, order, some, fits);
   for (const family of families) {
     const chosen = (space: PoolSpace) => [...choices.values()].filter(({ pool }) => pool === space.pool).length;
     const space =

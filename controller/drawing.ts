@@ -6,6 +6,7 @@ import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { DrawOrder, PoolSpace } from "./allocator.ts";
 import { heldBy, type Ledger, vipsOfService } from "./ledger.ts";
 import type { PoolConfig } from "./pool-config.ts";
+import type { ActivePool } from "./pools.ts";
 import { familyOfName } from "./vip-names.ts";
 
 /** What the rules are judged by. */
@@ -23,12 +24,38 @@ export interface Decided {
   readonly pool: string | undefined;
 }
 
-/** Which of the rules keeps a Service from a pool. */
-export type DrawRefusal = "namespace" | "service";
+/** Why a pool gives nothing to a Service, in words that its owner can act on. */
+export interface DrawProblem {
+  readonly reason: "PoolDeleting" | "PoolNotAllowed" | "QuotaExceeded";
+  readonly message: string;
+}
 
-export function drawRefusal(world: DrawWorld, service: Service, pool: PoolConfig): DrawRefusal | undefined {
-  if (!allowsNamespace(world, pool, service.meta.namespace)) return "namespace";
-  return matchesSelector(pool.drawers.serviceSelector, service.meta.labels) ? undefined : "service";
+/** Why nothing of the pool may come to the Service, whatever it has already; undefined if it may. */
+export function ruleProblem(world: DrawWorld, service: Service, pool: ActivePool): DrawProblem | undefined {
+  if (pool.leaving) {
+    return { reason: "PoolDeleting", message: `the IPPool ${pool.name} is being deleted: ask for another pool` };
+  }
+  const { namespace, labels } = service.meta;
+  if (!allowsNamespace(world, pool, namespace)) {
+    const message = `the IPPool ${pool.name} is not for the namespace ${namespace} (its namespaces and namespaceSelector)`;
+    return { reason: "PoolNotAllowed", message };
+  }
+  if (matchesSelector(pool.drawers.serviceSelector, labels)) return undefined;
+  const message = `the IPPool ${pool.name} is not for a Service with these labels (its serviceSelector)`;
+  return { reason: "PoolNotAllowed", message };
+}
+
+/** Why the Service may take no address of the family there, although the rules allow it; undefined if it may. */
+export function quotaProblem(
+  world: DrawWorld,
+  service: Service,
+  family: Family,
+  space: PoolSpace,
+): DrawProblem | undefined {
+  if (roomIn(world, service, space, [family]) > 0) return undefined;
+  const { name, quota } = space.pool;
+  const message = `the namespace ${service.meta.namespace} has its quota of ${quota} addresses of the IPPool ${name}: delete a Service, or raise the quota`;
+  return { reason: "QuotaExceeded", message };
 }
 
 /** The places of the pools that a Service may draw from: those it names, in its order, else all that give without asking. */
@@ -41,7 +68,7 @@ export function drawOrder(world: DrawWorld, service: Service, named: readonly st
       const open = pool !== undefined && !pool.leaving && allowsNamespace(world, pool, service.meta.namespace);
       return at !== undefined && open ? [at] : [];
     });
-    return { places, among: undefined };
+    return { places, among: undefined, isWished: true };
   }
   const { namespace } = service.meta;
   const known = drawn.get(namespace);
@@ -49,7 +76,7 @@ export function drawOrder(world: DrawWorld, service: Service, named: readonly st
   const places = allocator.spaces.flatMap(({ pool }, at) =>
     pool.autoAssign && !pool.leaving && allowsNamespace(world, pool, namespace) ? [at] : [],
   );
-  const order: DrawOrder = { places, among: new Set(places) };
+  const order: DrawOrder = { places, among: new Set(places), isWished: false };
   drawn.set(namespace, order);
   return order;
 }

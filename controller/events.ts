@@ -1,6 +1,7 @@
 /** Warnings for the owners of Services and pools (events.k8s.io/v1). Never for success, never the same one twice in ten minutes. */
 import type { Json } from "../lib/kube/api.ts";
 import type { ObjectMeta } from "../lib/model/meta.ts";
+import { bounded, NOTE_MAX_BYTES } from "../lib/model/text.ts";
 
 export interface Warning {
   readonly kind: "Service" | "IPPool";
@@ -24,8 +25,6 @@ const REPEAT_MS = 600_000;
 const REMEMBERED_MAX = 1_000;
 const BURST = 50;
 const PER_SECOND = 5;
-/** events.k8s.io/v1: note is at most 1 kB. */
-const NOTE_MAX = 1_000;
 
 export const initialEventLimit: EventLimit = { sent: new Map(), tokens: BURST, atMs: 0 };
 
@@ -36,7 +35,8 @@ export function admitEvent(
   now: number,
 ): { readonly limit: EventLimit; readonly admitted: boolean } {
   const tokens = Math.min(BURST, limit.tokens + ((now - limit.atMs) / 1000) * PER_SECOND);
-  const key = `${warning.meta.uid} ${warning.reason} ${warning.message}`;
+  // As it is sent: a message can be as long as the annotations of a Service.
+  const key = `${warning.meta.uid} ${warning.reason} ${bounded(warning.message, NOTE_MAX_BYTES)}`;
   const last = limit.sent.get(key);
   const repeated = last !== undefined && now - last < REPEAT_MS;
   if (repeated || tokens < 1) return { limit: { ...limit, tokens, atMs: now }, admitted: false };
@@ -63,7 +63,7 @@ export function eventJson(
     type: "Warning",
     reason: warning.reason,
     action: warning.action,
-    note: warning.message.length > NOTE_MAX ? `${warning.message.slice(0, NOTE_MAX - 1)}…` : warning.message,
+    note: bounded(warning.message, NOTE_MAX_BYTES),
     reportingController: "berth.dev/controller",
     reportingInstance: at.instance,
     regarding: {

@@ -9,7 +9,7 @@ import { explainNoChoice, explainRequestedIp, type Problem, type World } from ".
 import { claimedIps } from "./published.ts";
 import { conflictText, judgeConflict } from "./quarantine.ts";
 import { type AddressRequest, familiesOf } from "./requests.ts";
-import { findJoinable, mayDraw, shareConflict, shareRefusal } from "./sharing.ts";
+import { findJoinable, poolRefusal, shareConflict, shareRefusal } from "./sharing.ts";
 import { ipOfName } from "./vip-names.ts";
 
 /** What happens in one family. */
@@ -91,7 +91,8 @@ function allocateRequested(world: World, service: Service, ip: Ip, request: Addr
     const { vip } = owner;
     const inPool = pools === undefined || pools.includes(vip.pool);
     const shares = shareRefusal(world, service, sharingKey, vip) === undefined;
-    if (inPool && shares && mayDraw(world, service, vip, [vip.pool])) return { type: "join", ip, vip };
+    if (inPool && shares && poolRefusal(world, service, vip, [vip.pool]) === undefined)
+      return { type: "join", ip, vip };
   }
   const problem = explainRequestedIp(world, service, ip, pools, sharingKey);
   const pool = poolOf(world.ledger.allocator, ip);

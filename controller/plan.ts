@@ -41,9 +41,12 @@ export function planService(input: PlanInput): Plan {
   return planGive(service, stale, input);
 }
 
-/** Whether the plan only sets right what somebody else overwrote: nothing new is given, and Berth's condition stands as it should. */
+/**
+ * Whether the plan only sets right what somebody else overwrote: nothing new is given, and Berth's condition stands as it
+ * should, whatever it says: who is told that something is missing can be fought over as well.
+ */
 export function isRepair(service: Service, plan: Plan): boolean {
-  if (!isPublished(service) || isDeleting(service) || plan.outcome !== "assigned") return false;
+  if (!isMarked(service) || plan.outcome === "released" || plan.outcome === "not-ours") return false;
   const changes = plan.effects.some((one) => one.type === "write-service" && one.condition !== undefined);
   return !changes && !plan.effects.some((one) => one.type === "create-vip");
 }

@@ -1,7 +1,7 @@
 /** From the text of an IPPool to the addresses it gives out, with every problem of the text named. */
 import { type Family, formatIp, type Ip } from "../lib/address/ip.ts";
 import { formatRange, type IpRange, isUsableRange, parseRange, rangesOverlap } from "../lib/address/range.ts";
-import type { Drawers, IPPool, Sharing } from "../lib/model/ip-pool.ts";
+import type { Drawers, IPPoolSpec, Sharing } from "../lib/model/ip-pool.ts";
 import type { L2Rules } from "../lib/model/virtual-ip.ts";
 import { addAll, type IntervalSet, type Run, removeAll, runs, size } from "./interval-set.ts";
 
@@ -70,7 +70,7 @@ export function isNote(reason: PoolProblemReason): boolean {
   return reason === "Duplicate" || reason === "OverlapWon" || reason === "Skipped";
 }
 
-export function compilePool(pool: IPPool): CompiledPool {
+export function compilePool(name: string, pool: IPPoolSpec): CompiledPool {
   const addresses = pool.addresses.map((text, index) => readRange(`spec.addresses[${index}]`, text, true));
   const excluded = pool.excluded.map((text, index) => readRange(`spec.excluded[${index}]`, text, false));
   const problems = [...addresses, ...excluded].flatMap((read) => (read.problem === undefined ? [] : [read.problem]));
@@ -96,7 +96,7 @@ export function compilePool(pool: IPPool): CompiledPool {
   const text = ranges.map(formatRange).join(",");
   return {
     config: {
-      ...{ name: pool.meta.name, autoAssign, priority, drawers, quota, sharing, l2, spaces, text },
+      ...{ name, autoAssign, priority, drawers, quota, sharing, l2, spaces, text },
       // Of an empty pool the problem says it.
       leftOut: isEmpty ? [] : routersTexts(left[6]),
     },

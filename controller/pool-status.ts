@@ -8,9 +8,11 @@ import {
   saysAlready,
   stampCondition,
 } from "../lib/model/conditions.ts";
+import { type JsonObject, sortedJson } from "../lib/model/decode.ts";
 import type { IPPoolStatus } from "../lib/model/ip-pool.ts";
 import { API_VERSION, POOL_FINALIZER } from "../lib/model/meta.ts";
 import { serviceKey } from "../lib/model/service.ts";
+import { byteLength, listed } from "../lib/model/text.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { spaceOf } from "./allocator.ts";
 import { size } from "./interval-set.ts";
@@ -28,8 +30,12 @@ export const QUARANTINED_CONDITION = "Quarantined";
 export const STATUS_PERIOD_MS = 1_000;
 const DELETING_TEXT =
   "the pool is being deleted: it gives nothing out and goes with the last address of it that is in use; an IPPool of another name with the same addresses takes them over as they are";
-/** Addresses that a message names. */
+/** Addresses, or problems, that a message names. */
 const NAMED_MAX = 16;
+/** A spec that is longer than this as JSON is not kept in the status, so that the object stays well below what the API server stores. */
+const KEPT_MAX_BYTES = 262_144;
+/** Services of one address that a message names. */
+const USERS_NAMED_MAX = 4;
 
 export interface PoolStatusPlan {
   /** Body of a server-side apply on the status; undefined if all of it stands already. */
@@ -49,18 +55,28 @@ export function planPoolStatus(entry: PoolEntry, ledger: Ledger, nowText: string
     const found = findCondition(pool.conditions, type);
     return claim === undefined ? found === undefined : saysAlready(pool.conditions, claim);
   });
-  if (said && extraSaid && sameStatus(status, pool.status)) return { apply: undefined, warning: undefined };
+  const lastValidSpec = keptSpec(entry);
+  const keptSaid = sortedJson(lastValidSpec) === sortedJson(pool.lastValid?.raw);
+  if (said && extraSaid && keptSaid && sameStatus(status, pool.status)) return { apply: undefined, warning: undefined };
   const at = { nowText, observedGeneration: pool.meta.generation };
   const claims = [ready, ...extra];
   const conditions = claims.map((claim) => conditionJson(stampCondition(pool.conditions, claim, at)));
+  const { name, uid, resourceVersion } = pool.meta;
+  // Who knows of no valid spec takes none away that somebody has written meanwhile.
+  const exactly = isInvalid(entry) && lastValidSpec === undefined ? { resourceVersion } : {};
   const apply = {
     apiVersion: API_VERSION,
     kind: "IPPool",
     // The uid keeps the apply from bringing back a pool that was deleted meanwhile.
-    metadata: { name: pool.meta.name, uid: pool.meta.uid },
-    status: { ...status, conditions },
+    metadata: { name, uid, ...exactly },
+    status: { ...status, ...(lastValidSpec === undefined ? {} : { lastValidSpec }), conditions },
   };
   return { apply, warning: said || ready.status === "True" ? undefined : ready };
+}
+
+/** The spec in force, for the next process, while that of the object cannot be followed. A healthy pool has it already. */
+function keptSpec({ kept }: PoolEntry): JsonObject | undefined {
+  return kept === undefined || byteLength(JSON.stringify(kept.raw)) > KEPT_MAX_BYTES ? undefined : kept.raw;
 }
 
 /**
@@ -83,14 +99,17 @@ function readyClaim(entry: PoolEntry, ledger: Ledger): ConditionClaim {
   const all = [...own, ...(isInvalid(entry) ? [] : worldProblems(active, ledger))];
   const type = READY_CONDITION;
   const serious = all.find((problem) => !isNote(problem.reason));
-  const text = all.map((problem) => problem.message).join("; ");
+  // What makes it False is named before what is only worth knowing.
+  const inOrder = [false, true].flatMap((note) => all.filter(({ reason }) => isNote(reason) === note));
+  const messages = inOrder.map((problem) => problem.message);
+  const text = listed(messages, NAMED_MAX, "; ");
   if (serious === undefined) {
     const message = text === "" ? "every address of the spec can be given out" : text;
     return { type, status: "True", reason: "Valid", message };
   }
   const kept = isInvalid(entry) && entry.inForce !== undefined;
   const message = kept
-    ? `${text}; until this is corrected the last valid addresses stay in force: ${entry.inForce.text}`
+    ? `${text}; until this is corrected the last valid addresses stay in force: ${listed(entry.inForce.text.split(","), NAMED_MAX)}`
     : text;
   return { type, status: "False", reason: serious.reason, message };
 }
@@ -105,7 +124,7 @@ function worldProblems(active: ActivePool | undefined, ledger: Ledger): readonly
   const problems: PoolProblem[] = [...active.problems];
   if (active.leaving) problems.unshift({ reason: "Deleting", message: DELETING_TEXT });
   if (clashes.length > 0) {
-    const message = `${some(clashes)}: give the Service another address (annotation berth.dev/renumber)`;
+    const message = `${listed(clashes, NAMED_MAX)}: give the Service another address (annotation berth.dev/renumber)`;
     problems.unshift({ reason: "ReservedAddressInUse", message });
   }
   return problems;
@@ -117,7 +136,8 @@ function retainedClaim({ pool }: PoolEntry, ledger: Ledger): ConditionClaim | un
   const leaving = deletionTimestamp !== undefined;
   const vips = leaving ? vipsOfPool(ledger, name) : straysOf(ledger, name);
   if (vips.length === 0) return undefined;
-  const named = some(vips.map((vip) => `${vip.address} (${usersOf(vip)})`));
+  const all = vips.map((vip) => `${vip.address} (${usersOf(vip)})`);
+  const named = listed(all, NAMED_MAX);
   const message = `${named}: kept until the Services that have them go or ask for others`;
   return { type: RETAINED_CONDITION, status: "True", reason: leaving ? "Deleting" : "OutsideSpec", message };
 }
@@ -126,18 +146,13 @@ function retainedClaim({ pool }: PoolEntry, ledger: Ledger): ConditionClaim | un
 function quarantinedClaim({ pool }: PoolEntry, ledger: Ledger): ConditionClaim | undefined {
   const texts = quarantineTexts(ledger, pool.meta.name);
   if (texts.length === 0) return undefined;
-  const message = `${some(texts)}: give these hosts other addresses, or exclude them here`;
+  const message = `${listed(texts, NAMED_MAX)}: give these hosts other addresses, or exclude them here`;
   return { type: QUARANTINED_CONDITION, status: "True", reason: "ForeignHost", message };
 }
 
 function usersOf(vip: VirtualIP): string {
   const leaving = vip.meta.deletionTimestamp !== undefined ? "being released by " : "";
-  return `${leaving}${vip.services.map(serviceKey).join(", ") || "nobody"}`;
-}
-
-function some(texts: readonly string[]): string {
-  const more = texts.length > NAMED_MAX ? ` and ${texts.length - NAMED_MAX} more` : "";
-  return `${texts.slice(0, NAMED_MAX).join(", ")}${more}`;
+  return `${leaving}${listed(vip.services.map(serviceKey), USERS_NAMED_MAX) || "nobody"}`;
 }
 
 function statusOf(entry: PoolEntry, ledger: Ledger): IPPoolStatus {

@@ -1,7 +1,7 @@
 /** All pools together: the order, who wins an overlap, and the last configuration that could be followed. */
 import { type Family, formatIp, sameIp } from "../lib/address/ip.ts";
 import { formatRange } from "../lib/address/range.ts";
-import type { IPPool } from "../lib/model/ip-pool.ts";
+import type { IPPool, IPPoolSpec } from "../lib/model/ip-pool.ts";
 import { addAll, contains, type IntervalSet, overlap, type Run, remove, runs } from "./interval-set.ts";
 import { type Blindness, guessedLimits, type OffLimit } from "./off-limits.ts";
 import {
@@ -22,8 +22,10 @@ const SKIPPED_NAMED_MAX = 16;
 export interface PoolEntry {
   readonly pool: IPPool;
   readonly compiled: CompiledPool;
-  /** The configuration in force: that of the spec, else the last valid one of this object that this process has seen. */
+  /** The configuration in force: that of the spec, else the last valid one of this object that is known. */
   readonly inForce: PoolConfig | undefined;
+  /** The spec that `inForce` comes from, if that is not the present one. */
+  readonly kept: IPPoolSpec | undefined;
 }
 
 /** By name. BOUNDED by the IPPools of the cluster. */
@@ -39,7 +41,10 @@ export interface ActivePool extends PoolConfig {
   readonly problems: readonly PoolProblem[];
 }
 
-/** The pools after one of them came, changed or went. An edit that cannot be followed keeps what was in force before. */
+/**
+ * The pools after one of them came, changed or went. An edit that cannot be followed keeps what was in force before: what
+ * these pools have of the object, or, for who comes later, what its status has (ADR 23).
+ */
 export function setPool(pools: Pools, name: string, pool: IPPool | undefined): Pools {
   const next = new Map(pools);
   if (pool === undefined) {
@@ -47,10 +52,20 @@ export function setPool(pools: Pools, name: string, pool: IPPool | undefined): P
     return next;
   }
   const before = pools.get(name);
-  if (before !== undefined && sameSpec(before.pool, pool)) return next.set(name, { ...before, pool });
-  const compiled = compilePool(pool);
-  const kept = before?.pool.meta.uid === pool.meta.uid ? before.inForce : undefined;
-  return next.set(name, { pool, compiled, inForce: compiled.config ?? kept });
+  const isKnown = before !== undefined && sameSpec(before.pool, pool);
+  // Whoever led before may have written the last valid spec when this process had read the pool already.
+  if (isKnown && (before.inForce !== undefined || pool.lastValid === undefined)) {
+    return next.set(name, { ...before, pool });
+  }
+  const compiled = compilePool(name, pool);
+  if (compiled.config !== undefined)
+    return next.set(name, { pool, compiled, inForce: compiled.config, kept: undefined });
+  const isSame = before?.pool.meta.uid === pool.meta.uid;
+  if (isSame && before.inForce !== undefined) {
+    return next.set(name, { pool, compiled, inForce: before.inForce, kept: before.kept ?? before.pool });
+  }
+  const inForce = pool.lastValid && compilePool(name, pool.lastValid).config;
+  return next.set(name, { pool, compiled, inForce, kept: inForce && pool.lastValid });
 }
 
 /**

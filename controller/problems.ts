@@ -1,9 +1,10 @@
 /** Every reason why a Service lacks an address, in words that its owner can act on. */
 import { type Family, formatIp, type Ip } from "../lib/address/ip.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
+import { listed } from "../lib/model/text.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
-import { type DrawWorld, drawRefusal, roomIn } from "./drawing.ts";
+import { type DrawWorld, quotaProblem, ruleProblem } from "./drawing.ts";
 import { ownerOf } from "./ledger.ts";
 import { isRouters, routersText } from "./pool-config.ts";
 import type { ActivePool, PoolEntry, Pools } from "./pools.ts";
@@ -121,21 +122,8 @@ function reserved(ip: Ip, what: string): Problem {
 }
 
 function explainDrawing(world: World, service: Service, family: Family, pool: ActivePool): Problem | undefined {
-  if (pool.leaving) {
-    return { reason: "PoolDeleting", message: `the IPPool ${pool.name} is being deleted: ask for another pool` };
-  }
-  const refusal = drawRefusal(world, service, pool);
-  if (refusal !== undefined) {
-    const message =
-      refusal === "namespace"
-        ? `the IPPool ${pool.name} is not for the namespace ${service.meta.namespace} (its namespaces and namespaceSelector)`
-        : `the IPPool ${pool.name} is not for a Service with these labels (its serviceSelector)`;
-    return { reason: "PoolNotAllowed", message };
-  }
   const space = spaceOf(world.ledger.allocator, pool.name);
-  if (space === undefined || roomIn(world, service, space, [family]) > 0) return undefined;
-  const message = `the namespace ${service.meta.namespace} has its quota of ${pool.quota} addresses of the IPPool ${pool.name}: delete a Service, or raise the quota`;
-  return { reason: "QuotaExceeded", message };
+  return ruleProblem(world, service, pool) ?? (space && quotaProblem(world, service, family, space));
 }
 
 function explainNamedPool(world: World, service: Service, family: Family, name: string): Problem {
@@ -170,15 +158,17 @@ function explainOpenPools(world: World, service: Service, family: Family): Probl
   const refusals = open.flatMap((pool) => explainDrawing(world, service, family, pool) ?? []);
   const full = open.filter((pool) => explainDrawing(world, service, family, pool) === undefined);
   if (full.length > 0) {
-    const message = `no IPv${family} address is free in any IPPool (${listed(full.map((pool) => pool.name))}): widen one or delete a Service`;
+    const message = `no IPv${family} address is free in any IPPool (${listed(
+      full.map((pool) => pool.name),
+      NAMED_MAX,
+    )}): widen one or delete a Service`;
     const quotas = refusals.filter((one) => one.reason === "QuotaExceeded").map((one) => one.message);
     return { reason: "PoolExhausted", message: [message, ...quotas.slice(0, NAMED_MAX)].join("; ") };
   }
   const reason = BY_WEIGHT.find((weight) => refusals.some((one) => one.reason === weight));
   if (reason !== undefined) {
     const named = refusals.filter((one) => one.reason === reason).map((one) => one.message);
-    const more = named.length > NAMED_MAX ? `; and ${named.length - NAMED_MAX} more` : "";
-    return { reason, message: `${named.slice(0, NAMED_MAX).join("; ")}${more}` };
+    return { reason, message: listed(named, NAMED_MAX, "; ") };
   }
   const broken = [...pools].filter(([, entry]) => entry.inForce === undefined).sort(([a], [b]) => (a < b ? -1 : 1))[0];
   if (broken !== undefined) return notReady(...broken);
@@ -196,9 +186,4 @@ function explainHomeless(world: World, ip: Ip, named: readonly string[] | undefi
 function notReady(name: string, entry: PoolEntry): Problem {
   const problem = entry.compiled.problems[0]?.message ?? "its addresses cannot be read";
   return { reason: "PoolNotReady", message: `the IPPool ${name} cannot be used: ${problem}` };
-}
-
-function listed(names: readonly string[]): string {
-  const more = names.length > NAMED_MAX ? ` and ${names.length - NAMED_MAX} more` : "";
-  return `${names.slice(0, NAMED_MAX).join(", ")}${more}`;
 }

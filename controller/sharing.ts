@@ -8,7 +8,7 @@ import type { Labels } from "../lib/model/meta.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { ExternalTrafficPolicy, VirtualIP, VirtualIPService } from "../lib/model/virtual-ip.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
-import { type DrawWorld, drawOrder, drawRefusal, roomIn } from "./drawing.ts";
+import { type DrawWorld, quotaProblem, ruleProblem } from "./drawing.ts";
 import type { Ledger } from "./ledger.ts";
 import { foreignMac } from "./quarantine.ts";
 import { askedPools } from "./requests.ts";
@@ -98,31 +98,49 @@ export function findJoinable(
   if (key === "") return { vip: undefined, refusal };
   for (const { vip } of withKey(world.ledger, key, family)) {
     if (vip.services.some((one) => one.uid === service.meta.uid) || vip.meta.deletionTimestamp !== undefined) continue;
-    // Nobody is brought to an address that a foreign host uses.
-    if (foreignMac(vip) !== undefined) continue;
-    if (!mayDraw(world, service, vip, pools)) continue;
-    const text = shareRefusal(world, service, key, vip);
+    const text = joinRefusal(world, service, key, vip, pools);
     if (text === undefined) return { vip, refusal: undefined };
-    refusal ??= `${vip.address} is not shared: it is in use by ${text}`;
+    refusal ??= `${vip.address} is not shared: ${text}`;
   }
   return { vip: undefined, refusal };
 }
 
-/** Whether an address of the VirtualIP's pool may come to this Service at all. One that its namespace has already counts no second time. */
-export function mayDraw(
+function joinRefusal(
+  world: DrawWorld,
+  service: Service,
+  key: string,
+  vip: VirtualIP,
+  pools: readonly string[] | undefined,
+): string | undefined {
+  // Nobody is brought to an address that a foreign host uses.
+  const mac = foreignMac(vip);
+  if (mac !== undefined) return `a host with the MAC ${mac} uses it`;
+  const keptOff = poolRefusal(world, service, vip, pools);
+  if (keptOff !== undefined) return keptOff;
+  const text = shareRefusal(world, service, key, vip);
+  return text === undefined ? undefined : `it is in use by ${text}`;
+}
+
+/** Why no address of the VirtualIP's pool may come to this Service; undefined if it may. One that its namespace has already counts no second time. */
+export function poolRefusal(
   world: DrawWorld,
   service: Service,
   vip: VirtualIP,
   pools: readonly string[] | undefined,
-): boolean {
-  const { allocator } = world.ledger;
-  const at = allocator.places.get(vip.pool);
-  const space = spaceOf(allocator, vip.pool);
-  if (at === undefined || space === undefined || drawRefusal(world, service, space.pool) !== undefined) return false;
-  if (!drawOrder(world, service, pools).places.includes(at)) return false;
+): string | undefined {
+  const space = spaceOf(world.ledger.allocator, vip.pool);
+  if (space === undefined) return `there is no IPPool ${vip.pool} in force`;
+  if (pools !== undefined && !pools.includes(vip.pool)) {
+    return `it belongs to the IPPool ${vip.pool}, and this Service asks for ${pools.join(" or ")}`;
+  }
+  const rule = ruleProblem(world, service, space.pool);
+  if (rule !== undefined) return rule.message;
+  if (pools === undefined && !space.pool.autoAssign) {
+    return `the IPPool ${vip.pool} gives only to Services that name it (autoAssign: false), in the annotation berth.dev/pool`;
+  }
   const { namespace } = service.meta;
-  if (vip.services.some((one) => one.namespace === namespace)) return true;
-  return roomIn(world, service, space, [familyOfName(vip.meta.name)]) > 0;
+  if (vip.services.some((one) => one.namespace === namespace)) return undefined;
+  return quotaProblem(world, service, familyOfName(vip.meta.name), space)?.message;
 }
 
 function withKey(ledger: Ledger, key: string, family: Family): readonly { readonly vip: VirtualIP; readonly ip: Ip }[] {

@@ -65,7 +65,8 @@ export class Books {
   open(): void {
     const { services, vips, pools, nodes, leases, namespaces, enqueue } = this.#deps;
     this.ledger = createLedger();
-    this.pools = pools.list().reduce((all: Pools, pool) => setPool(all, pool.meta.name, pool), new Map());
+    const known: Pools = new Map([...this.pools].filter(([name]) => pools.get(name) !== undefined));
+    this.pools = pools.list().reduce((all, pool) => setPool(all, pool.meta.name, pool), known);
     for (const vip of vips.list()) setVip(this.ledger, vip.meta.name, vip);
     for (const service of services.list()) {
       setService(this.ledger, serviceKey(service.meta), service);
@@ -80,11 +81,11 @@ export class Books {
     for (const name of this.pools.keys()) enqueue(`pool:${name}`);
   }
 
+  /** Forgets everything but the pools: what was in force once counts again should this process lead again. */
   close(): void {
     this.services.clear();
     this.vips.clear();
     this.ledger = createLedger();
-    this.pools = new Map();
     this.#read.clear();
   }
 
@@ -110,9 +111,14 @@ export class Books {
     for (const key of concerned) this.#deps.enqueue(`service:${key}`);
   }
 
+  /** While another process leads: the last valid spec of a pool is remembered, should this one have to go on from it. */
+  rememberPool(name: string): void {
+    this.pools = setPool(this.pools, name, this.#deps.pools.get(name));
+  }
+
   onPool(name: string): void {
     const before = this.pools.get(name);
-    this.pools = setPool(this.pools, name, this.#deps.pools.get(name));
+    this.rememberPool(name);
     const after = this.pools.get(name);
     this.#deps.enqueue(`pool:${name}`);
     // The controller's own writes to the status come back as changes too; they alter nothing here.

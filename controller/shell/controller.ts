@@ -57,7 +57,7 @@ export class Controller {
     this.#deps = deps;
     this.#poolWriter = new PoolWriter(deps);
     const enqueue = (key: string): void => {
-      if (!this.#poolWriter.isQueued(key)) deps.enqueue(key);
+      if (!this.#poolWriter.isQueued(key, this.#books)) deps.enqueue(key);
     };
     this.#books = new Books({ ...deps, enqueue });
     this.#holders = createHolders(deps.api, deps.namespace, deps.clock);
@@ -77,7 +77,7 @@ export class Controller {
     this.#books.open();
   }
 
-  /** No longer the leader: everything is forgotten but the caches, which are not of this object. */
+  /** No longer the leader: everything is forgotten but the caches, which are not of this object, and the pools. */
   end(): void {
     this.#active = false;
     this.#books.close();
@@ -97,6 +97,7 @@ export class Controller {
 
   onPool(name: string): void {
     if (this.#active) this.#books.onPool(name);
+    else this.#books.rememberPool(name);
   }
 
   onNamespace(name: string): void {

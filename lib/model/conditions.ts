@@ -2,6 +2,7 @@
 import type { Json } from "../kube/api.ts";
 import { asInteger, asText, fields, items } from "./decode.ts";
 import type { Condition } from "./meta.ts";
+import { bounded, MESSAGE_MAX_BYTES } from "./text.ts";
 
 export type ConditionStatus = Condition["status"];
 
@@ -37,13 +38,14 @@ export function findCondition(conditions: readonly Condition[], type: string): C
   return conditions.find((condition) => condition.type === type);
 }
 
-/** Whether the list already says what the claim says, whatever the times. */
+/** Whether the list already says what the claim says, as far as it fits, whatever the times. */
 export function saysAlready(conditions: readonly Condition[], claim: ConditionClaim): boolean {
   const found = findCondition(conditions, claim.type);
-  return found?.status === claim.status && found.reason === claim.reason && found.message === claim.message;
+  if (found?.status !== claim.status || found.reason !== claim.reason) return false;
+  return found.message === bounded(claim.message, MESSAGE_MAX_BYTES);
 }
 
-/** The condition to write: lastTransitionTime moves only with the status. `nowText` is RFC 3339. */
+/** The condition to write: lastTransitionTime moves only with the status, the message is cut to what fits. `nowText` is RFC 3339. */
 export function stampCondition(
   conditions: readonly Condition[],
   claim: ConditionClaim,
@@ -53,6 +55,7 @@ export function stampCondition(
   const kept = found?.status === claim.status && found.lastTransitionTime !== "";
   return {
     ...claim,
+    message: bounded(claim.message, MESSAGE_MAX_BYTES),
     lastTransitionTime: kept ? found.lastTransitionTime : at.nowText,
     observedGeneration: at.observedGeneration,
   };

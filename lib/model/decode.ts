@@ -68,6 +68,17 @@ export function parseMeta(raw: Json): ObjectMeta | undefined {
   };
 }
 
+/** The value as text with the keys of every object in order: the same for equal values, however whoever stores them orders keys. */
+export function sortedJson(raw: Json | undefined): string {
+  const inOrder = (_key: string, value: Json): Json => {
+    const object = asObject(value);
+    return object === undefined
+      ? value
+      : Object.fromEntries(Object.entries(object).sort(([left], [right]) => (left < right ? -1 : 1)));
+  };
+  return JSON.stringify(raw, inOrder) ?? "";
+}
+
 function isList(raw: Json | undefined): raw is readonly Json[] {
   return Array.isArray(raw);
 }

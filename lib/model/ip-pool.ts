@@ -1,13 +1,12 @@
 import type { Json } from "../kube/api.ts";
 import { parseConditions } from "./conditions.ts";
-import { asBoolean, asInteger, asText, fields, type JsonObject, parseMeta, texts } from "./decode.ts";
+import { asBoolean, asInteger, asObject, asText, fields, type JsonObject, parseMeta, texts } from "./decode.ts";
 import type { Condition, ObjectMeta } from "./meta.ts";
 import { parseL2Rules, parseLabelSelector } from "./selector.ts";
 import type { L2Rules, LabelSelector } from "./virtual-ip.ts";
 
-/** An IPPool as it stands: the texts of its ranges are judged by the controller, which names every problem in its conditions. */
-export interface IPPool {
-  readonly meta: ObjectMeta;
+/** What the user writes: the texts of its ranges are judged by the controller, which names every problem in its conditions. */
+export interface IPPoolSpec {
   readonly addresses: readonly string[];
   readonly excluded: readonly string[];
   readonly autoAssign: boolean;
@@ -19,7 +18,16 @@ export interface IPPool {
   readonly quota: number | undefined;
   readonly sharing: Sharing;
   readonly l2: L2Rules;
+  /** The same as it was applied. */
+  readonly raw: JsonObject;
+}
+
+/** An IPPool as it stands. */
+export interface IPPool extends IPPoolSpec {
+  readonly meta: ObjectMeta;
   readonly status: IPPoolStatus;
+  /** What status.lastValidSpec says; undefined if there is none, or none that can be read. */
+  readonly lastValid: IPPoolSpec | undefined;
   readonly conditions: readonly Condition[];
 }
 
@@ -50,13 +58,23 @@ export interface IPPoolStatus {
 /** Narrows an IPPool; undefined only for one without a name or with a selector that cannot be read: guessing could give it to anybody. */
 export function parseIPPool(raw: Json): IPPool | undefined {
   const meta = parseMeta(raw);
-  const spec = fields(fields(raw)["spec"]);
+  const spec = parseSpec(fields(fields(raw)["spec"]));
+  if (meta === undefined || spec === undefined) return undefined;
+  const status = fields(fields(raw)["status"]);
+  return {
+    ...spec,
+    meta,
+    status: parseStatus(status),
+    lastValid: parseLastValid(status["lastValidSpec"]),
+    conditions: parseConditions(status["conditions"]),
+  };
+}
+
+function parseSpec(spec: JsonObject): IPPoolSpec | undefined {
   const l2 = parseL2Rules(spec["l2"]);
   const drawers = parseDrawers(spec);
-  if (meta === undefined || l2 === undefined || drawers === undefined) return undefined;
-  const status = fields(raw)["status"];
+  if (l2 === undefined || drawers === undefined) return undefined;
   return {
-    meta,
     addresses: texts(spec["addresses"]),
     excluded: texts(spec["excluded"]),
     autoAssign: asBoolean(spec["autoAssign"]) ?? true,
@@ -66,9 +84,15 @@ export function parseIPPool(raw: Json): IPPool | undefined {
     quota: atLeastOne(spec["quota"]),
     sharing: spec["sharing"] === "AcrossNamespaces" ? "AcrossNamespaces" : "SameNamespace",
     l2,
-    status: parseStatus(status),
-    conditions: parseConditions(fields(status)["conditions"]),
+    raw: spec,
   };
+}
+
+/** The schema leaves this open, so a text of anybody may stand there: what has no addresses is no spec. */
+function parseLastValid(raw: Json | undefined): IPPoolSpec | undefined {
+  const spec = asObject(raw);
+  const parsed = spec && parseSpec(spec);
+  return parsed === undefined || parsed.addresses.length === 0 ? undefined : parsed;
 }
 
 function parseDrawers(spec: JsonObject): Drawers | undefined {
@@ -87,8 +111,7 @@ function atLeastOne(raw: Json | undefined): number | undefined {
   return value !== undefined && value >= 1 ? value : undefined;
 }
 
-function parseStatus(raw: Json | undefined): IPPoolStatus {
-  const status = fields(raw);
+function parseStatus(status: JsonObject): IPPoolStatus {
   const count = (field: string) => asInteger(status[field]) ?? 0;
   return {
     observedGeneration: count("observedGeneration"),

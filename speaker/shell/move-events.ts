@@ -2,6 +2,7 @@
 import type { Json } from "../../lib/kube/api.ts";
 import type { ConditionClaim } from "../../lib/model/conditions.ts";
 import { API_VERSION } from "../../lib/model/meta.ts";
+import { bounded, NOTE_MAX_BYTES } from "../../lib/model/text.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { AnnounceFailure, MoveReason } from "../reasons.ts";
 
@@ -74,8 +75,6 @@ export function moveEvents(event: MoveEvent, at: Stamp): readonly EventToWrite[]
   return eventsOf(event.vip, { type: "Normal", reason: "Announced", action: "Announce", note }, at);
 }
 
-/** The API server takes notes of up to 1 kB; a message that names every node can be longer. */
-const NOTE_MAX = 1_000;
 /** What every new Service is for a moment, and what scaling to zero means: the condition says it, no event. */
 const EXPECTED: ReadonlySet<string> = new Set<AnnounceFailure>(["NoService", "NoEndpoint"]);
 
@@ -83,8 +82,7 @@ const EXPECTED: ReadonlySet<string> = new Set<AnnounceFailure>(["NoService", "No
 export function warningEvents(vip: VirtualIP, claim: ConditionClaim, at: Stamp): readonly EventToWrite[] {
   const isBad = claim.type === "Announced" ? claim.status === "False" : claim.status === "True";
   if (!isBad || EXPECTED.has(claim.reason)) return [];
-  const note = claim.message.length <= NOTE_MAX ? claim.message : `${claim.message.slice(0, NOTE_MAX - 1)}…`;
-  return eventsOf(vip, { type: "Warning", reason: claim.reason, action: "Announce", note }, at);
+  return eventsOf(vip, { type: "Warning", reason: claim.reason, action: "Announce", note: claim.message }, at);
 }
 
 /** One Event for each object concerned. */
@@ -98,6 +96,8 @@ function eventsOf(vip: VirtualIP, said: Said, at: Stamp): readonly EventToWrite[
       // MicroTime: six digits.
       eventTime: at.nowText.replace(/\.(\d{3})Z$/, ".$1000Z"),
       ...said,
+      // A message that names many nodes can be longer than what the API server takes.
+      note: bounded(said.note, NOTE_MAX_BYTES),
       reportingController: "berth.dev/speaker",
       reportingInstance: at.instance,
       regarding,

@@ -31,7 +31,7 @@ function orderOf(allocator: ReturnType<typeof allocatorOf>, pool?: string): Draw
   const places = allocator.spaces.flatMap((space, at) =>
     (pool === undefined ? space.pool.autoAssign : space.pool.name === pool) ? [at] : [],
   );
-  return { places, among: pool === undefined ? new Set(places) : undefined };
+  return { places, among: pool === undefined ? new Set(places) : undefined, isWished: pool !== undefined };
 }
 
 const endless = () => Number.POSITIVE_INFINITY;
@@ -126,7 +126,7 @@ describe("what a spec gives out", () => {
       problems: [["TooLarge", "more IPv4 addresses than a /8"]],
     },
   ])("refused: $name", ({ pool, problems }) => {
-    const compiled = compilePool(pool);
+    const compiled = compilePool("a", pool);
     expect(compiled.config).toBeUndefined();
     expect(compiled.problems).toEqual(
       problems.map(([reason, message]) => ({ reason, message: expect.stringContaining(message ?? "") })),
@@ -134,7 +134,7 @@ describe("what a spec gives out", () => {
   });
 
   test("what is only odd is said and still works", () => {
-    const twice = compilePool(poolOf("a", ["10.0.0.0/24", "10.0.0.9/32"]));
+    const twice = compilePool("a", poolOf("a", ["10.0.0.0/24", "10.0.0.9/32"]));
     expect(twice.problems).toEqual([
       {
         reason: "Duplicate",
@@ -142,7 +142,9 @@ describe("what a spec gives out", () => {
       },
     ]);
     expect(size(twice.config?.spaces[4])).toBe(256n);
-    expect(compilePool(poolOf("a", ["10.0.0.0/24"], { excluded: ["10.0.0.0/16"] })).problems[0]?.reason).toBe("Empty");
+    expect(compilePool("a", poolOf("a", ["10.0.0.0/24"], { excluded: ["10.0.0.0/16"] })).problems[0]?.reason).toBe(
+      "Empty",
+    );
   });
 });
 
@@ -230,8 +232,8 @@ describe("full pools are skipped without a look", () => {
     for (let round = 0; round < 400; round++) {
       const places = allocator.spaces.flatMap((_, at) => (random() < 0.6 ? [at] : []));
       const families = [[4], [6], [4, 6], [6, 4]][draw(4)] as readonly Family[];
-      const slow = choose(allocator, { places, among: undefined }, families, endless);
-      const fast = choose(allocator, { places, among: new Set(places) }, families, endless);
+      const slow = choose(allocator, { places, among: undefined, isWished: false }, families, endless);
+      const fast = choose(allocator, { places, among: new Set(places), isWished: false }, families, endless);
       expect([...fast]).toEqual([...slow]);
       for (const { ip: given } of fast.values()) {
         allocator = occupy(allocator, given);

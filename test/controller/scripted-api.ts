@@ -123,7 +123,7 @@ export class ScriptedApi {
     if (asked["resourceVersion"] !== undefined && asked["resourceVersion"] !== meta["resourceVersion"]) {
       throw new KubeError("conflict", "the object has been modified", { status: 409 });
     }
-    const merged = fields(mergePatch(object, patch === "apply" ? applied(object, body) : body));
+    const merged = patch === "apply" ? applied(object, body) : fields(mergePatch(object, body));
     const metadata = { ...fields(merged["metadata"]), uid: meta["uid"] };
     // The status subresource takes finalizers and status; the main resource everything but status.
     return subresource === "status"
@@ -180,16 +180,17 @@ function keyOf(meta: JsonObject): string {
 }
 
 /**
- * A server-side apply on the status. A pool's conditions have one manager: what it leaves out is gone. Those of VirtualIPs have
- * one each: the others stay.
+ * A server-side apply on the status. That of a pool has one manager: what it leaves out is gone. The conditions of VirtualIPs
+ * have one each: the others stay.
  */
-function applied(object: JsonObject, body: Json): Json {
+function applied(object: JsonObject, body: Json): JsonObject {
   const { kind, status } = fields(body);
-  if (kind !== "VirtualIP") return body;
+  if (kind !== "VirtualIP") return { ...object, status };
   const given = items(fields(status)["conditions"]);
   const types = given.map((one) => fields(one)["type"]);
   const others = items(fields(object["status"])["conditions"]).filter((one) => !types.includes(fields(one)["type"]));
-  return { ...fields(body), status: { ...fields(status), conditions: [...others, ...given] } };
+  const merged = { ...fields(object["status"]), ...fields(status), conditions: [...others, ...given] };
+  return { ...object, status: merged };
 }
 
 /** RFC 7396. */

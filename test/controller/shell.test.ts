@@ -181,6 +181,30 @@ describe("controller", () => {
     expect(calls).toHaveLength(2);
   });
 
+  test("the finalizer of a pool does not wait for the status, and one that is refused is not asked for again at once", async () => {
+    let refuses = true;
+    const vips: VirtualIP[] = [];
+    const { controller, calls, clock } = build([], vips, (_verb, path) => {
+      if (path.endsWith("/status") || !refuses) return {};
+      throw new KubeError("conflict", "the object has been modified", { status: 409 });
+    });
+    controller.begin();
+    await controller.reconcile("pool:first");
+    expect(calls.splice(0)).toEqual(["patch /apis/berth.dev/v1alpha1/ippools/first/status"]);
+    vips.push(vipOf("10.0.0.1", serviceOf("web")));
+    controller.onVip("10.0.0.1");
+    await expect(controller.reconcile("pool:first")).rejects.toMatchObject({ code: "conflict" });
+    refuses = false;
+    clock.ms += 50;
+    await controller.reconcile("pool:first");
+    clock.ms += 50;
+    await controller.reconcile("pool:first");
+    clock.ms += 400;
+    await controller.reconcile("pool:first");
+    const mark = "patch /apis/berth.dev/v1alpha1/ippools/first";
+    expect(calls).toEqual([mark, mark]);
+  });
+
   test("the status of a pool is written at most once a second", async () => {
     const { controller, calls, clock } = build([], []);
     controller.begin();

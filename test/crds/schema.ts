@@ -15,6 +15,7 @@ export interface Schema {
   readonly maxLength?: number;
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly "x-kubernetes-preserve-unknown-fields"?: boolean;
   readonly "x-kubernetes-validations"?: readonly {
     readonly rule: string;
     readonly message?: string;
@@ -72,6 +73,8 @@ function childPaths(schema: Schema, path: string): readonly string[] {
 export function fullSample(schema: Schema): Json {
   switch (schema.type) {
     case "object":
+      // Any object; that it is read at all is seen by a text in its place.
+      if (schema["x-kubernetes-preserve-unknown-fields"] === true) return "text";
       return schema.additionalProperties === undefined
         ? Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, child]) => [name, fullSample(child)]))
         : { key: "value" };

@@ -83,6 +83,29 @@ describe("what an address survives", () => {
     await berth.kubectl("wait", "ippool", "lot", "--for=delete", "--timeout=20s");
   });
 
+  test("a pool that is edited into one that cannot be followed goes on with its last valid spec, whoever leads", async () => {
+    const addresses = ["10.99.0.44/31"];
+    await berth.apply(named("typo", addresses), tenant.wish("before", "typo"));
+    const before = await tenant.address("before");
+    await tenant.patch("ippool", "typo", { spec: { addresses: ["fd00:99::9-fd00:99::1"] } });
+    await tenant.poolSays("typo", "Ready", "InvalidRange: spec.addresses[0]: ");
+    const kept = async () => (await tenant.poolObject("typo")).status?.lastValidSpec;
+    expect(await kept()).toMatchObject({ addresses, autoAssign: false });
+    const pods = (await berth.pods("controller")).map((pod) => pod.metadata.name);
+    await berth.kubectl("-n", berthNamespace, "delete", "pod", ...pods, "--wait=true", "--timeout=60s");
+    await berth.ready();
+    await berth.apply(tenant.wish("after", "typo"));
+    expect([before, await tenant.address("after")].sort()).toEqual(["10.99.0.44", "10.99.0.45"]);
+    // A second apply of the same leaves the rest of the status with it.
+    await tenant.poolSays("typo", "Ready", "the last valid addresses stay in force: 10.99.0.44-10.99.0.45");
+    expect(await kept()).toMatchObject({ addresses, autoAssign: false });
+    await tenant.patch("ippool", "typo", { spec: { addresses } });
+    await tenant.poolSays("typo", "Ready", "Valid: ");
+    expect(await kept()).toBeUndefined();
+    await tenant.remove("before", "after");
+    await berth.kubectl("delete", "ippool", "typo", "--timeout=20s");
+  }, 120_000);
+
   test("without node ports it is reached as well, and a Service goes only when its address was given back", async () => {
     await berth.apply(tenant.wish("bare", "lasting", { spec: { allocateLoadBalancerNodePorts: false } }));
     const address = await tenant.address("bare");

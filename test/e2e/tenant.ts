@@ -10,6 +10,7 @@ export interface PoolObject {
   readonly status?: {
     readonly assignedIPv4?: number;
     readonly availableIPv4?: number;
+    readonly lastValidSpec?: object;
     readonly conditions?: readonly ConditionObject[];
   };
 }

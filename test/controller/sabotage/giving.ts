@@ -6,6 +6,7 @@ type Drawing = typeof import("../../../controller/drawing.ts");
 type Families = typeof import("../../../controller/families.ts");
 type Holding = typeof import("../../../controller/holding.ts");
 type Intervals = typeof import("../../../controller/interval-set.ts");
+type IPPoolModel = typeof import("../../../lib/model/ip-pool.ts");
 type LedgerRules = typeof import("../../../controller/ledger.ts");
 type OffLimits = typeof import("../../../controller/off-limits.ts");
 type PoolConfig = typeof import("../../../controller/pool-config.ts");
@@ -39,6 +40,23 @@ export const GIVING: readonly Broken[] = [
     }),
     { by: "scenarios/dual-stack" },
   ),
+  broken<Drawing>(
+    "a list of pools is the order of each family",
+    "drawing",
+    ({ drawOrder }) => ({ drawOrder: (...given) => ({ ...drawOrder(...given), isWished: false }) }),
+    { by: "scenarios/dual-stack" },
+  ),
+  broken<IPPoolModel>(
+    "the last valid spec outlives the process",
+    "lib/model/ip-pool",
+    ({ parseIPPool }) => ({
+      parseIPPool: (raw) => {
+        const pool = parseIPPool(raw);
+        return pool && { ...pool, lastValid: undefined };
+      },
+    }),
+    { by: "scenarios/invalid-pools" },
+  ),
   broken<Pools>(
     "pools are drawn from in their order",
     "pools",
@@ -48,7 +66,7 @@ export const GIVING: readonly Broken[] = [
   broken<Selector>("a selector selects", "lib/model/selector", () => ({ matchesSelector: () => true }), {
     by: "scenarios/drawing",
   }),
-  broken<Drawing>("the rules of a pool hold for who names it", "drawing", () => ({ drawRefusal: () => undefined }), {
+  broken<Drawing>("the rules of a pool hold for who names it", "drawing", () => ({ ruleProblem: () => undefined }), {
     by: "scenarios/drawing",
   }),
   broken<Drawing>("a quota", "drawing", () => ({ roomIn: () => Number.POSITIVE_INFINITY }), {

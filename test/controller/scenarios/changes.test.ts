@@ -226,7 +226,7 @@ describe("families", () => {
   });
 });
 
-test("a pool that was never valid for this process: what is in use stays, nothing new is given, and it says what it would be", async () => {
+test("a pool that was edited while no controller ran: what is in use stays, nothing new is given, and it says what it would be", async () => {
   const cluster = scene(["10.0.0.1-10.0.0.9"]);
   cluster.service("web");
   await cluster.settle();
@@ -237,6 +237,10 @@ test("a pool that was never valid for this process: what is in use stays, nothin
   expect(cluster.poolSays("first")).toContain(
     "until this is corrected the last valid addresses stay in force: 10.0.0.1-10.0.0.9",
   );
+  cluster.editPool("first", { addresses: ["10.0.0.1-10.0.0.9"] });
+  await cluster.settle();
+  // Nobody sees this edit but the process that comes next.
+  cluster.editPool("first", { addresses: ["10.0.0.1-10.0.0.9", "fd99::9-fd99::1"] });
   cluster.restart();
   cluster.service("after");
   await cluster.settle();

@@ -78,6 +78,39 @@ describe("PreferDualStack", () => {
   });
 });
 
+describe("a list of pools in the annotation", () => {
+  function scene(): Scene {
+    const made = new Scene();
+    made.pool("both", ["10.0.2.1/32", "fd99::2:1/128"], { priority: 1 });
+    made.pool("v4", ["10.0.0.1/32"]);
+    made.pool("v6", ["fd99::1-fd99::2"]);
+    return made;
+  }
+
+  test.each([
+    { list: "v4,v6,both", gets: ["10.0.0.1", "fd99::1"] },
+    { list: "v6, v4, both", gets: ["10.0.0.1", "fd99::1"] },
+    { list: "v4,both,v6", gets: ["10.0.0.1", "fd99::2:1"] },
+    { list: "both,v4,v6", gets: ["10.0.2.1", "fd99::2:1"] },
+  ])("$list: each family from the first pool of the list that has one", async ({ list, gets }) => {
+    for (const policy of ["PreferDualStack", "RequireDualStack"] as const) {
+      const cluster = scene();
+      cluster.service("web", { families: BOTH, policy, annotations: { "berth.dev/pool": list } });
+      await cluster.settle();
+      expect(cluster.addresses("web")).toEqual(gets);
+    }
+  });
+
+  test("the pool at its end helps out with the family that the others have no more of", async () => {
+    const cluster = scene();
+    for (const name of ["a", "b"]) {
+      cluster.service(name, { families: BOTH, annotations: { "berth.dev/pool": "v4,v6,both" } });
+      await cluster.settle();
+    }
+    expect(cluster.addresses("b")).toEqual(["10.0.2.1", "fd99::2"]);
+  });
+});
+
 describe("RequireDualStack", () => {
   test("both from one pool, or from two", async () => {
     const scene = new Scene();

@@ -65,6 +65,10 @@ export class Scene {
     this.#patch(`${BERTH}/ippools/${name}`, { spec });
   }
 
+  editPoolMeta(name: string, metadata: JsonObject): void {
+    this.#patch(`${BERTH}/ippools/${name}`, { metadata });
+  }
+
   deletePool(name: string): void {
     this.api.call({ verb: "delete", path: `${BERTH}/ippools/${name}` });
   }

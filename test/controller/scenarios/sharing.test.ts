@@ -144,6 +144,63 @@ describe("the refusal names the Service and what collides", () => {
     ]);
   });
 
+  test.each([
+    {
+      name: "it asks for another pool",
+      wish: { annotations: { ...KEY, "berth.dev/pool": "spare" } },
+      says: "it belongs to the IPPool first, and this Service asks for spare",
+    },
+    {
+      name: "the pool gives only to who names it",
+      change: { autoAssign: false },
+      says: "the IPPool first gives only to Services that name it (autoAssign: false), in the annotation berth.dev/pool",
+    },
+    {
+      name: "the pool is for another namespace",
+      change: { namespaces: ["shop"] },
+      says: "the IPPool first is not for the namespace default (its namespaces and namespaceSelector)",
+    },
+    {
+      name: "the pool is for other labels",
+      change: { serviceSelector: { matchLabels: { tier: "gold" } } },
+      says: "the IPPool first is not for a Service with these labels (its serviceSelector)",
+    },
+    {
+      name: "the pool is being deleted",
+      change: undefined,
+      says: "the IPPool first is being deleted: ask for another pool",
+    },
+  ])("who is kept from the pool of the address is told so as well: $name", async ({ wish, change, says }) => {
+    const cluster = scene();
+    await place(cluster, ["a", { annotations: KEY }]);
+    cluster.pool("spare", ["10.0.1.1-10.0.1.9"]);
+    if (change !== undefined) cluster.editPool("first", change);
+    else if (wish === undefined) cluster.deletePool("first");
+    await cluster.settle();
+    await place(cluster, ["b", { annotations: KEY, ...wish, ports: [81] }]);
+    expect(addressesOf(cluster, "a", "b")).toEqual({ a: ["10.0.0.1"], b: ["10.0.1.1"] });
+    expect(cluster.warnings.flatMap(({ reason, message }) => (reason === "NotShared" ? [message] : []))).toEqual([
+      `10.0.1.1 is given to this Service alone: 10.0.0.1 is not shared: ${says}`,
+    ]);
+  });
+
+  test("and so is who has his quota, or would come to an address that a foreign host uses", async () => {
+    const cluster = scene({ quota: 1, sharing: "AcrossNamespaces" });
+    cluster.pool("spare", ["10.0.1.1-10.0.1.9"]);
+    await place(cluster, ["a", { annotations: KEY }], ["own", { namespace: "shop" }]);
+    await place(cluster, ["b", { namespace: "shop", annotations: KEY, ports: [81] }]);
+    cluster.vipStatus("10.0.0.1", {
+      holder: { node: "n1", epoch: 1 },
+      conditions: [{ type: "Conflict", status: "True", reason: "ForeignHost", message: "02:00:00:00:00:99 uses it" }],
+    });
+    await cluster.settle();
+    await place(cluster, ["c", { annotations: KEY, ports: [82] }]);
+    expect(cluster.warnings.flatMap(({ reason, message }) => (reason === "NotShared" ? [message] : []))).toEqual([
+      expect.stringMatching(/^10.0.1.1 .* 10.0.0.1 is not shared: the namespace shop has its quota of 1 addresses/),
+      expect.stringMatching(/ 10.0.0.1 is not shared: a host with the MAC 02:00:00:00:00:99 uses it$/),
+    ]);
+  });
+
   test("it is served as soon as the port is free", async () => {
     const cluster = scene();
     await place(cluster, ["a", { annotations: KEY }], ["b", { annotations: ask }]);
