@@ -190,7 +190,7 @@ describe("Services that do not go together any more", () => {
     await cluster.settle();
     expect(addressesOf(cluster, "a", "b")).toEqual({ a: ["10.0.0.1"], b: ["10.0.0.1"] });
     expect(cluster.says("b")).toMatch(
-      /^SharingConflict: 10.0.0.1 from IPPool first; 10.0.0.1 is shared with default\/a/,
+      /^SharingConflict: 10.0.0.1 from IPPool first \(shared\); 10.0.0.1 is shared with default\/a/,
     );
     expect(cluster.says("b")).toContain(says);
     cluster.restart();
