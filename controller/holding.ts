@@ -197,10 +197,10 @@ export function isUnderWay(world: World, service: Service): boolean {
 }
 
 /**
- * The value of `berth.dev/renumber` that this address fulfils. Two objects record it, the Service and the VirtualIP, so that what somebody writes
- * into one of them is neither a wish nor the end of one; the Service's record counts. A record without a value may be of a Berth that
- * had it in the VirtualIP alone: that counts then if it is what the Service says. Beside an address that was asked for by name the wish is void.
- * `request` is undefined if it cannot be read.
+ * The value of `berth.dev/renumber` that this address fulfils. Two objects record it, the Service and the VirtualIP: a wish is open only if
+ * neither has it, so that nothing that somebody writes into one of them moves the address; else the Service's record counts.
+ * One without a value may be of a Berth that had it in the VirtualIP alone. Beside an address that was asked for by name the wish is
+ * void. `request` is undefined if it cannot be read.
  */
 export function fulfilledWish(
   service: Service,
@@ -212,10 +212,12 @@ export function fulfilledWish(
   const asked = request?.ips.get(ip.family);
   if (wish !== "" && asked !== undefined && sameIp(asked, ip)) return wish;
   const record = recordOf(service, ip);
-  if (record !== undefined && record.renumber !== "") return record.renumber;
+  const written = entry?.renumber ?? "";
+  if (record === undefined) return entry === undefined ? wish : written;
+  if (wish !== "" && written === wish) return wish;
+  if (record.renumber !== "") return record.renumber;
   if (entry === undefined) return wish;
-  const written = entry.renumber ?? "";
-  return record === undefined || request === undefined || written === wish ? written : "";
+  return request === undefined ? written : "";
 }
 
 /** A pool that was edited takes nothing away; only an explicit wish for another address or pool is one. */

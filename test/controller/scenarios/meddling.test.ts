@@ -85,14 +85,19 @@ describe("marks of berth.dev/renumber", () => {
     },
   );
 
-  test("the record of a Service that somebody takes away is no wish either", async () => {
+  test("the record of a Service that somebody takes away or changes is no wish either", async () => {
     const scene = await served({ [RENUMBER]: "today, (at) noon; 100 %" });
     expect(scene.says("web")).toBe(
       "Assigned: 10.0.0.1 from IPPool first (renumber today%2C%20%28at%29%20noon%3B%20100%20%25)",
     );
-    patchStatus(scene, "web", { conditions: null });
-    await scene.settle();
-    expect(scene.says("web")).toMatch(/^Assigned: 10.0.0.1 from IPPool first \(renumber/);
+    for (const meddle of [
+      () => patchStatus(scene, "web", { conditions: null }),
+      () => withMessage(scene, "web", "10.0.0.1 from IPPool first (renumber evil)"),
+    ]) {
+      meddle();
+      await scene.settle();
+      expect(scene.says("web")).toMatch(/^Assigned: 10.0.0.1 from IPPool first \(renumber today/);
+    }
     patchStatus(scene, "web", { conditions: null, loadBalancer: null });
     await scene.settle();
     expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
@@ -106,7 +111,7 @@ describe("marks of berth.dev/renumber", () => {
     scene.annotate("web", { [RENUMBER]: "two" });
     await scene.settle();
     for (const meddle of [
-      () => mark(scene, "two"),
+      () => mark(scene, "three"),
       () => scene.editVip("10.0.0.1", { spec: { services: [] } }),
       () => scene.deleteVip("10.0.0.1"),
     ]) {
