@@ -1,14 +1,14 @@
 /** Which address a Service has now, by its VirtualIPs, by Berth's own record and by its status, in this order of trust. */
-import { type Family, type Ip, parseIp, sameIp } from "../lib/address/ip.ts";
+import { type Family, formatIp, type Ip, parseIp, sameIp } from "../lib/address/ip.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
-import type { L2Rules, VirtualIP } from "../lib/model/virtual-ip.ts";
+import type { L2Rules, VirtualIP, VirtualIPService } from "../lib/model/virtual-ip.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
-import { claimantsOf, ownerOf, vipsOfService } from "./ledger.ts";
+import { type Claim, claimantsOf, ownerOf, vipsOfService } from "./ledger.ts";
 import type { World } from "./problems.ts";
-import { type Given, listedIps, publishedGiven } from "./published.ts";
+import { type Given, listedIps, publishedGiven, recordOf } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
 import type { AddressRequest } from "./requests.ts";
-import { asksFor, goesWith, shareRefusal } from "./sharing.ts";
+import { asksFor, goesWith, shareConflict, shareRefusal } from "./sharing.ts";
 
 /** What a VirtualIP takes from its pool. */
 export interface PoolSource {
@@ -20,13 +20,13 @@ export interface PoolSource {
 export type Holding =
   | { readonly type: "keep"; readonly ip: Ip; readonly vip: VirtualIP }
   /** The VirtualIP is to be created: a new address, or the one of the status whose VirtualIP was lost. */
-  | { readonly type: "create"; readonly ip: Ip; readonly pool: PoolSource }
+  | { readonly type: "create"; readonly ip: Ip; readonly pool: PoolSource; readonly inUseBefore?: true }
   /** The VirtualIP is there, and the Service is to be named in it: somebody has taken it out. */
   | { readonly type: "join"; readonly ip: Ip; readonly vip: VirtualIP }
   /** The status keeps an address whose VirtualIP somebody deleted by hand; it comes again once that object is gone. */
   | { readonly type: "await"; readonly ip: Ip; readonly vip: VirtualIP };
 
-/** The pool may be gone; what it said of the wire is lost then, and the address is announced where its subnet is. */
+/** The pool may be gone for good; what it said of the wire is lost then, and the address is announced where its subnet is. */
 const NO_RULES: L2Rules = { interfaces: [], nodeSelector: undefined, preferred: [] };
 
 /** The VirtualIPs that belong to this very Service (by uid), those being deleted included. */
@@ -36,7 +36,7 @@ export function ownVips(world: World, service: Service): readonly VirtualIP[] {
 }
 
 /** What the VirtualIP says of this very Service. */
-export function entryIn(vip: VirtualIP, service: Service): VirtualIP["services"][number] | undefined {
+export function entryIn(vip: VirtualIP, service: Service): VirtualIPService | undefined {
   const { namespace, name, uid } = service.meta;
   return vip.services.find((one) => one.namespace === namespace && one.name === name && one.uid === uid);
 }
@@ -76,7 +76,7 @@ function candidates(
   const fromRecord = published.flatMap((given): readonly Holding[] => {
     const mine = own.find(({ ip }) => sameIp(ip, given.ip));
     if (mine !== undefined) return [{ type: isDeleting(mine.vip) ? "await" : "keep", ...mine }];
-    const lost = reclaim(world, service, given, sharingKey);
+    const lost = reclaim(world, service, given.ip, given, sharingKey);
     return lost === undefined ? [] : [lost];
   });
   const listed = listedIps(service).filter((ip) => ip.family === family);
@@ -89,7 +89,7 @@ function candidates(
   );
   const inOrder = [...living.filter(({ ip }) => isListed(ip)), ...living.filter(({ ip }) => !isListed(ip))];
   const fromStatus = listed.flatMap((ip) => {
-    const found = reclaim(world, service, { ip, pool: "" }, sharingKey);
+    const found = reclaim(world, service, ip, undefined, sharingKey);
     return found === undefined || fromRecord.some((one) => sameIp(one.ip, ip)) ? [] : [found];
   });
   return [...fromRecord, ...inOrder.map((one): Holding => ({ type: "keep", ...one })), ...fromStatus];
@@ -106,11 +106,15 @@ function isShareable(world: World, service: Service, vip: VirtualIP, sharingKey:
   return key !== "" && vip.sharingKey === key && shareRefusal(world, service, key, vip) === undefined;
 }
 
-/** An address that the Service's status names and none of its VirtualIPs has: lost, taken out of it, or from before Berth. */
+/**
+ * An address that the Service's status names and none of its VirtualIPs has: lost, taken out of it, or from before Berth,
+ * which has no record of it then.
+ */
 function reclaim(
   world: World,
   service: Service,
-  { ip, pool: recorded }: Given,
+  ip: Ip,
+  record: Given | undefined,
   sharingKey: string | undefined,
 ): Holding | undefined {
   const owner = ownerOf(world.ledger, ip);
@@ -118,36 +122,110 @@ function reclaim(
   if (owner.type === "claim" && owner.claim.uid !== service.meta.uid) {
     // Of several that have shared it, whoever comes first makes the VirtualIP, and the others join.
     const other = world.ledger.sharers.get(owner.claim.key);
-    const isShared = recorded !== "" && sharingKey !== "" && other?.key === sharingKey;
-    if (!isShared && !goesWith(world, service, sharingKey ?? "", owner.claim.key, ip)) return undefined;
+    const isShared = record !== undefined && sharingKey !== "" && other?.key === sharingKey;
+    const isOld = record?.isContested === true && owner.claim.isContested;
+    if (!isShared && !isOld && !goesWith(world, service, sharingKey ?? "", owner.claim.key, ip)) return undefined;
   }
   if (owner.type === "vip") {
-    // Only what Berth has published by its own record, and only if none of those that it names has published it too. From
-    // before Berth: what was shared then, if it can be shared now.
-    const others = new Set(owner.vip.services.map((one) => one.uid));
-    const contested = claimantsOf(world.ledger, ip).some(({ uid }) => uid !== service.meta.uid && others.has(uid));
-    const isNew = recorded === "";
-    const refused = (contested || isNew) && !isShareable(world, service, owner.vip, sharingKey);
-    if (refused || owner.vip.quarantine !== undefined) return undefined;
-    if (isDeleting(owner.vip)) return isNew ? undefined : { type: "await", ip, vip: owner.vip };
+    if (owner.vip.quarantine !== undefined || isRefused(world, service, ip, record, owner.vip, sharingKey)) {
+      return undefined;
+    }
+    if (isDeleting(owner.vip)) return record === undefined ? undefined : { type: "await", ip, vip: owner.vip };
     return { type: "join", ip, vip: owner.vip };
   }
   const pool = poolOf(world.ledger.allocator, ip);
+  if (record === undefined) return pool && { type: "create", ip, pool };
   const claimants = claimantsOf(world.ledger, ip).map(({ key }) => key);
-  const isAsked = recorded !== "" && asksFor(world.ledger, recorded, service, claimants);
-  if (pool !== undefined && !isAsked) return { type: "create", ip, pool };
+  const isAsked = asksFor(world.ledger, record.pool, service, claimants);
   // A pool that was shrunk or is gone takes nothing away that Berth has given.
-  if (recorded === "") return undefined;
-  const l2 = spaceOf(world.ledger.allocator, recorded)?.pool.l2 ?? NO_RULES;
-  return { type: "create", ip, pool: { name: recorded, l2 } };
+  const source = pool === undefined || isAsked ? { name: record.pool, l2: rulesOf(world, record.pool) } : pool;
+  return { type: "create", ip, pool: source, inUseBefore: true };
+}
+
+/**
+ * Of a VirtualIP that is there the Service gets back what Berth has published by its own record, if none of those that are named in it
+ * has published it too. Of two that have, both keep it who had it together when they were edited apart: the records of both
+ * say so. From before Berth: what was shared then, if it can be shared now.
+ */
+function isRefused(
+  world: World,
+  service: Service,
+  ip: Ip,
+  record: Given | undefined,
+  vip: VirtualIP,
+  sharingKey: string | undefined,
+): boolean {
+  const others = new Set(vip.services.map((one) => one.uid));
+  const rivals = claimantsOf(world.ledger, ip).filter(({ uid }) => uid !== service.meta.uid && others.has(uid));
+  if (record !== undefined && rivals.length === 0) return false;
+  if (record?.isContested === true && rivals.every((claim) => claim.isContested)) return false;
+  return !isShareable(world, service, vip, sharingKey);
+}
+
+/**
+ * What a pool says of the wire for an address that it, or nobody, has. Of one that is not in force (it is invalid, and this process
+ * has seen no valid spec of it) the ranges are at fault: its rules are read all the same, so that nothing is announced where it must not be.
+ */
+function rulesOf(world: World, pool: string): L2Rules {
+  return spaceOf(world.ledger.allocator, pool)?.pool.l2 ?? world.pools.get(pool)?.pool.l2 ?? NO_RULES;
+}
+
+/** What Berth has published for the Service and cannot give back to it: it is another's by now. */
+export function isLost(world: World, service: Service, record: Given, sharingKey: string): boolean {
+  const isOwn = ownVips(world, service).some((vip) => vip.address === formatIp(record.ip));
+  return !isOwn && reclaim(world, service, record.ip, record, sharingKey) === undefined;
+}
+
+/**
+ * Whether Services have the address that do not go together: as the VirtualIP says, or, while it is lost or not all are in it again, as
+ * the records said before.
+ */
+export function hasRivals(world: World, service: Service, ip: Ip, vip: VirtualIP | undefined, key: string): boolean {
+  if (vip !== undefined && shareConflict(world, service, key, vip) !== undefined) return true;
+  const isMissing = ({ uid, isContested }: Claim) =>
+    isContested && uid !== service.meta.uid && vip?.services.some((one) => one.uid === uid) !== true;
+  return recordOf(service, ip)?.isContested === true && claimantsOf(world.ledger, ip).some(isMissing);
+}
+
+/** An address by Berth's record of the Service whose VirtualIP another Service is making just now: who may be in it is known once it stands. */
+export function isUnderWay(world: World, service: Service): boolean {
+  const key = serviceKey(service.meta);
+  return publishedGiven(service).some(({ ip }) => {
+    const owner = ownerOf(world.ledger, ip);
+    return owner.type === "reserved" && owner.key !== key;
+  });
+}
+
+/**
+ * The value of `berth.dev/renumber` that this address fulfils. Two objects record it, the Service and the VirtualIP: a wish is open only if
+ * neither has it, so that nothing that somebody writes into one of them moves the address; else the Service's record counts.
+ * One without a value may be of a Berth that had it in the VirtualIP alone. Beside an address that was asked for by name the wish is
+ * void. `request` is undefined if it cannot be read.
+ */
+export function fulfilledWish(
+  service: Service,
+  ip: Ip,
+  entry: VirtualIPService | undefined,
+  request: AddressRequest | undefined,
+): string {
+  const wish = request?.renumber ?? "";
+  const asked = request?.ips.get(ip.family);
+  if (wish !== "" && asked !== undefined && sameIp(asked, ip)) return wish;
+  const record = recordOf(service, ip);
+  const written = entry?.renumber ?? "";
+  if (record === undefined) return entry === undefined ? wish : written;
+  if (wish !== "" && written === wish) return wish;
+  if (record.renumber !== "") return record.renumber;
+  if (entry === undefined) return wish;
+  return request === undefined ? written : "";
 }
 
 /** A pool that was edited takes nothing away; only an explicit wish for another address or pool is one. */
 export function isMet(world: World, service: Service, held: Holding, family: Family, request: AddressRequest): boolean {
   const ip = request.ips.get(family);
   if (ip !== undefined) return sameIp(ip, held.ip);
-  const given = held.type === "create" ? undefined : entryIn(held.vip, service);
-  if (request.renumber !== "" && given !== undefined && (given.renumber ?? "") !== request.renumber) return false;
+  const entry = held.type === "create" ? undefined : entryIn(held.vip, service);
+  if (request.renumber !== "" && fulfilledWish(service, held.ip, entry, request) !== request.renumber) return false;
   if (held.type === "keep" && judgeConflict(world.ledger, held.vip) === "quarantine") return false;
   if (request.pools === undefined || held.type === "await") return true;
   const named = request.pools.includes(held.type === "create" ? held.pool.name : held.vip.pool);

@@ -2,14 +2,14 @@
  * Which addresses are in use, and by whom: by VirtualIPs, by Service.status, and by writes under way. It is changed in
  * place, since it holds the whole cluster, but it is a plain value and knows no clock: same changes, same ledger.
  */
-import { compareIps, type Family, type Ip, virtualIpName } from "../lib/address/ip.ts";
+import { compareIps, type Family, type Ip, sameIp, virtualIpName } from "../lib/address/ip.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { type Allocator, buildAllocator, type DrawOrder, occupy, poolOf, spaceOf, vacate } from "./allocator.ts";
 import { contains } from "./interval-set.ts";
 import { countUse, type PoolUse } from "./pool-use.ts";
 import type { ActivePool } from "./pools.ts";
-import { claimedIps } from "./published.ts";
+import { claimedIps, publishedGiven } from "./published.ts";
 import { foreignMac } from "./quarantine.ts";
 import type { Sharer } from "./sharing.ts";
 import { ipOfName } from "./vip-names.ts";
@@ -51,6 +51,10 @@ export interface Claim {
   readonly key: string;
   readonly uid: string;
   readonly creationTimestamp: string;
+  /** The IPPool by Berth's record of the Service; "" if it has none of this address. */
+  readonly pool: string;
+  /** By that record it was shared when the Services were edited apart. */
+  readonly isContested: boolean;
 }
 
 /** Who has an address. */
@@ -116,15 +120,20 @@ export function setVip(ledger: Ledger, name: string, vip: VirtualIP | undefined)
 /** The Service as it is now. True if an address became free. */
 export function setService(ledger: Ledger, key: string, service: Service | undefined): boolean {
   const before = ledger.claimsOf.get(key) ?? [];
-  const names = service === undefined ? [] : claimedIps(service).map(virtualIpName);
+  const ips = service === undefined ? [] : claimedIps(service);
+  const records = service === undefined ? [] : publishedGiven(service);
+  const names = ips.map(virtualIpName);
   for (const name of before) {
     const claims = ledger.claims.get(name);
     claims?.delete(key);
     if (claims?.size === 0) ledger.claims.delete(name);
   }
-  for (const name of names) {
+  for (const ip of ips) {
     const { uid = "", creationTimestamp = "" } = service?.meta ?? {};
-    ledger.claims.set(name, (ledger.claims.get(name) ?? new Map()).set(key, { key, uid, creationTimestamp }));
+    const { pool = "", isContested = false } = records.find((one) => sameIp(one.ip, ip)) ?? {};
+    const name = virtualIpName(ip);
+    const claim: Claim = { key, uid, creationTimestamp, pool, isContested };
+    ledger.claims.set(name, (ledger.claims.get(name) ?? new Map()).set(key, claim));
   }
   if (names.length === 0) ledger.claimsOf.delete(key);
   else ledger.claimsOf.set(key, names);
@@ -174,6 +183,11 @@ export function claimantsOf(ledger: Ledger, ip: Ip): readonly Claim[] {
   return [...(ledger.claims.get(virtualIpName(ip))?.values() ?? [])].sort(compareClaims);
 }
 
+/** Whether the status of another Service than this one lists the address. */
+export function isClaimedBesides(ledger: Ledger, ip: Ip, key: string): boolean {
+  return claimantsOf(ledger, ip).some((claim) => claim.key !== key);
+}
+
 /** The VirtualIPs that name this Service, sorted by name; their uid may be that of a predecessor. */
 export function vipsOfService(ledger: Ledger, key: string): readonly VirtualIP[] {
   const names = [...(ledger.vipsOf.get(key) ?? [])].sort();
@@ -189,6 +203,19 @@ export function heldBy(ledger: Ledger, pool: string, namespace: string): number 
     if (ip !== undefined && poolOf(ledger.allocator, ip)?.name === pool) count++;
   }
   return count;
+}
+
+/** Pools that the Service has addresses from, by Berth's record of it; BOUNDED by its two families. */
+export function recordedPools(ledger: Ledger, key: string): readonly string[] {
+  const claims = (ledger.claimsOf.get(key) ?? []).map((name) => ledger.claims.get(name)?.get(key));
+  return claims.flatMap((claim) => (claim === undefined || claim.pool === "" ? [] : [claim.pool]));
+}
+
+/** Whether a Service has an address from the pool by Berth's record, with a VirtualIP or without. O(addresses in use). */
+export function isRecorded(ledger: Ledger, pool: string): boolean {
+  for (const claims of ledger.claims.values())
+    for (const claim of claims.values()) if (claim.pool === pool) return true;
+  return false;
 }
 
 /** VirtualIPs that keep an address which their pool does not have any more, in the order of the addresses. */

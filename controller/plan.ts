@@ -12,7 +12,7 @@ import type { Result } from "../lib/runtime/result.ts";
 import type { Effect, Outcome, Plan, ServiceWrite } from "./effects.ts";
 import type { FamilyDecision } from "./families.ts";
 import { decideFamilies, keepOnly } from "./families.ts";
-import { isDeleting, ownVips } from "./holding.ts";
+import { entryIn, fulfilledWish, hasRivals, isDeleting, isUnderWay, ownVips } from "./holding.ts";
 import { isBeingShared, ownerOf, vipsOfService } from "./ledger.ts";
 import type { World } from "./problems.ts";
 import { ASSIGNED_CONDITION, assignedMessage, isPublished, publishedIps } from "./published.ts";
@@ -69,17 +69,18 @@ function planGive(service: Service, stale: readonly VirtualIP[], { world, wallMs
   const request = parseRequest(service);
   // Another Service with the same sharing key is being given an address: this one may join it in a moment.
   const sharingKey = request.ok ? request.value.sharingKey : undefined;
-  if (sharingKey && isBeingShared(world.ledger, sharingKey, serviceKey(service.meta))) {
+  const joinsSoon = sharingKey && isBeingShared(world.ledger, sharingKey, serviceKey(service.meta));
+  if (joinsSoon || isUnderWay(world, service)) {
     return { effects: [], outcome: "not-assigned", waiting: true };
   }
   const decisions = request.ok
     ? decideFamilies(world, service, request.value)
     : keepOnly(world, service, { reason: "BadRequest", message: request.reason });
-  const marks = { renumber: request.ok ? request.value.renumber : "", sharingKey };
+  const asked = request.ok ? request.value : undefined;
   const ingress = decisions.flatMap((one) => (one.type === "none" ? [] : [ingressOf(formatIp(one.ip))]));
   const kept = new Set(decisions.map((one) => (one.type === "keep" || one.type === "join" ? one.vip.meta.name : "")));
   const surplus = ownVips(world, service).filter((vip) => !isDeleting(vip) && !kept.has(vip.meta.name));
-  const claim = claimOf(decisions, service, world);
+  const claim = claimOf(decisions, service, asked, world);
   const write = giveWrite(service, ingress, claim, world);
   const leftover = [...surplus, ...stale].filter((vip) => !kept.has(vip.meta.name));
   const aside = leftover.filter((vip) => judgeConflict(world.ledger, vip) === "quarantine");
@@ -93,12 +94,12 @@ function planGive(service: Service, stale: readonly VirtualIP[], { world, wallMs
   ];
   const warn = claim.reason !== "Assigned" && !saysAlready(service.conditions, claim);
   const effects: Effect[] = [
-    ...decisions.flatMap((one) => giveVip(one, service, marks, world)),
+    ...decisions.flatMap((one) => giveVip(one, service, asked, world)),
     ...(write === undefined ? [] : [write]),
     ...(write === undefined ? confirmed(deletes) : deletes),
     ...(warn ? [{ type: "warn" as const, reason: claim.reason, message: claim.message }] : []),
     ...(request.ok ? notShared(decisions, service, request.value, world) : []),
-    ...lostAddresses(decisions, service, world),
+    ...lostAddresses(decisions, service, sharingKey ?? "", world),
   ];
   const waiting = decisions.some((one) => one.problem !== undefined || one.type === "await");
   return { effects, outcome: outcomeOf(claim), waiting, kind: waiting ? kindOf(service, request, decisions) : "" };
@@ -189,10 +190,19 @@ function isMarked(service: Service): boolean {
 /** Problems of an address that the Service has and that is what it asked for. */
 const TOLD_ONLY: ReadonlySet<string> = new Set(["AddressConflict", "ProxyARP", "SharingConflict"]);
 
-function claimOf(decisions: readonly FamilyDecision[], service: Service, world: World): ConditionClaim {
+function claimOf(
+  decisions: readonly FamilyDecision[],
+  service: Service,
+  request: AddressRequest | undefined,
+  world: World,
+): ConditionClaim {
   const given = decisions.flatMap((one) => {
     if (one.type === "none") return [];
-    return [{ ip: one.ip, pool: one.type === "create" ? one.pool.name : sourceOf(one.vip, service, world).name }];
+    const vip = one.type === "create" ? undefined : one.vip;
+    const pool = one.type === "create" ? one.pool.name : sourceOf(one.vip, service, world).name;
+    const renumber = fulfilledWish(service, one.ip, vip && entryIn(vip, service), request);
+    const isContested = hasRivals(world, service, one.ip, vip, request?.sharingKey ?? vip?.sharingKey ?? "");
+    return [{ ip: one.ip, pool, renumber, isContested }];
   });
   const problems = decisions.flatMap((one) => (one.problem === undefined ? [] : [one.problem]));
   const message = assignedMessage(given, [...new Set(problems.map((problem) => problem.message))]);

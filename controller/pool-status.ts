@@ -16,7 +16,7 @@ import { byteLength, listed } from "../lib/model/text.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { spaceOf } from "./allocator.ts";
 import { size } from "./interval-set.ts";
-import { type Ledger, straysOf, vipsOfPool } from "./ledger.ts";
+import { isRecorded, type Ledger, straysOf, vipsOfPool } from "./ledger.ts";
 import { isNote, type PoolProblem } from "./pool-config.ts";
 import { type ActivePool, isInvalid, type PoolEntry } from "./pools.ts";
 import { quarantineTexts } from "./quarantine.ts";
@@ -86,7 +86,9 @@ function keptSpec({ kept }: PoolEntry): JsonObject | undefined {
  */
 export function finalizerChange({ pool }: PoolEntry, ledger: Ledger): boolean | undefined {
   const present = pool.meta.finalizers.includes(POOL_FINALIZER);
-  const inUse = ledger.uses.has(pool.meta.name);
+  const { name } = pool.meta;
+  // A VirtualIP that somebody deletes by hand comes again, and needs what the pool says of the wire.
+  const inUse = ledger.uses.has(name) || (present && isRecorded(ledger, name));
   // The API server takes no new finalizer on an object that is being deleted.
   if (inUse && !present) return pool.meta.deletionTimestamp === undefined ? true : undefined;
   return !inUse && present ? false : undefined;

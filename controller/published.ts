@@ -5,6 +5,7 @@
 import { formatIp, type Ip, isUsable, parseIp, sameIp } from "../lib/address/ip.ts";
 import { findCondition } from "../lib/model/conditions.ts";
 import type { Service } from "../lib/model/service.ts";
+import { RENUMBER_MAX } from "./requests.ts";
 
 /** On Services: whether every address that the Service can have is there. Its presence marks a Service that Berth manages. */
 export const ASSIGNED_CONDITION = "berth.dev/AddressAssigned";
@@ -12,12 +13,37 @@ export const ASSIGNED_CONDITION = "berth.dev/AddressAssigned";
 export interface Given {
   readonly ip: Ip;
   readonly pool: string;
+  /** The value of `berth.dev/renumber` that this address fulfils; "" for none, or if the record is of a Berth that did not note it. */
+  readonly renumber: string;
+  /** Several Services had it together that do not go together any more. */
+  readonly isContested: boolean;
 }
 
-/** The message of the condition: the addresses first, then what is wrong. `publishedIps` reads the first part back. */
+/** The message of the condition: the addresses first, then what is wrong. `publishedGiven` reads the first part back. */
 export function assignedMessage(given: readonly Given[], problems: readonly string[]): string {
-  const addresses = given.map(({ ip, pool }) => `${formatIp(ip)} from IPPool ${pool}`).join(", ");
+  const addresses = given.map(givenText).join(", ");
   return [addresses, ...problems].filter((text) => text !== "").join("; ");
+}
+
+function givenText({ ip, pool, renumber, isContested }: Given): string {
+  const notes = [...(renumber === "" ? [] : [`renumber ${encodeNote(renumber)}`]), ...(isContested ? ["shared"] : [])];
+  return [`${formatIp(ip)} from IPPool ${pool}`, ...notes.map((note) => `(${note})`)].join(" ");
+}
+
+/** Any text of a user without what separates the parts of the message. */
+function encodeNote(text: string): string {
+  const encoded = encodeURIComponent(text.toWellFormed());
+  return encoded.replaceAll("(", "%28").replaceAll(")", "%29");
+}
+
+/** "" for what Berth has not written, or what would not fit into a VirtualIP. */
+function decodeNote(encoded: string): string {
+  try {
+    const text = decodeURIComponent(encoded);
+    return text.length > RENUMBER_MAX ? "" : text;
+  } catch {
+    return "";
+  }
 }
 
 /** Berth has written addresses into the status; what stands there now may be another's. */
@@ -31,9 +57,17 @@ export function publishedGiven(service: Service): readonly Given[] {
   if (condition?.status !== "True") return [];
   const parts = condition.message.split("; ")[0]?.split(", ") ?? [];
   return parts.flatMap((part) => {
-    const [, text = "", pool = ""] = /^(\S+) from IPPool (\S+)$/.exec(part) ?? [];
-    return usable([text]).map((ip) => ({ ip, pool }));
+    const [, text = "", pool = "", renumber = "", shared = ""] = GIVEN.exec(part) ?? [];
+    return usable([text]).map((ip) => ({ ip, pool, renumber: decodeNote(renumber), isContested: shared !== "" }));
   });
+}
+
+/** As `givenText` writes it. */
+const GIVEN = /^(\S+) from IPPool (\S+)(?: \(renumber ([^()\s]+)\))?( \(shared\))?$/;
+
+/** What Berth has published of this address; undefined if nothing. */
+export function recordOf(service: Service, ip: Ip): Given | undefined {
+  return publishedGiven(service).find((given) => sameIp(given.ip, ip));
 }
 
 /** The same without the pools. */

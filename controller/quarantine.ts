@@ -31,7 +31,7 @@ export function foreignMac(vip: VirtualIP): string | undefined {
 export type ConflictVerdict =
   /** Put it aside and take another one. */
   | "quarantine"
-  /** It was announced before: whoever uses it through Berth would lose it. */
+  /** It was announced before, or its VirtualIP was made again for a Service that had it: whoever uses it through Berth would lose it. */
   | "in-use"
   | "too-many"
   | "proxy-arp";
@@ -39,7 +39,7 @@ export type ConflictVerdict =
 export function judgeConflict(ledger: Ledger, vip: VirtualIP): ConflictVerdict | undefined {
   const mac = foreignMac(vip);
   if (mac === undefined) return undefined;
-  if (vip.holder !== undefined) return "in-use";
+  if (vip.holder !== undefined || vip.inUseBefore === true) return "in-use";
   if (mac !== "unknown" && (ledger.byMac.get(mac)?.size ?? 0) >= PROXY_MIN) return "proxy-arp";
   const family = familyOfName(vip.meta.name);
   return quarantined(ledger, vip.pool, family) < limit(ledger, vip.pool, family) ? "quarantine" : "too-many";
@@ -54,7 +54,7 @@ export function conflictText(verdict: ConflictVerdict | undefined, vip: VirtualI
     case "quarantine":
       return `a host with the MAC ${mac} uses ${vip.address}, so it is not announced: give that host or the Service another address`;
     case "in-use":
-      return `a host with the MAC ${mac} uses ${vip.address} as well: give that host another address, or annotate the Service with berth.dev/renumber`;
+      return `a host with the MAC ${mac} uses ${vip.address}${vip.holder === undefined ? ", so it is not announced" : " as well"}: give that host another address, or annotate the Service with berth.dev/renumber`;
     case "too-many":
       return `a host with the MAC ${mac} uses ${vip.address}, and as many addresses of the IPPool ${vip.pool} as may be are put aside for that reason: is the range free?`;
     case "proxy-arp":

@@ -18,7 +18,7 @@ const SHARING_SOURCES = [SHARING_ANNOTATION, "metallb.io/allow-shared-ip", "meta
 const POOL_SOURCES = [POOL_ANNOTATION, "metallb.io/address-pool", "metallb.universe.tf/address-pool"];
 const IPS_SOURCES = [IPS_ANNOTATION, "metallb.io/loadBalancerIPs", "metallb.universe.tf/loadBalancerIPs"];
 /** As long as the schema of VirtualIPs allows. */
-const RENUMBER_MAX = 63;
+export const RENUMBER_MAX = 63;
 const SHARING_KEY_MAX = 253;
 /** BOUNDED: the list is walked at every pass. */
 const POOLS_MAX = 32;

@@ -1,15 +1,14 @@
 /** What is written to VirtualIPs for the decisions about one Service. */
 import { formatIp, sameIp, virtualIpName } from "../lib/address/ip.ts";
-import type { Json } from "../lib/kube/api.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
-import { type VirtualIP, virtualIPSpecJson } from "../lib/model/virtual-ip.ts";
+import { usedByText, type VirtualIP, type VirtualIPSpec, virtualIPSpecJson } from "../lib/model/virtual-ip.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
 import type { Effect } from "./effects.ts";
 import type { FamilyDecision } from "./families.ts";
-import { entryIn } from "./holding.ts";
-import { ownerOf } from "./ledger.ts";
+import { entryIn, fulfilledWish, isLost } from "./holding.ts";
+import { type Owner, ownerOf } from "./ledger.ts";
 import type { World } from "./problems.ts";
-import { claimedIps, publishedIps } from "./published.ts";
+import { claimedIps, publishedGiven } from "./published.ts";
 import { quarantineOf } from "./quarantine.ts";
 import type { AddressRequest } from "./requests.ts";
 import { findJoinable } from "./sharing.ts";
@@ -19,23 +18,23 @@ import { entryOf, specFor, withoutService } from "./vip-spec.ts";
 export function giveVip(
   decision: FamilyDecision,
   service: Service,
-  { renumber, sharingKey }: { readonly renumber: string; readonly sharingKey: string | undefined },
+  request: AddressRequest | undefined,
   world: World,
 ): readonly Effect[] {
+  const sharingKey = request?.sharingKey;
   switch (decision.type) {
     case "create": {
-      const { ip, pool } = decision;
-      const services = [entryOf(service, renumber)];
-      const spec = { address: formatIp(ip), pool: pool.name, services, l2: pool.l2, sharingKey };
+      const { ip, pool, inUseBefore } = decision;
+      const services = [entryOf(service, fulfilledWish(service, ip, undefined, request))];
+      const spec = { address: formatIp(ip), pool: pool.name, services, l2: pool.l2, sharingKey, inUseBefore };
       return [{ type: "create-vip", name: virtualIpName(ip), spec }];
     }
     case "keep":
     case "join": {
-      const { vip } = decision;
-      const given = entryIn(vip, service);
-      const entry = entryOf(service, given === undefined ? renumber : (given.renumber ?? ""));
+      const { vip, ip } = decision;
+      const entry = entryOf(service, fulfilledWish(service, ip, entryIn(vip, service), request));
       const spec = specFor(vip, service, entry, sharingKey, world);
-      if (sameJson(virtualIPSpecJson(spec), virtualIPSpecJson(vip))) return [];
+      if (saysAll(vip, spec)) return [];
       const { name, uid, resourceVersion } = vip.meta;
       return [{ type: "update-vip", name, uid, resourceVersion, spec }];
     }
@@ -67,17 +66,27 @@ export function notShared(
  * What Berth has published for a Service and has to give up since the VirtualIP is another's (a backup that was put back, a
  * status that was copied): the one case in which an address changes without a wish, and not in silence.
  */
-export function lostAddresses(decisions: readonly FamilyDecision[], service: Service, world: World): readonly Effect[] {
-  return publishedIps(service).flatMap((ip) => {
+export function lostAddresses(
+  decisions: readonly FamilyDecision[],
+  service: Service,
+  sharingKey: string,
+  world: World,
+): readonly Effect[] {
+  return publishedGiven(service).flatMap((given) => {
+    const { ip } = given;
     const decision = decisions.find((one) => one.family === ip.family);
-    const owner = ownerOf(world.ledger, ip);
-    if (decision === undefined || owner.type !== "vip" || entryIn(owner.vip, service) !== undefined) return [];
+    if (decision === undefined || !isLost(world, service, given, sharingKey)) return [];
     if (decision.type !== "none" && sameIp(decision.ip, ip)) return [];
-    const users = owner.vip.services.map(serviceKey).join(", ") || "nobody";
     const instead = decision.type === "none" ? "none" : formatIp(decision.ip);
-    const message = `${formatIp(ip)} belongs to ${users} by its VirtualIP; instead of it this Service has ${instead}`;
+    const message = `${formatIp(ip)} belongs to ${ownerText(ownerOf(world.ledger, ip))}; instead of it this Service has ${instead}`;
     return [{ type: "warn" as const, reason: "AddressLost", message }];
   });
+}
+
+function ownerText(owner: Owner): string {
+  if (owner.type === "claim") return `${owner.claim.key} by its status`;
+  if (owner.type === "vip") return `${owner.vip.services.map(serviceKey).join(", ") || "nobody"} by its VirtualIP`;
+  return "nobody";
 }
 
 /** An address that a foreign host uses is kept from everybody for a while; the last Service that leaves it puts it aside. */
@@ -103,7 +112,8 @@ export function dropAll(vips: readonly VirtualIP[], key: string): readonly Effec
   });
 }
 
-/** Both sides are built by the same code, so their keys stand in the same order. */
-function sameJson(left: Json, right: Json): boolean {
-  return JSON.stringify(left) === JSON.stringify(right);
+/** Both sides are built by the same code, so their keys stand in the same order; `usedBy` is built anew in both, so it is compared as it stands. */
+function saysAll(vip: VirtualIP, spec: VirtualIPSpec): boolean {
+  const isSame = JSON.stringify(virtualIPSpecJson(spec)) === JSON.stringify(virtualIPSpecJson(vip));
+  return isSame && vip.usedBy === usedByText(spec.services);
 }

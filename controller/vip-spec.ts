@@ -48,12 +48,12 @@ export function specFor(
   const services = at < 0 ? [...vip.services, entry] : vip.services.with(at, entry);
   const common = commonKey(world.ledger, service.meta.uid, sharingKey ?? "", vip);
   const key = services.length === 1 ? (sharingKey ?? vip.sharingKey) : common;
-  return { address: vip.address, pool: name, services, l2, sharingKey: key };
+  return { address: vip.address, pool: name, services, l2, sharingKey: key, inUseBefore: vip.inUseBefore };
 }
 
 /** The spec without a Service; undefined if nobody is left. */
 export function withoutService(vip: VirtualIP, key: string): VirtualIPSpec | undefined {
   const services = vip.services.filter((one) => serviceKey(one) !== key);
-  const { address, pool, l2, sharingKey } = vip;
-  return services.length === 0 ? undefined : { address, pool, services, l2, sharingKey };
+  const { address, pool, l2, sharingKey, inUseBefore } = vip;
+  return services.length === 0 ? undefined : { address, pool, services, l2, sharingKey, inUseBefore };
 }

@@ -6,7 +6,16 @@ import { type Service, serviceKey } from "../../lib/model/service.ts";
 import { type NetworksText, parseInterfaces, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { poolOf, spaceOf } from "../allocator.ts";
-import { createLedger, type Ledger, setPools, setService, setSharer, setVip, vipsOfService } from "../ledger.ts";
+import {
+  createLedger,
+  type Ledger,
+  recordedPools,
+  setPools,
+  setService,
+  setSharer,
+  setVip,
+  vipsOfService,
+} from "../ledger.ts";
 import { blindness, type NodeNetworks, offLimits } from "../off-limits.ts";
 import { activePools, type PoolEntry, type Pools, setPool } from "../pools.ts";
 import type { World } from "../problems.ts";
@@ -220,10 +229,14 @@ export class Books {
   #refreshService(key: string): void {
     this.#refreshSharer(key);
     const before = this.ledger.claimsOf.get(key) ?? [];
+    const pools = recordedPools(this.ledger, key);
     if (setService(this.ledger, key, this.services.get(key))) this.#deps.enqueue("freed");
     const after = this.ledger.claimsOf.get(key) ?? [];
     for (const name of [...before, ...after])
       if (!(before.includes(name) && after.includes(name))) this.countAgain(name);
+    // A pool that is being deleted waits for the last record that names it.
+    const left = recordedPools(this.ledger, key);
+    for (const pool of pools) if (!left.includes(pool)) this.#deps.enqueue(`pool:${pool}`);
   }
 
   /** What the others that have the same address must know: ports come with the VirtualIP, the selector does not. */

@@ -8,7 +8,7 @@ import { assertNever, BerthError } from "../../lib/runtime/errors.ts";
 import type { Logger } from "../../lib/runtime/log.ts";
 import type { Warning } from "../events.ts";
 import { HOLDER_CHECK_MS, judgeHeld, ORPHAN_MS } from "../held.ts";
-import { claimantsOf, reserve, unreserve } from "../ledger.ts";
+import { claimantsOf, isClaimedBesides, reserve, unreserve } from "../ledger.ts";
 import * as metrics from "../metrics.ts";
 import { isRepair, planService } from "../plan.ts";
 import { remainingMs } from "../quarantine.ts";
@@ -182,7 +182,8 @@ export class Controller {
     } finally {
       for (const { ip } of reserved) this.#books.countAgain(virtualIpName(ip));
       const freed = reserved.map(({ ip }) => unreserve(ledger, ip)).includes(true);
-      if (freed || reserved.some((one) => one.sharingKey !== "")) this.#deps.enqueue("freed");
+      const isAwaited = reserved.some(({ ip, sharingKey }) => sharingKey !== "" || isClaimedBesides(ledger, ip, key));
+      if (freed || isAwaited) this.#deps.enqueue("freed");
       metrics.passSeconds.observe({}, (this.#deps.clock.monotonicMs() - started) / 1000);
     }
   }

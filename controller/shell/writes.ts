@@ -148,9 +148,10 @@ function finalizersAfter(service: Service, present: boolean): readonly string[] 
   return present ? [...others, SERVICE_FINALIZER] : others;
 }
 
-function ingressJson(entry: Ingress): Json {
-  const named = Object.entries(entry).filter(([, text]) => text !== "");
-  return Object.fromEntries(named);
+function ingressJson({ ports = [], ...texts }: Ingress): Json {
+  const named = Object.entries(texts).filter(([, text]) => text !== "");
+  const portsJson = ports.map(({ error, ...port }): Json => (error === "" ? port : { ...port, error }));
+  return { ...Object.fromEntries(named), ...(ports.length === 0 ? {} : { ports: portsJson }) };
 }
 
 /** undefined instead of an error on 404. */

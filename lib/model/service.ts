@@ -20,6 +20,16 @@ export interface Ingress {
   readonly ipMode: string;
   /** A cloud's entry by name; Berth never writes one. */
   readonly hostname: string;
+  /** What a cloud says of single ports; Berth never writes any. Absent where there are none. */
+  readonly ports?: readonly IngressPort[];
+}
+
+/** core/v1 PortStatus. */
+export interface IngressPort {
+  readonly port: number;
+  readonly protocol: string;
+  /** "" when absent. */
+  readonly error: string;
 }
 
 /** The parts of a core/v1 Service that decide its addresses. */
@@ -55,13 +65,20 @@ export function parseService(raw: Json): Service | undefined {
     externalTrafficPolicy: spec["externalTrafficPolicy"] === "Local" ? "Local" : "Cluster",
     ports: items(spec["ports"]).flatMap(parsePort),
     selector: textMap(spec["selector"]),
-    ingress: items(fields(status["loadBalancer"])["ingress"]).map((item) => ({
-      ip: asText(fields(item)["ip"]) ?? "",
-      ipMode: asText(fields(item)["ipMode"]) ?? "",
-      hostname: asText(fields(item)["hostname"]) ?? "",
-    })),
+    ingress: items(fields(status["loadBalancer"])["ingress"]).map(parseIngress),
     conditions: parseConditions(status["conditions"]),
   };
+}
+
+function parseIngress(raw: Json): Ingress {
+  const entry = fields(raw);
+  const text = (field: string) => asText(entry[field]) ?? "";
+  const ports = items(entry["ports"]).map((item) => {
+    const { port, protocol, error } = fields(item);
+    return { port: asInteger(port) ?? 0, protocol: asText(protocol) ?? "", error: asText(error) ?? "" };
+  });
+  const named = { ip: text("ip"), ipMode: text("ipMode"), hostname: text("hostname") };
+  return ports.length === 0 ? named : { ...named, ports };
 }
 
 function parsePolicy(raw: Json | undefined): IpFamilyPolicy {

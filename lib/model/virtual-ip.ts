@@ -1,7 +1,7 @@
 import { formatMac, parseMac } from "../address/mac.ts";
 import type { Json } from "../kube/api.ts";
 import { parseConditions } from "./conditions.ts";
-import { asInteger, asText, fields, parseAll, parseMeta } from "./decode.ts";
+import { asBoolean, asInteger, asText, fields, parseAll, parseMeta } from "./decode.ts";
 import {
   API_VERSION,
   type Condition,
@@ -89,12 +89,19 @@ export interface VirtualIP {
   readonly sharingKey?: string | undefined;
   /** Present on an address that is put aside since a foreign host uses it; such a one names no Service. */
   readonly quarantine?: Quarantine | undefined;
+  /** Somebody has deleted the VirtualIP that a Service had with this address: this one has no holder yet, but clients use the address. */
+  readonly inUseBefore?: boolean | undefined;
+  /** `usedByText(services)` as Berth writes it; absent where somebody took it out. */
+  readonly usedBy?: string | undefined;
   readonly holder: Holder | undefined;
   readonly conditions: readonly Condition[];
 }
 
 /** The part of a VirtualIP that the controller writes. */
-export type VirtualIPSpec = Pick<VirtualIP, "address" | "pool" | "services" | "l2" | "sharingKey" | "quarantine">;
+export type VirtualIPSpec = Pick<
+  VirtualIP,
+  "address" | "pool" | "services" | "l2" | "sharingKey" | "quarantine" | "inUseBefore"
+>;
 
 /** Narrows a VirtualIP; undefined when a part is missing that the schema requires (never guessed: it decides who answers). */
 export function parseVirtualIP(raw: Json): VirtualIP | undefined {
@@ -112,8 +119,11 @@ export function parseVirtualIP(raw: Json): VirtualIP | undefined {
   const sharingKey = asText(spec["sharingKey"]);
   const vip = { meta, address, pool, services, l2, holder, conditions: parseConditions(status["conditions"]) };
   const quarantine = parseQuarantine(spec["quarantine"]);
+  const usedBy = asText(spec["usedBy"]);
   return {
     ...vip,
+    ...(usedBy === undefined ? {} : { usedBy }),
+    ...(asBoolean(spec["inUseBefore"]) === true ? { inUseBefore: true } : {}),
     ...(sharingKey === undefined ? {} : { sharingKey }),
     ...(quarantine === undefined ? {} : { quarantine }),
   };
@@ -197,6 +207,7 @@ export function virtualIPSpecJson(spec: VirtualIPSpec): Json {
     })),
     ...((spec.sharingKey ?? "") === "" ? {} : { sharingKey: spec.sharingKey }),
     ...(spec.quarantine === undefined ? {} : { quarantine: { ...spec.quarantine } }),
+    ...(spec.inUseBefore === true ? { inUseBefore: true } : {}),
     l2: l2RulesJson(spec.l2),
   };
 }

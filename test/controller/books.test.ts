@@ -6,7 +6,7 @@ import { type Ip, parseIp } from "../../lib/address/ip.ts";
 import type { IPPool } from "../../lib/model/ip-pool.ts";
 import type { Service } from "../../lib/model/service.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
-import { noCache, poolOf, serviceOf, vipOf } from "./objects.ts";
+import { assigned, noCache, poolOf, serviceOf, vipOf } from "./objects.ts";
 
 const ip = (text: string): Ip => {
   const parsed = parseIp(text);
@@ -103,6 +103,19 @@ describe("the echo of an own write", () => {
     books.onVip("10.0.0.1");
     expect(queued()).toEqual(expect.arrayContaining(["freed", "service:default/web", "vip:10.0.0.1"]));
   });
+});
+
+test("a pool is looked at when the record of a Service does not name it any more", () => {
+  const { services, pools, books, queued } = stage();
+  const recorded = (pool: string) =>
+    serviceOf("web", { ingress: ["10.0.9.1"], conditions: [assigned(`10.0.9.1 from IPPool ${pool}`)] });
+  for (const name of ["first", "second"]) pools.set(name, poolOf(name, ["10.0.0.0/24"]));
+  services.set("default/web", recorded("first"));
+  books.open();
+  queued();
+  services.set("default/web", at(recorded("second"), "6"));
+  books.onService("default/web");
+  expect(queued()).toEqual(["pool:first", "service:default/web"]);
 });
 
 describe("an edited pool", () => {

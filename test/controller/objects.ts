@@ -132,6 +132,7 @@ export function vipOf(address: string, service: Service | undefined, options: Vi
       spec: {
         address,
         pool,
+        usedBy: service === undefined ? "" : `${service.meta.namespace}/${service.meta.name}`,
         services:
           service === undefined
             ? []

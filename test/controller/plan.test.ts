@@ -231,6 +231,14 @@ const KEEPING: typeof GIVING = [
     others: [serviceOf("young", { ingress: ["10.0.0.2"], created: "2026-01-02T00:00:00Z" })],
     effects: ["create 10.0.0.2 of first", "write +finalizer True/Assigned"],
   },
+  ...["10.0.0.2 from IPPool first (shared)", "10.0.0.2 from IPPool first"].map((message) => ({
+    name: `of two that Berth had given it, the younger before the older has it back: ${message}`,
+    service: serviceOf("web", { ...done, conditions: [assigned(message)], created: "2026-01-02T00:00:00Z" }),
+    others: [serviceOf("old", { ...done, conditions: [assigned("10.0.0.2 from IPPool first (shared)")] })],
+    effects: message.endsWith("(shared)")
+      ? ["create 10.0.0.2 of first"]
+      : ["create 10.0.0.1 of first", "write [10.0.0.1] True/Assigned", "warn AddressLost"],
+  })),
   {
     name: "a foreign write to the status is undone",
     service: serviceOf("web", { ...done, ingress: ["10.0.0.3"] }),

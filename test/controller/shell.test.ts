@@ -147,6 +147,22 @@ describe("controller", () => {
     ]);
   });
 
+  test("who waits for a VirtualIP that another Service makes is looked at again, also if nothing comes of it", async () => {
+    const published = { ingress: ["10.0.0.5"], conditions: [assigned("10.0.0.5 from IPPool first (shared)")] };
+    const [one, two] = [serviceOf("one", published), serviceOf("two", published)];
+    const { controller, queue, calls } = build([one, two], [], (verb) => {
+      if (verb === "create") throw new KubeError("api-timeout", "no answer");
+      return {};
+    });
+    controller.begin();
+    const creation = controller.reconcile("service:default/one");
+    expect(await controller.reconcile("service:default/two")).toEqual({ type: "done" });
+    expect(calls).toEqual(["create /apis/berth.dev/v1alpha1/virtualips"]);
+    queue.length = 0;
+    await expect(creation).rejects.toMatchObject({ code: "api-timeout" });
+    expect(queue).toContain("freed");
+  });
+
   test("does nothing before it leads and nothing afterwards", async () => {
     const { controller, calls, queue, leader } = build([old], []);
     controller.onService("default/old");

@@ -10,10 +10,10 @@ import {
   type Warning,
 } from "../../controller/events.ts";
 import { isExpired, judgeHeld, judgeHolder, type LeaseReads, noteRead } from "../../controller/held.ts";
-import { createLedger, setPools, setVip } from "../../controller/ledger.ts";
-import { planPoolStatus } from "../../controller/pool-status.ts";
+import { createLedger, setPools, setService, setVip } from "../../controller/ledger.ts";
+import { finalizerChange, planPoolStatus } from "../../controller/pool-status.ts";
 import { activePools, type Pools, setPool } from "../../controller/pools.ts";
-import { assignedMessage, claimedIps, publishedIps } from "../../controller/published.ts";
+import { assignedMessage, claimedIps, publishedGiven, publishedIps } from "../../controller/published.ts";
 import { ASSUMED_MS, createView } from "../../controller/view.ts";
 import { formatIp } from "../../lib/address/ip.ts";
 import { fields } from "../../lib/model/decode.ts";
@@ -185,19 +185,40 @@ describe("own writes", () => {
   });
 });
 
+test("a pool is in use while a Service has an address from it by Berth's record, also without a VirtualIP", () => {
+  const pool = poolOf("first", ["10.0.0.0/24"], { finalizers: ["berth.dev/in-use"], deleting: true });
+  const ledger = createLedger();
+  const change = () =>
+    finalizerChange({ pool, compiled: { config: undefined, problems: [] }, inForce: undefined }, ledger);
+  const web = serviceOf("web", { ingress: ["10.0.0.1"], conditions: [assigned("10.0.0.1 from IPPool first")] });
+  setService(ledger, "default/web", web);
+  expect(change()).toBeUndefined();
+  // Listed by somebody else, and from another pool.
+  setService(ledger, "default/web", serviceOf("web", { ingress: ["10.0.0.1"] }));
+  expect(change()).toBe(false);
+  setService(ledger, "default/web", serviceOf("web", { conditions: [assigned("10.0.0.1 from IPPool second")] }));
+  expect(change()).toBe(false);
+});
+
 describe("what was published", () => {
   test("the condition's message reads back, problems and all", () => {
     const given = [
-      { ip: ip("10.0.0.1"), pool: "first" },
-      { ip: ip("fd99::1"), pool: "second" },
+      { ip: ip("10.0.0.1"), pool: "first", renumber: "today, (at) noon; 100 %", isContested: true },
+      { ip: ip("fd99::1"), pool: "second", renumber: "", isContested: false },
     ];
     const message = assignedMessage(given, [
       "10.0.0.9 is in use by default/other",
       "there is no IPPool b: create it, or correct the annotation",
     ]);
     const service = serviceOf("web", { ingress: ["192.0.2.1", "fd99::1"], conditions: [assigned(message)] });
-    expect(publishedIps(service).map(formatIp)).toEqual(["10.0.0.1", "fd99::1"]);
+    expect(publishedGiven(service)).toEqual(given);
     expect(claimedIps(service).map(formatIp)).toEqual(["10.0.0.1", "fd99::1", "192.0.2.1"]);
+  });
+
+  test.each(["%zz", "a".repeat(64)])("a note that Berth has not written is none: %s", (note) => {
+    const message = `10.0.0.1 from IPPool first (renumber ${note})`;
+    const service = serviceOf("web", { conditions: [assigned(message)] });
+    expect(publishedGiven(service)).toMatchObject([{ pool: "first", renumber: "", isContested: false }]);
   });
 
   test("a Service without addresses has published none, whatever its message names", () => {

@@ -256,4 +256,12 @@ export const stories: readonly CrdStory[] = [
       { patch: { status: null }, subresource: "", refusal: undefined },
     ],
   },
+  {
+    name: "how a VirtualIP came to be never changes",
+    object: vip("10.99.0.204", "10.99.0.204"),
+    steps: [
+      { patch: { spec: { inUseBefore: true } }, subresource: "", refusal: ["inUseBefore never changes"] },
+      { patch: { spec: { pool: "other" } }, subresource: "", refusal: undefined },
+    ],
+  },
 ];

@@ -182,7 +182,7 @@ describe("who shares", () => {
     await cluster.settle();
     expect(addressesOf(cluster, "a", "b")).toEqual({ a: ["10.0.0.1"], b: ["10.0.0.1"] });
     expect(cluster.says("b")).toBe(
-      "SharingConflict: 10.0.0.1 from IPPool first; 10.0.0.1 is shared with default/a, which has no annotation berth.dev/sharing-key: align the Services, or give one of them another address",
+      "SharingConflict: 10.0.0.1 from IPPool first (shared); 10.0.0.1 is shared with default/a, which has no annotation berth.dev/sharing-key: align the Services, or give one of them another address",
     );
     cluster.service("c", { annotations: KEY, ports: [82] });
     await cluster.settle();

@@ -39,6 +39,14 @@ describe("who goes together", () => {
     ]);
   });
 
+  test("also while the address of the other family is being made", async () => {
+    const cluster = scene();
+    cluster.service("a", { annotations: KEY, families: ["IPv4", "IPv6"], ports: [80] });
+    cluster.service("b", { annotations: KEY, families: ["IPv6"], ports: [81] });
+    await cluster.settle();
+    expect(addressesOf(cluster, "a", "b")).toEqual({ a: ["10.0.0.1", "fd99::1"], b: ["fd99::1"] });
+  });
+
   test("the same port of TCP and of UDP is no collision", async () => {
     const cluster = scene();
     await place(cluster, ["tcp", { annotations: KEY, ports: [53] }], ["udp", { annotations: KEY, ports: ["53/UDP"] }]);
@@ -247,7 +255,7 @@ describe("Services that do not go together any more", () => {
     await cluster.settle();
     expect(addressesOf(cluster, "a", "b")).toEqual({ a: ["10.0.0.1"], b: ["10.0.0.1"] });
     expect(cluster.says("b")).toMatch(
-      /^SharingConflict: 10.0.0.1 from IPPool first; 10.0.0.1 is shared with default\/a/,
+      /^SharingConflict: 10.0.0.1 from IPPool first \(shared\); 10.0.0.1 is shared with default\/a/,
     );
     expect(cluster.says("b")).toContain(says);
     cluster.restart();
