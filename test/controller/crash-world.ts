@@ -155,6 +155,12 @@ export class Process {
     if (!this.dead) this.#controller.sweep();
   }
 
+  /** Another one is the leader now, and this one has learned it. */
+  resign(): void {
+    this.leader = false;
+    this.#controller.end();
+  }
+
   /** The process is gone: nothing of it goes on, not even what it has sent but what was not yet applied. */
   die(): void {
     this.dead = true;

@@ -57,6 +57,11 @@ export class Scene {
     this.#process = this.#start();
   }
 
+  /** It is no longer the leader. */
+  resign(): void {
+    this.#process.resign();
+  }
+
   pool(name: string, addresses: readonly string[], spec: JsonObject = {}): void {
     this.#create(`${BERTH}/ippools`, { metadata: { name }, spec: { addresses, ...spec } });
   }
