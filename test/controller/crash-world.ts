@@ -44,6 +44,8 @@ const parsers: Readonly<Record<string, (raw: Json) => unknown>> = {
 /** One process: its caches as far as the watch has brought them, its queue, its calls under way. */
 export class Process {
   readonly pending: PendingCall[] = [];
+  /** Told of each call as it is sent: a plan is at most as old as its calls before this one. */
+  onCall: ((verb: string, path: string, body: Json | undefined) => void) | undefined;
   leader = true;
   dead = false;
   readonly #api: ScriptedApi;
@@ -88,6 +90,11 @@ export class Process {
       namespace: "berth-system",
     });
     this.#controller.begin();
+  }
+
+  /** What its cache has, which may be late. */
+  cached<T>(resource: string, key: string): T | undefined {
+    return this.#cache<T>(resource).get(key);
   }
 
   /** Watches that have something to deliver. */
@@ -253,8 +260,9 @@ export class Process {
   #send(verb: string, path: string, body: Json | undefined, patch: string | undefined): Promise<Json> {
     const { promise, resolve, reject } = Promise.withResolvers<Json>();
     const call = { verb, path, body, ...(patch === undefined ? {} : { patch }) };
-    if (!this.dead)
-      this.pending.push({ verb, path, run: () => this.#api.call(call), resolve, reject, settle: undefined });
+    if (this.dead) return promise;
+    this.onCall?.(verb, path, body);
+    this.pending.push({ verb, path, run: () => this.#api.call(call), resolve, reject, settle: undefined });
     return promise;
   }
 }
