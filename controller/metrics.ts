@@ -21,6 +21,12 @@ export const eventsDropped = counter(
 export const addresses = gauge("berth_addresses_in_use", "VirtualIPs, those being released included", ["family"]);
 export const waiting = gauge("berth_services_waiting", "Services that lack an address or a part of their request");
 export const poolsInvalid = gauge("berth_pools_invalid", "IPPools whose spec cannot be followed");
+/** BOUNDED by the IPPools: the series goes with its pool. */
+export const quarantined = gauge(
+  "berth_addresses_quarantined",
+  "VirtualIPs without Services that keep from everybody what a host outside the cluster uses",
+  ["pool"],
+);
 export const passSeconds = histogram(
   "berth_service_pass_seconds",
   "Duration of a pass over a Service, writes included",

@@ -33,6 +33,8 @@ export class PoolWriter {
   readonly #marked = new Map<string, number>();
   /** Keys of pools that are looked at again as soon as they may be written. */
   readonly #queued = new Set<string>();
+  /** Pools whose addresses put aside have been counted. */
+  readonly #counted = new Set<string>();
 
   constructor(deps: PoolWriterDeps) {
     this.#deps = deps;
@@ -52,6 +54,8 @@ export class PoolWriter {
     this.#written.clear();
     this.#marked.clear();
     this.#queued.clear();
+    for (const pool of this.#counted) metrics.quarantined.remove({ pool });
+    this.#counted.clear();
   }
 
   async reconcile(name: string, { ledger, pools }: World, nowText: string): Promise<Outcome> {
@@ -66,6 +70,7 @@ export class PoolWriter {
     this.#queued.delete(`pool:${name}`);
     for (const family of [4, 6] as const) metrics.addresses.set({ family: `IPv${family}` }, countVips(ledger, family));
     metrics.poolsInvalid.set({}, [...pools.values()].filter(isInvalid).length);
+    this.#countQuarantined(name, entry === undefined ? undefined : (ledger.uses.get(name)?.quarantined.size ?? 0));
     if (entry === undefined) {
       this.#written.delete(name);
       this.#marked.delete(name);
@@ -107,6 +112,17 @@ export class PoolWriter {
       this.#marked.set(name, now + MARK_RETRY_MS - STATUS_PERIOD_MS);
       throw thrown;
     }
+  }
+
+  /** undefined: the pool is gone. */
+  #countQuarantined(pool: string, count: number | undefined): void {
+    if (count === undefined) {
+      this.#counted.delete(pool);
+      metrics.quarantined.remove({ pool });
+      return;
+    }
+    this.#counted.add(pool);
+    metrics.quarantined.set({ pool }, count);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Prometheus metrics behind three factories. A metric is made once at module level and is the same one when asked for
- * again by name. BOUNDED: label values come from closed sets (outcomes, reasons, resources, interfaces of this node),
- * never from object names; the caller of a factory sees to it.
+ * again by name. BOUNDED: label values come from small sets (outcomes, reasons, resources, interfaces of this node, IPPools),
+ * never from objects that come and go with workloads; the caller of a factory sees to it.
  */
 import { Counter as PromCounter, Gauge as PromGauge, Histogram as PromHistogram, Registry } from "prom-client";
 import { BerthError } from "./errors.ts";

@@ -2,9 +2,11 @@
  * Controllers, an API server, a user and a speaker in one process, moved one small step at a time by a seed: an event
  * reaches a cache, a worker takes a key, a call is applied or answered, a process dies between the two.
  */
+import { setImmediate as settled } from "node:timers/promises";
 import type { Warning } from "../../controller/events.ts";
 import { Controller } from "../../controller/shell/controller.ts";
 import type { Json, KubeApi } from "../../lib/kube/api.ts";
+import { KubeError } from "../../lib/kube/errors.ts";
 import { WorkQueue } from "../../lib/kube/workqueue.ts";
 import { fields } from "../../lib/model/decode.ts";
 import { parseIPPool } from "../../lib/model/ip-pool.ts";
@@ -20,12 +22,15 @@ import { clientOf, type ScriptedApi } from "./scripted-api.ts";
 
 interface PendingCall {
   readonly verb: string;
+  readonly path: string;
   readonly run: () => Json;
   readonly resolve: (value: Json) => void;
   readonly reject: (thrown: unknown) => void;
   /** Set once it was applied: then only the answer is on its way. */
   settle: (() => void) | undefined;
 }
+
+const DEAF_STEPS_MAX = 2_000;
 
 const parsers: Readonly<Record<string, (raw: Json) => unknown>> = {
   services: parseService,
@@ -39,6 +44,8 @@ const parsers: Readonly<Record<string, (raw: Json) => unknown>> = {
 /** One process: its caches as far as the watch has brought them, its queue, its calls under way. */
 export class Process {
   readonly pending: PendingCall[] = [];
+  /** Told of each call as it is sent: a plan is at most as old as its calls before this one. */
+  onCall: ((verb: string, path: string, body: Json | undefined) => void) | undefined;
   leader = true;
   dead = false;
   readonly #api: ScriptedApi;
@@ -50,14 +57,21 @@ export class Process {
   /** Each watch is a connection of its own: how far it has come, by resource. */
   readonly #seen = new Map<string, number>();
 
-  constructor(api: ScriptedApi, now: () => number, random: Random, warn: (warning: Warning) => void = () => {}) {
+  /** `asOf`: its caches are from before this event of the API server and what came after it, which the watches have yet to bring. */
+  constructor(
+    api: ScriptedApi,
+    now: () => number,
+    random: Random,
+    warn: (warning: Warning) => void = () => {},
+    asOf?: number,
+  ) {
     this.#api = api;
     this.#now = now;
     this.#random = random;
     for (const [resource, parse] of Object.entries(parsers)) {
-      const entries = api.list(resource).map((raw): [string, unknown] => [keyOf(raw), parse(raw)]);
-      this.#caches.set(resource, new Map(entries));
-      this.#seen.set(resource, api.events.length);
+      const known = asOf === undefined ? listed(api, resource) : replayed(api, resource, asOf);
+      this.#caches.set(resource, new Map([...known].map(([key, raw]) => [key, parse(raw)])));
+      this.#seen.set(resource, asOf ?? api.events.length);
     }
     this.#controller = new Controller({
       api: this.#client(),
@@ -76,6 +90,11 @@ export class Process {
       namespace: "berth-system",
     });
     this.#controller.begin();
+  }
+
+  /** What its cache has, which may be late. */
+  cached<T>(resource: string, key: string): T | undefined {
+    return this.#cache<T>(resource).get(key);
   }
 
   /** Watches that have something to deliver. */
@@ -127,15 +146,56 @@ export class Process {
     );
   }
 
+  /** The first call under way. */
+  get next(): { readonly verb: string; readonly path: string } | undefined {
+    return this.pending[0];
+  }
+
   /** The first call under way is a write that has not reached the API server yet. */
   get isAboutToWrite(): boolean {
     const [call] = this.pending;
     return call !== undefined && call.settle === undefined && call.verb !== "get";
   }
 
+  /** The next call under way reaches the API server, and a second time after that: its connection broke before the answer. */
+  sendTwice(): void {
+    const [call] = this.pending;
+    if (call?.settle === undefined) call?.run();
+  }
+
+  /** Every connection breaks: whatever is under way does not arrive any more, and what has arrived is not answered. */
+  cut(): void {
+    for (const call of this.pending.splice(0)) {
+      call.reject(new KubeError("api-unreachable", `${call.verb} ${call.path}: the connection broke`));
+    }
+  }
+
   /** The API server went back to an older state, and the process has learned it. */
   rolledBack(): void {
     if (!this.dead) this.#controller.rolledBack();
+  }
+
+  /** All watches broke: what they had yet to bring never comes, a list does. It may be an older one, so every object counts as new. */
+  relist(): void {
+    if (this.dead) return;
+    for (const [resource, parse] of Object.entries(parsers)) {
+      const cache = this.#caches.get(resource) ?? new Map<string, unknown>();
+      const gone = [...cache.keys()];
+      cache.clear();
+      for (const [key, raw] of listed(this.#api, resource)) cache.set(key, parse(raw));
+      this.#seen.set(resource, this.#api.events.length);
+      for (const key of new Set([...gone, ...cache.keys()])) this.#tell(resource, key);
+    }
+  }
+
+  /** Goes on with what it knows until it has nothing to do; the watches bring nothing meanwhile. */
+  async actDeaf(): Promise<void> {
+    for (let steps = 0; this.pending.length > 0 || this.#queue.snapshot().waiting.length > 0; steps++) {
+      if (steps > DEAF_STEPS_MAX) throw new Error("the controller does not come to rest without its watches");
+      this.work();
+      this.proceed(0);
+      await settled();
+    }
   }
 
   /** One call goes one step on: to the API server, or back from it. */
@@ -153,6 +213,12 @@ export class Process {
   /** Housekeeping that comes every ten seconds. */
   sweep(): void {
     if (!this.dead) this.#controller.sweep();
+  }
+
+  /** Another one is the leader now, and this one has learned it. */
+  resign(): void {
+    this.leader = false;
+    this.#controller.end();
   }
 
   /** The process is gone: nothing of it goes on, not even what it has sent but what was not yet applied. */
@@ -194,7 +260,9 @@ export class Process {
   #send(verb: string, path: string, body: Json | undefined, patch: string | undefined): Promise<Json> {
     const { promise, resolve, reject } = Promise.withResolvers<Json>();
     const call = { verb, path, body, ...(patch === undefined ? {} : { patch }) };
-    if (!this.dead) this.pending.push({ verb, run: () => this.#api.call(call), resolve, reject, settle: undefined });
+    if (this.dead) return promise;
+    this.onCall?.(verb, path, body);
+    this.pending.push({ verb, path, run: () => this.#api.call(call), resolve, reject, settle: undefined });
     return promise;
   }
 }
@@ -206,6 +274,21 @@ function applied(call: PendingCall): () => void {
   } catch (thrown) {
     return () => call.reject(thrown);
   }
+}
+
+function listed(api: ScriptedApi, resource: string): ReadonlyMap<string, Json> {
+  return new Map(api.list(resource).map((raw) => [keyOf(raw), raw]));
+}
+
+/** What there was before this event. */
+function replayed(api: ScriptedApi, resource: string, before: number): ReadonlyMap<string, Json> {
+  const found = new Map<string, Json>();
+  for (const event of api.events.slice(0, before)) {
+    if (event.resource !== resource) continue;
+    if (event.object === undefined) found.delete(event.key);
+    else found.set(event.key, event.object);
+  }
+  return found;
 }
 
 function keyOf(raw: Json): string {

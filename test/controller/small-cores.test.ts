@@ -189,7 +189,10 @@ test("a pool is in use while a Service has an address from it by Berth's record,
   const pool = poolOf("first", ["10.0.0.0/24"], { finalizers: ["berth.dev/in-use"], deleting: true });
   const ledger = createLedger();
   const change = () =>
-    finalizerChange({ pool, compiled: { config: undefined, problems: [] }, inForce: undefined }, ledger);
+    finalizerChange(
+      { pool, compiled: { config: undefined, problems: [] }, inForce: undefined, kept: undefined },
+      ledger,
+    );
   const web = serviceOf("web", { ingress: ["10.0.0.1"], conditions: [assigned("10.0.0.1 from IPPool first")] });
   setService(ledger, "default/web", web);
   expect(change()).toBeUndefined();

@@ -3,10 +3,15 @@ import { describe, expect, test } from "@jest/globals";
 import { parseIp } from "../../lib/address/ip.ts";
 import { parseRange, rangeContains } from "../../lib/address/range.ts";
 import { fields } from "../../lib/model/decode.ts";
+import type { IPPool } from "../../lib/model/ip-pool.ts";
+import { parseNamespace } from "../../lib/model/namespace.ts";
 import { parseService, type Service } from "../../lib/model/service.ts";
+import { parseVirtualIP, type VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { IS_FULL } from "../scale.ts";
 import { must } from "./objects.ts";
-import { createWild, disturb, pools, services, settle, step, vips, type Wild } from "./wild-world.ts";
+import { heldIn, inOrder, mayDraw, QuotaWatch } from "./wild-rules.ts";
+import { createWild, pools, services, vips, type Wild } from "./wild-store.ts";
+import { disturb, settle, step } from "./wild-world.ts";
 
 const STEPS = 900;
 const SEEDS = IS_FULL ? 40 : 15;
@@ -17,21 +22,35 @@ interface Watch {
   /** What each Service (by uid) has published last, by family. */
   readonly published: Map<string, Map<number, string>>;
   readonly moves: Map<string, number>;
+  readonly quotas: QuotaWatch;
+  /** VirtualIPs by uid that have been seen. */
+  readonly created: Set<string>;
 }
 
 /** Reads every new event of the API server: what was true for one moment counts. */
 function checkEvents(wild: Wild, watch: Watch): void {
   if (watch.rollbacks !== wild.rollbacks) {
     watch.rollbacks = wild.rollbacks;
+    // A wish that was fulfilled before may be fulfilled again.
     watch.published.clear();
+    watch.moves.clear();
     watch.checked = wild.api.events.length;
   }
   for (; watch.checked < wild.api.events.length; watch.checked++) {
     const event = wild.api.events[watch.checked];
     if (event?.resource === "services" && event.object !== undefined)
       checkMove(wild, watch, must(parseService(event.object)));
+    if (event?.resource === "virtualips" && event.object !== undefined)
+      checkQuota(wild, watch, must(parseVirtualIP(event.object)));
   }
+  watch.quotas.look();
   checkSharing(wild);
+  expect(wild.faults).toEqual([]);
+}
+
+function checkQuota(wild: Wild, { quotas, created }: Watch, vip: VirtualIP): void {
+  if (wild.isAlone && !created.has(vip.meta.uid)) quotas.judge(vip);
+  created.add(vip.meta.uid);
 }
 
 /** While a Service stays a LoadBalancer of its families, its address becomes another one only by a wish or a foreign host. */
@@ -40,19 +59,29 @@ function checkMove(wild: Wild, watch: Watch, service: Service): void {
   const before = watch.published.get(uid) ?? new Map<number, string>();
   watch.published.set(uid, before);
   if (service.type !== "LoadBalancer" || service.meta.deletionTimestamp !== undefined) before.clear();
+  for (const family of before.keys())
+    if (!service.ipFamilies.includes(`IPv${family === 6 ? 6 : 4}`)) before.delete(family);
+  // Both or none: what is withheld is given back.
+  if (service.ipFamilyPolicy === "RequireDualStack" && saysOf(service)?.status === "False") before.clear();
   for (const { ip } of service.ingress) {
     const family = ip.includes(":") ? 6 : 4;
+    const key = `${uid} ${family}`;
     const last = before.get(family);
     const moved = last !== undefined && last !== ip && !wild.conflicted.has(last);
-    if (moved) watch.moves.set(uid, (watch.moves.get(uid) ?? 0) + 1);
+    if (moved) watch.moves.set(key, (watch.moves.get(key) ?? 0) + 1);
     before.set(family, ip);
+    const excess = Math.max(0, (watch.moves.get(key) ?? 0) - (wild.wishes.get(key) ?? 0));
+    expect({ service: service.meta.name, last, ip, excess }).toEqual({
+      service: service.meta.name,
+      last,
+      ip,
+      excess: 0,
+    });
   }
-  const moves = watch.moves.get(uid) ?? 0;
-  const allowed = 2 * (wild.wishes.get(uid) ?? 0);
-  expect({ service: service.meta.name, excess: Math.max(0, moves - allowed) }).toEqual({
-    service: service.meta.name,
-    excess: 0,
-  });
+}
+
+function saysOf(service: Service) {
+  return service.conditions.find((one) => one.type === "berth.dev/AddressAssigned");
 }
 
 /** Two Services with one address have had a sharing key in common. */
@@ -109,7 +138,7 @@ function checkRest(wild: Wild): void {
 
 /** Services on one address that do not go together say so, each of them. */
 function checkTold(wild: Wild, service: Service): void {
-  const says = service.conditions.find((one) => one.type === "berth.dev/AddressAssigned");
+  const says = saysOf(service);
   for (const { ip } of service.ingress) {
     for (const other of services(wild)) {
       if (other.meta.uid === service.meta.uid || !other.ingress.some((entry) => entry.ip === ip)) continue;
@@ -136,16 +165,21 @@ function checkNotInVain(wild: Wild, service: Service): void {
   const candidates = [4, 6].flatMap((family) =>
     Array.from({ length: 12 }, (_, at) => (family === 4 ? `10.0.0.${at + 1}` : `fd99::${(at + 1).toString(16)}`)),
   );
-  const open = pools(wild).filter((pool) => pool.meta.deletionTimestamp === undefined);
+  const namespace = must(parseNamespace(wild.api.get("namespaces", service.meta.namespace) ?? null));
+  const isOpen = (pool: IPPool) =>
+    pool.meta.deletionTimestamp === undefined &&
+    mayDraw(pool, service, namespace) &&
+    heldIn(wild, pool.meta.name, service.meta.namespace) < (pool.quota ?? Number.POSITIVE_INFINITY);
   const free = candidates.filter((text) => {
     const ip = parseIp(text);
-    const inPool = open.some((pool) =>
+    const home = inOrder(pools(wild)).find((pool) =>
       pool.addresses.some((range) => {
         const parsed = parseRange(range);
         return ip.ok && parsed.ok && rangeContains(parsed.value, ip.value);
       }),
     );
-    return inPool && !vips(wild).some((vip) => vip.address === text) && !ofNode.includes(`"${text}"`);
+    const isFree = !vips(wild).some((vip) => vip.address === text) && !ofNode.includes(`"${text}"`);
+    return home !== undefined && isOpen(home) && isFree;
   });
   const couldHave = lacking.filter((family) => free.some((text) => text.includes(":") === (family === "IPv6")));
   expect({ service: service.meta.name, couldHave }).toEqual({ service: service.meta.name, couldHave: [] });
@@ -154,7 +188,14 @@ function checkNotInVain(wild: Wild, service: Service): void {
 describe("everything at once", () => {
   async function run(seed: number): Promise<void> {
     const wild = createWild(seed);
-    const watch: Watch = { checked: 0, rollbacks: 0, published: new Map(), moves: new Map() };
+    const watch: Watch = {
+      checked: 0,
+      rollbacks: 0,
+      published: new Map(),
+      moves: new Map(),
+      quotas: new QuotaWatch(wild),
+      created: new Set(),
+    };
     disturb(wild);
     for (let at = 0; at < STEPS; at++) {
       await step(wild, true);

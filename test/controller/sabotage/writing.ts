@@ -5,6 +5,7 @@ import { type Broken, broken } from "./broken.ts";
 type Held = typeof import("../../../controller/held.ts");
 type LedgerRules = typeof import("../../../controller/ledger.ts");
 type Planning = typeof import("../../../controller/plan.ts");
+type Views = typeof import("../../../controller/view.ts");
 type Writes = typeof import("../../../controller/shell/writes.ts");
 
 /** A plan whose effects are others. */
@@ -23,6 +24,12 @@ const first = (type: Effect["type"]) => (effects: readonly Effect[]) => [
 ];
 
 export const WRITES: readonly Broken[] = [
+  broken<Views>(
+    "what was written counts no more when the store goes back",
+    "view",
+    ({ createView }) => ({ createView: (cached) => ({ ...createView(cached), expire: () => [] }) }),
+    { by: "scenarios/rollback" },
+  ),
   broken<Planning>("a VirtualIP is there before its address is published", "plan", planned(first("write-service")), {
     by: "plan",
   }),

@@ -1,5 +1,6 @@
 /** Addresses that hosts outside the cluster turn out to use. docs/allocation.md names these. */
 import { describe, expect, test } from "@jest/globals";
+import { renderMetrics } from "../../../lib/runtime/metrics.ts";
 import { addressesOf, Scene, type ServiceWish } from "./scene.ts";
 
 const MAC = "02:aa:00:00:00:01";
@@ -62,6 +63,26 @@ describe("before the first announcement", () => {
     expect(scene.table()).toHaveLength(2);
     await scene.settle(3 * MINUTE);
     expect(scene.table()).toHaveLength(1);
+  });
+
+  test("the gauge of what is put aside follows it, by pool, and goes with the pool", async () => {
+    const shown = async () =>
+      (await renderMetrics()).split("\n").filter((line) => line.startsWith("berth_addresses_quarantined{"));
+    const scene = await served(["10.0.0.1-10.0.0.9"]);
+    scene.pool("second", ["10.0.1.1/32"], { autoAssign: false });
+    for (const address of ["10.0.0.1", "10.0.0.2"]) {
+      foreignHost(scene, address);
+      await scene.settle();
+    }
+    expect(await shown()).toEqual([
+      'berth_addresses_quarantined{pool="first"} 2',
+      'berth_addresses_quarantined{pool="second"} 0',
+    ]);
+    scene.deletePool("second");
+    await scene.settle(11 * MINUTE);
+    expect(await shown()).toEqual(['berth_addresses_quarantined{pool="first"} 0']);
+    scene.resign();
+    expect(await shown()).toEqual([]);
   });
 
   test("it lasts through a restart", async () => {

@@ -109,6 +109,32 @@ describe("who draws from which pool", () => {
     expect(scene.addresses("second", "shop")).toEqual(["10.0.1.0"]);
   });
 
+  test("a served Service that loses the label which the pool asks for keeps its address, also through a restart", async () => {
+    const scene = new Scene();
+    scene.pool("public", ["10.0.1.0/28"], {
+      priority: 1,
+      serviceSelector: { matchLabels: { expose: "public" } },
+    });
+    scene.pool("rest", ["10.0.2.0/28"]);
+    scene.service("web", { labels: { expose: "public" } });
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.1.0"]);
+    const from = scene.api.events.length;
+    scene.edit("web", { metadata: { labels: { expose: "private" } } });
+    await scene.settle();
+    scene.edit("web", { metadata: { labels: { expose: null } } });
+    await scene.settle();
+    scene.restart();
+    await scene.settle();
+    expect(scene.table()).toEqual(["10.0.1.0 of public: default/web"]);
+    expect(scene.says("web")).toBe("Assigned: 10.0.1.0 from IPPool public");
+    // The user's own two writes, and nothing of Berth's.
+    expect(scene.api.events.slice(from)).toHaveLength(2);
+    scene.annotate("web", { "berth.dev/renumber": "1" });
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.2.0"]);
+  });
+
   test("the rules hold also for who names the pool or the address; autoAssign does not", async () => {
     const scene = new Scene();
     scene.pool("shop", ["10.0.1.0/28"], { namespaces: ["shop"], autoAssign: false });

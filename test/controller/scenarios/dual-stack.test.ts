@@ -36,12 +36,21 @@ describe("PreferDualStack", () => {
     expect(scene.addresses("six-first")).toEqual(["fd99::2", "10.0.0.2"]);
   });
 
-  test("the first family of the Service decides when there is but one pool of it", async () => {
+  test("where one address is all there is to have, the first family of the Service decides which", async () => {
     const scene = new Scene();
-    scene.pool("six", ["fd99::1-fd99::9"]);
-    scene.service("web", { families: SIX_FIRST });
+    scene.pool("first", ["10.0.0.1-10.0.0.9", "fd99::1-fd99::9"], { quota: 1 });
+    scene.service("web", { namespace: "six", families: SIX_FIRST });
+    scene.service("web", { namespace: "four", families: BOTH });
     await scene.settle();
-    expect(scene.addresses("web")).toEqual(["fd99::1"]);
+    expect([scene.addresses("web", "six"), scene.addresses("web", "four")]).toEqual([["fd99::1"], ["10.0.0.1"]]);
+    for (const namespace of ["six", "four"]) expect(scene.says("web", namespace)).toMatch(/^PartlyAssigned: .* quota/);
+    scene.restart();
+    scene.editPool("first", { quota: 2 });
+    await scene.settle();
+    expect([scene.addresses("web", "six"), scene.addresses("web", "four")]).toEqual([
+      ["fd99::1", "10.0.0.2"],
+      ["10.0.0.1", "fd99::2"],
+    ]);
   });
 
   test("a pool that gets the other family: the second address is added, the first stays", async () => {

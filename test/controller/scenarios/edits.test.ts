@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "@jest/globals";
 import { parseService } from "../../../lib/model/service.ts";
+import { inject, stopped } from "../faults.ts";
 import { must } from "../objects.ts";
 import { Scene } from "./scene.ts";
 
@@ -248,7 +249,7 @@ async function play({ before, edits, stay, end }: Story, mode: Mode): Promise<vo
   for (const step of edits) {
     if (mode === "a new controller in the middle of every step") {
       const { written } = scene;
-      scene.deathAt = { write: written + 1, when: "after" };
+      inject(scene, written + 1, stopped("after"));
     }
     step(scene);
     await scene.settle();

@@ -93,34 +93,6 @@ describe("nothing moves without a wish", () => {
     expect(scene.poolExists("first")).toBe(false);
   });
 
-  test("all pools removed: the addresses stay, and the pools until these go", async () => {
-    const scene = new Scene();
-    scene.pool("first", ["10.0.0.1-10.0.0.2"]);
-    scene.service("a");
-    await scene.settle();
-    scene.deletePool("first");
-    await scene.settle();
-    scene.restart();
-    await scene.settle();
-    expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
-    expect(scene.poolExists("first")).toBe(true);
-  });
-
-  test("a pool removed beside another: no address changes to the other by itself, it does for who asks", async () => {
-    const scene = new Scene();
-    scene.pool("first", ["10.0.0.1-10.0.0.2"]);
-    scene.pool("second", ["10.0.1.1-10.0.1.2"]);
-    scene.service("a");
-    await scene.settle();
-    scene.deletePool("first");
-    await scene.settle();
-    expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
-    scene.annotate("a", { "berth.dev/renumber": "off the old pool" });
-    await scene.settle();
-    expect(scene.addresses("a")).toEqual(["10.0.1.1"]);
-    expect(scene.poolExists("first")).toBe(false);
-  });
-
   test("a pool that is replaced by one with another name hands its addresses over as they are", async () => {
     const scene = new Scene();
     scene.pool("old", ["10.0.0.1-10.0.0.2"]);

@@ -185,6 +185,31 @@ describe("a request that changes", () => {
     expect(cluster.says("web")).toBe("Assigned: 10.0.0.1 from IPPool first");
   });
 
+  test("another pool that is full: the old address serves until one of the other is free", async () => {
+    const cluster = scene();
+    cluster.editPool("second", { addresses: ["10.0.1.1/32"] });
+    cluster.service("web");
+    cluster.service("other", { annotations: { "berth.dev/pool": "second" } });
+    await cluster.settle();
+    const from = cluster.api.events.length;
+    cluster.annotate("web", { "berth.dev/pool": "second" });
+    await cluster.settle();
+    cluster.restart();
+    await cluster.settle();
+    expect(cluster.addresses("web")).toEqual(["10.0.0.1"]);
+    expect(cluster.says("web")).toMatch(
+      /^RequestNotMet: 10.0.0.1 from IPPool first; no IPv4 address of the IPPool second is free/,
+    );
+    cluster.delete("other");
+    await cluster.settle();
+    expect(cluster.table()).toEqual(["10.0.1.1 of second: default/web"]);
+    const seen = cluster.api.events.slice(from).flatMap(({ key, object }) => {
+      const { status } = JSON.parse(JSON.stringify(object ?? {}));
+      return key === "default/web" ? [status?.loadBalancer?.ingress?.[0]?.ip] : [];
+    });
+    expect([...new Set(seen)]).toEqual(["10.0.0.1", "10.0.1.1"]);
+  });
+
   test("it is fulfilled as soon as it can be", async () => {
     const cluster = scene();
     cluster.service("other", { annotations: { "berth.dev/ips": "10.0.0.2" } });

@@ -12,7 +12,7 @@ import { parseVirtualIP, type VirtualIP } from "../../../lib/model/virtual-ip.ts
 import { seededRandom } from "../../../lib/runtime/random.ts";
 import { Process } from "../crash-world.ts";
 import { must } from "../objects.ts";
-import { ScriptedApi } from "../scripted-api.ts";
+import { ScriptedApi, type Snapshot } from "../scripted-api.ts";
 
 const CORE = "/api/v1";
 const BERTH = "/apis/berth.dev/v1alpha1";
@@ -40,8 +40,8 @@ export class Scene {
   now = 1_000;
   /** Writes of the controller so far. */
   written = 0;
-  /** The controller dies at its write of this number: before it reaches the API server, or before the answer comes back. */
-  deathAt: { readonly write: number; readonly when: "before" | "after" } | undefined;
+  /** Called before a write of the controller goes on its way, with its number; "done" if it has seen to that itself. */
+  atWrite: ((write: number) => Promise<"done" | "go on">) | undefined;
   readonly #random = seededRandom(1);
   #process: Process;
 
@@ -51,10 +51,36 @@ export class Scene {
     this.#process = this.#start();
   }
 
+  get process(): Process {
+    return this.#process;
+  }
+
   /** The same controller as a new process. */
   restart(): void {
     this.#process.die();
     this.#process = this.#start();
+  }
+
+  /** Another process takes over, with caches as of that event of the API server; the one before it lives on unless somebody ends it. */
+  overtake(asOf: number): void {
+    this.#process = this.#start(asOf);
+  }
+
+  /** It is no longer the leader. */
+  resign(): void {
+    this.#process.resign();
+  }
+
+  /** The watches bring what there is; the controller has not acted on it yet. */
+  listen(): void {
+    while (this.#process.lag > 0) this.#process.deliver();
+  }
+
+  /** The store goes back, and the controller learns it: its watches begin anew. */
+  rollBack(to: Snapshot, versions: "go on" | "go back"): void {
+    this.api.restore(to, versions);
+    this.#process.rolledBack();
+    this.#process.relist();
   }
 
   pool(name: string, addresses: readonly string[], spec: JsonObject = {}): void {
@@ -169,12 +195,9 @@ export class Scene {
     const until = this.now + restMs;
     for (let steps = 0; steps < STEPS_MAX; steps++) {
       // What the user did in one go is known before anything is decided: the simulation in crash.test.ts draws other orders.
-      if (this.#process.lag > 0) {
-        this.#process.deliver();
-        continue;
-      }
+      this.listen();
       this.#process.work();
-      this.#proceed();
+      await this.#proceed();
       await settled();
       if (!this.#process.idle) continue;
       const { wakeAt } = this.#process;
@@ -239,24 +262,17 @@ export class Scene {
     return this.api.events.slice(from).filter((event) => event.resource === resource).length;
   }
 
-  #proceed(): void {
+  async #proceed(): Promise<void> {
     if (this.#process.isAboutToWrite) {
       this.written += 1;
-      const dies = this.written === this.deathAt?.write;
-      if (dies && this.deathAt?.when === "after") this.#process.proceed(0);
-      if (dies) this.restart();
-      if (dies) return;
+      if ((await this.atWrite?.(this.written)) === "done") return;
     }
     this.#process.proceed(0);
   }
 
-  #start(): Process {
-    return new Process(
-      this.api,
-      () => this.now,
-      this.#random,
-      (warning) => this.warnings.push(warning),
-    );
+  #start(asOf?: number): Process {
+    const warn = (warning: Warning) => this.warnings.push(warning);
+    return new Process(this.api, () => this.now, this.#random, warn, asOf);
   }
 
   #create(path: string, body: Json): void {

@@ -235,32 +235,52 @@ describe("Services that do not go together any more", () => {
     {
       name: "externalTrafficPolicy",
       change: { spec: { externalTrafficPolicy: "Local" } },
+      back: { spec: { externalTrafficPolicy: "Cluster" } },
       says: "externalTrafficPolicy",
     },
     {
       name: "ports",
       change: { spec: { ports: [{ name: "p", protocol: "TCP", port: 80 }] } },
+      back: { spec: { ports: [{ name: "p", protocol: "TCP", port: 81 }] } },
       says: "has the port 80/TCP as well",
     },
     {
       name: "the key",
       change: { metadata: { annotations: { "berth.dev/sharing-key": "else" } } },
+      back: { metadata: { annotations: KEY } },
       says: "sharing key",
     },
-    { name: "no key", change: { metadata: { annotations: { "berth.dev/sharing-key": null } } }, says: "sharing-key" },
-  ])("both keep the address and are told: $name", async ({ change, says }) => {
+    {
+      name: "no key",
+      change: { metadata: { annotations: { "berth.dev/sharing-key": null } } },
+      back: { metadata: { annotations: KEY } },
+      says: "sharing-key",
+    },
+  ])("both keep the address and are told, until they go together again: $name", async ({ change, back, says }) => {
     const cluster = scene();
+    const both = { a: ["10.0.0.1"], b: ["10.0.0.1"] };
     await place(cluster, ["a", { annotations: KEY }], ["b", { annotations: KEY, ports: [81] }]);
     cluster.edit("b", change);
     await cluster.settle();
-    expect(addressesOf(cluster, "a", "b")).toEqual({ a: ["10.0.0.1"], b: ["10.0.0.1"] });
-    expect(cluster.says("b")).toMatch(
-      /^SharingConflict: 10.0.0.1 from IPPool first \(shared\); 10.0.0.1 is shared with default\/a/,
-    );
-    expect(cluster.says("b")).toContain(says);
-    cluster.restart();
+    for (const isNew of [false, true]) {
+      if (isNew) cluster.restart();
+      await cluster.settle();
+      expect(addressesOf(cluster, "a", "b")).toEqual(both);
+      for (const [name, other] of [
+        ["a", "b"],
+        ["b", "a"],
+      ] as const) {
+        const begin = `SharingConflict: 10.0.0.1 from IPPool first (shared); 10.0.0.1 is shared with default/${other}`;
+        expect(cluster.says(name).slice(0, begin.length)).toBe(begin);
+        expect(cluster.says(name)).toContain(says);
+      }
+    }
+    cluster.edit("b", back);
     await cluster.settle();
-    expect(addressesOf(cluster, "a", "b")).toEqual({ a: ["10.0.0.1"], b: ["10.0.0.1"] });
+    expect(addressesOf(cluster, "a", "b")).toEqual(both);
+    for (const name of ["a", "b"]) expect(cluster.says(name)).toBe("Assigned: 10.0.0.1 from IPPool first");
+    await place(cluster, ["c", { annotations: KEY, ports: [82] }]);
+    expect(cluster.table()).toEqual(["10.0.0.1 of first: default/a, default/b, default/c"]);
   });
 
   test("with Local, a selector that becomes another one: told to both, and taken back when they are the same again", async () => {

@@ -1,0 +1,197 @@
+/**
+ * Who may draw from which pool, watched in a wild run: each call that gives an address is judged by what its controller can have
+ * known when it planned it, which is late and may be of a moment ago.
+ */
+import type { Json } from "../../lib/kube/api.ts";
+import { asText, fields, items } from "../../lib/model/decode.ts";
+import type { IPPool } from "../../lib/model/ip-pool.ts";
+import type { Namespace } from "../../lib/model/namespace.ts";
+import { type Service, serviceKey } from "../../lib/model/service.ts";
+import type { LabelSelector, VirtualIP } from "../../lib/model/virtual-ip.ts";
+import type { Process } from "./crash-world.ts";
+import { KEYS, POOLS, pools, QUOTAS, services, vips, type Wild } from "./wild-store.ts";
+
+/** A plan and its last call lie at most so many steps apart, all but always. */
+const RECENT_STEPS = 100;
+
+/** A Service that is joining an address is not counted before it has: by one a quota may be exceeded then. */
+const JOINING = 1;
+
+export function mayDraw({ drawers }: IPPool, service: Service, namespace: Namespace | undefined): boolean {
+  const isOpen = drawers.namespaces.length === 0 && drawers.namespaceSelector === undefined;
+  const isNear = isOpen || (namespace !== undefined && hasLabels(namespace.labels, drawers.namespaceSelector));
+  return isNear && hasLabels(service.meta.labels, drawers.serviceSelector);
+}
+
+/** Not by the code that is on trial. The runs have selectors with matchLabels only. */
+function hasLabels(labels: Readonly<Record<string, string>>, selector: LabelSelector | undefined): boolean {
+  return Object.entries(selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
+}
+
+/** How many addresses of the pool the namespace has. */
+export function heldIn(wild: Wild, pool: string, namespace: string): number {
+  return vips(wild).filter((vip) => vip.pool === pool && vip.services.some((one) => one.namespace === namespace))
+    .length;
+}
+
+/** The pool that gives an address out, of all that have it in their spec: by the order of docs/allocation.md. */
+export function inOrder(all: readonly IPPool[]): readonly IPPool[] {
+  const rank = ({ meta, priority, drawers }: IPPool): readonly (number | string)[] => [
+    meta.deletionTimestamp === undefined ? 0 : 1,
+    priority ?? Number.POSITIVE_INFINITY,
+    drawers.namespaceSelector === undefined && drawers.serviceSelector === undefined ? 1 : 0,
+    meta.name,
+  ];
+  return [...all].sort((left, right) => {
+    const [one, other] = [rank(left), rank(right)];
+    const at = one.findIndex((value, index) => value !== other[index]);
+    return (one[at] ?? 0) < (other[at] ?? 0) ? -1 : 1;
+  });
+}
+
+/** Facts that come and go, each with the last step at which it stood. */
+class Lately {
+  readonly #wild: Wild;
+  readonly #facts: () => Iterable<string>;
+  #now: ReadonlySet<string> = new Set();
+  #seen = "";
+  /** Of facts that stand no more. BOUNDED by the run. */
+  readonly #ended = new Map<string, number>();
+
+  constructor(wild: Wild, facts: () => Iterable<string>) {
+    this.#wild = wild;
+    this.#facts = facts;
+    this.look();
+  }
+
+  /** Every step. */
+  look(): void {
+    const seen = `${this.#wild.api.events.length} ${this.#wild.deliveries}`;
+    if (seen === this.#seen) return;
+    this.#seen = seen;
+    const before = this.#now;
+    this.#now = new Set(this.#facts());
+    for (const fact of before) if (!this.#now.has(fact)) this.#ended.set(fact, this.#wild.steps);
+  }
+
+  has(fact: string): boolean {
+    const ended = this.#ended.get(fact) ?? Number.NEGATIVE_INFINITY;
+    return this.#now.has(fact) || ended >= this.#wild.steps - RECENT_STEPS;
+  }
+}
+
+/** Judges the calls of one controller that bring an address to a Service. */
+export class Witness {
+  readonly #wild: Wild;
+  readonly #process: Process;
+  /** `mayDraw uid pool`, `shares pool`, `has uid address`. */
+  readonly #lately: Lately;
+
+  constructor(wild: Wild, process: Process) {
+    this.#wild = wild;
+    this.#process = process;
+    this.#lately = new Lately(wild, () => this.#known());
+    process.onCall = (verb, path, body) => this.#judge(verb, path, body);
+  }
+
+  look(): void {
+    this.#lately.look();
+  }
+
+  *#known(): Iterable<string> {
+    const known = POOLS.flatMap((name) => this.#process.cached<IPPool>("ippools", name) ?? []);
+    for (const pool of known) if (pool.sharing === "AcrossNamespaces") yield `shares ${pool.meta.name}`;
+    for (const now of vips(this.#wild)) {
+      const late = this.#process.cached<VirtualIP>("virtualips", now.meta.name);
+      for (const { uid } of [...now.services, ...(late?.services ?? [])]) yield `has ${uid} ${now.address}`;
+    }
+    for (const key of KEYS) {
+      const now = services(this.#wild).find(({ meta }) => serviceKey(meta) === key);
+      const late = this.#process.cached<Service>("services", key);
+      const namespace = this.#process.cached<Namespace>("namespaces", key.split("/")[0] ?? "");
+      for (const service of [now, late].filter((one) => one !== undefined)) {
+        const { uid } = service.meta;
+        for (const ip of claimed(service)) yield `has ${uid} ${ip}`;
+        for (const pool of known) if (mayDraw(pool, service, namespace)) yield `mayDraw ${uid} ${pool.meta.name}`;
+      }
+    }
+  }
+
+  #judge(verb: string, path: string, body: Json | undefined): void {
+    if (!path.includes("/virtualips") || path.endsWith("/status")) return;
+    this.look();
+    const spec = verb === "create" ? fields(body)["spec"] : specOfPatch(body);
+    if (spec === undefined) return;
+    const { address = "", pool = "", services: named } = fields(spec);
+    // A defect that is known: who joins is judged by the pool that the VirtualIP names, though the same write hands it to the
+    // pool that has the address now (sharing.ts, mayDraw).
+    const before = vips(this.#wild).find((vip) => vip.address === address)?.pool ?? pool;
+    const entries = items(named).map((one) => fields(one));
+    for (const { uid, namespace, name } of entries) {
+      // What the Service has already, by its status or a VirtualIP, is not given to it but kept.
+      if (this.#lately.has(`has ${uid} ${address}`)) continue;
+      const what = `${verb} ${address} of ${pool} for ${namespace}/${name}`;
+      if (![pool, before].some((one) => this.#lately.has(`mayDraw ${uid} ${one}`)))
+        this.#wild.faults.push(`${what}, which may not draw from it`);
+      const abroad = entries.some((one) => one["namespace"] !== namespace);
+      if (abroad && ![pool, before].some((one) => this.#lately.has(`shares ${one}`)))
+        this.#wild.faults.push(`${what}, beside another namespace`);
+    }
+  }
+}
+
+function specOfPatch(body: Json | undefined): Json | undefined {
+  return items(body)
+    .map(fields)
+    .find((one) => asText(one["path"]) === "/spec")?.["value"];
+}
+
+function claimed(service: Service): readonly string[] {
+  const says = service.conditions.find((one) => one.type === "berth.dev/AddressAssigned");
+  const recorded = says?.status === "True" ? [...says.message.matchAll(/(\S+) from IPPool/g)] : [];
+  return [...service.ingress.map(({ ip }) => ip), ...recorded.map(([, ip = ""]) => ip)];
+}
+
+/**
+ * The quotas, by what the API server shows: a VirtualIP that has just been created is not beyond the largest quota that the pool had
+ * lately. Only where one controller acts at a time: two count each for himself. And not just after VirtualIPs were rewritten by hand or
+ * the store went back: what is set right by that comes on top.
+ */
+export class QuotaWatch {
+  readonly #wild: Wild;
+  /** `pool quota`, by the API server and by every controller. */
+  readonly #lately: Lately;
+
+  constructor(wild: Wild) {
+    this.#wild = wild;
+    this.#lately = new Lately(wild, () => {
+      const late = wild.processes.flatMap((one) => POOLS.flatMap((name) => one.cached<IPPool>("ippools", name) ?? []));
+      return [...pools(wild), ...late].map(({ meta, quota }) => `${meta.name} ${quota ?? "any"}`);
+    });
+  }
+
+  look(): void {
+    this.#lately.look();
+  }
+
+  /** After the creation of this VirtualIP. */
+  judge(vip: VirtualIP): void {
+    const [owner] = vip.services;
+    if (owner === undefined || this.#wild.steps - this.#wild.upsetAt <= RECENT_STEPS) return;
+    const service = services(this.#wild).find((one) => one.meta.uid === owner.uid);
+    if (service !== undefined && claimed(service).includes(vip.address)) return;
+    const quota = [...QUOTAS].sort((one, other) => other - one).find((most) => this.#lately.has(`${vip.pool} ${most}`));
+    if (this.#lately.has(`${vip.pool} any`) || quota === undefined) return;
+    const held = heldIn(this.#wild, vip.pool, owner.namespace);
+    const own = vips(this.#wild).filter(
+      (one) => one.pool === vip.pool && one.services.every(({ uid }) => uid === owner.uid),
+    );
+    const same = own.filter((one) => one.address.includes(":") === vip.address.includes(":")).length;
+    // One of each family stays when a change is over.
+    const leaving = same - 1 + Math.max(0, own.length - same - 1);
+    if (held - leaving > quota + JOINING)
+      this.#wild.faults.push(
+        `${vip.address} of ${vip.pool} is beyond the quota ${quota} of ${owner.namespace}: ${held}`,
+      );
+  }
+}

@@ -1,0 +1,98 @@
+/** The cluster of a wild run, and how those in it write to the API server. */
+import type { Json } from "../../lib/kube/api.ts";
+import type { JsonObject } from "../../lib/model/decode.ts";
+import { parseIPPool } from "../../lib/model/ip-pool.ts";
+import { parseService } from "../../lib/model/service.ts";
+import { parseVirtualIP } from "../../lib/model/virtual-ip.ts";
+import { type Random, seededRandom } from "../../lib/runtime/random.ts";
+import type { Process } from "./crash-world.ts";
+import { must } from "./objects.ts";
+import { ScriptedApi, type Snapshot } from "./scripted-api.ts";
+
+export const CORE = "/api/v1";
+export const BERTH = "/apis/berth.dev/v1alpha1";
+export const NAMESPACES = ["default", "shop"];
+/** Of the Services. */
+export const KEYS = ["default/s0", "default/s1", "default/s2", "default/s3", "shop/s4", "shop/s5", "shop/s6"];
+export const QUOTAS = [1, 2, 3];
+export const POOLS = ["first", "second"];
+
+export interface Wild {
+  readonly api: ScriptedApi;
+  readonly random: Random;
+  /** One controller at a time, as the leader's Lease has it; else two that both believe to lead, now and then. */
+  readonly isAlone: boolean;
+  processes: Process[];
+  /** Of each process that lives. */
+  readonly witnesses: WeakMap<Process, { look(): void }>;
+  now: number;
+  /** Edits that ask for another address, by uid and family: a move needs one each. */
+  readonly wishes: Map<string, number>;
+  /** Counts every key that a Service has had: two that share an address must have had one in common. */
+  readonly keys: Map<string, Set<string>>;
+  /** Addresses that a foreign host has been heard for. */
+  readonly conflicted: Set<string>;
+  /** What was done against a rule. */
+  readonly faults: string[];
+  steps: number;
+  /** So many times a cache may have changed. */
+  deliveries: number;
+  /** The last step at which VirtualIPs were changed behind the controllers. */
+  upsetAt: number;
+  snapshot: Snapshot | undefined;
+  rollbacks: number;
+}
+
+export function createWild(seed: number): Wild {
+  const wild: Wild = {
+    api: new ScriptedApi(),
+    random: seededRandom(seed),
+    isAlone: seed % 2 === 1,
+    processes: [],
+    witnesses: new WeakMap(),
+    now: 1_000,
+    wishes: new Map(),
+    keys: new Map(),
+    conflicted: new Set(),
+    faults: [],
+    steps: 0,
+    deliveries: 0,
+    upsetAt: Number.NEGATIVE_INFINITY,
+    snapshot: undefined,
+    rollbacks: 0,
+  };
+  create(wild, `${BERTH}/ippools`, { metadata: { name: "first" }, spec: { addresses: POOL_RANGES[0] ?? [] } });
+  for (const name of NAMESPACES) create(wild, `${CORE}/namespaces`, { metadata: { name, labels: { team: "a" } } });
+  create(wild, `${CORE}/nodes`, { metadata: { name: "n1" } });
+  return wild;
+}
+
+/** Objects are never changed in place, so each is parsed once. */
+function listOf<T>(resource: string, parse: (raw: Json) => T | undefined): (wild: Wild) => readonly T[] {
+  const parsed = new WeakMap<JsonObject, T>();
+  return ({ api }) =>
+    api.list(resource).map((raw) => {
+      const known = parsed.get(raw) ?? must(parse(raw));
+      parsed.set(raw, known);
+      return known;
+    });
+}
+
+export const services = listOf("services", parseService);
+export const vips = listOf("virtualips", parseVirtualIP);
+export const pools = listOf("ippools", parseIPPool);
+
+export const POOL_RANGES = [
+  ["10.0.0.1-10.0.0.5", "fd99::1-fd99::4"],
+  ["10.0.0.3-10.0.0.8", "fd99::1-fd99::4"],
+  ["10.0.0.1-10.0.0.2"],
+  ["10.0.0.1-10.0.0.9", "fd99::3-fd99::6"],
+];
+
+export function create(wild: Wild, path: string, body: JsonObject): void {
+  wild.api.call({ verb: "create", path, body: JSON.parse(JSON.stringify(body)) });
+}
+
+export function patch(wild: Wild, path: string, body: JsonObject): void {
+  wild.api.call({ verb: "patch", path, body: JSON.parse(JSON.stringify(body)), patch: "merge" });
+}
