@@ -23,6 +23,11 @@ export type OwnLease =
 export interface SpeakerView {
   readonly facts: SpeakerFacts;
   readonly lease: "fresh" | "expired" | "released" | "none";
+  /**
+   * Its Lease is fresh, so it has a say in who may take, and watches others. One that had run out before this observer lost the API
+   * server says nothing new until it is renewed, though it may not be called run out meanwhile (E16).
+   */
+  readonly counts: boolean;
   readonly segments: Readonly<Record<string, string>>;
   readonly resourceVersion: string;
   readonly key: string;

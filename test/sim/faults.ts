@@ -44,7 +44,7 @@ export function planFaults(cluster: Cluster, forMs: number, count: number): Plan
   let endsMs = 0;
   for (let index = 0; index < count; index++) {
     const fault = pick(cluster, FAULTS);
-    const node = pick(cluster, cluster.names);
+    const node = pick(cluster, cluster.living);
     const atMs = Math.round(cluster.random() * forMs);
     const lastMs = Math.round(durationMs(cluster));
     endsMs = Math.max(endsMs, atMs + lastMs);

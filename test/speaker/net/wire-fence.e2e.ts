@@ -122,7 +122,7 @@ describe("fencing", () => {
   test("a known peer announces an address: the worker gives it up alone while the main thread is blocked, and only then", async () => {
     const peer = { node: "b", mac: "02:00:00:00:00:dd", address4: "192.0.2.77", linkLocal: "", targets: [] };
     const segment = { interface: "eth0", address4: "192.0.2.1", linkLocal: "" };
-    const stations = [{ ...peer, watched: false, pursued: false }];
+    const stations = [{ ...peer, watched: false, pursued: false, counts: true }];
     say({ type: "watch", plan: { segments: [{ ...segment, stations }] } });
     // So long an address is new, and its predecessor may still announce it.
     await rest(1_600);
