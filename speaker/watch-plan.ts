@@ -112,9 +112,11 @@ function segmentOf(state: SpeakerState, own: NodeInterface, held: readonly Held[
   }
   const all = [...stations.values()];
   const watching = new Set(all.filter((one) => one.counts).map((one) => one.node));
-  const beside = new Set(all.filter((one) => !watching.has(one.node) && one.targets.length > 0).map((one) => one.node));
+  // Whom this node pursues it asks all the time anyway.
+  const holding = all.filter((one) => one.targets.length > 0 && !one.pursued && !watching.has(one.node));
+  const beside = new Set(holding.map((one) => one.node));
   const watched = watchedBy(state.node, [...watching], [...beside]);
-  const plans = [...stations.values()].map((one) => ({ ...one, watched: watched.has(one.node) }));
+  const plans = all.map((one) => ({ ...one, watched: watched.has(one.node) }));
   const gateway = state.gateways.get(own.name);
   return {
     interface: own.name,
