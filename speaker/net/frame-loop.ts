@@ -21,7 +21,6 @@ import {
   isAnswering,
   isInTime,
   isPlainTurn,
-  type LostAddress,
   stepFence,
 } from "./fence.ts";
 import { GroupMembership } from "./groups.ts";
@@ -64,8 +63,6 @@ export class FrameLoop {
   readonly #heldNews = new HeldNews(this.#table, (message) => this.#post(message));
   /** Gathered while frames are read, given to the prober in one step. BOUNDED by the frames of one turn. */
   #answers: ProbeAnswer[] = [];
-  /** Announcements of held addresses found in the frames of a gap; undefined when no gap is being read. */
-  #evidence: Map<string, LostAddress> | undefined;
   readonly #failures = new Failures();
   #now = bootMs();
   #wakeAt = 0;
@@ -147,10 +144,9 @@ export class FrameLoop {
   #readGap(): void {
     this.#counters.add("gaps");
     this.#sender.silence(this.#now);
-    this.#evidence = new Map();
+    this.#heldNews.beginGap();
     this.#wire.readEvidence(this.#reading);
-    const announced = [...this.#evidence.values()];
-    this.#evidence = undefined;
+    const announced = this.#heldNews.endGap();
     const dropped = this.#wire.takeDrops();
     this.#now = bootMs();
     this.#framesLost();
@@ -258,7 +254,6 @@ export class FrameLoop {
     if (how !== "probe") this.#answers.push(said);
     if (how === "answer") this.#watching.answered(said);
     const isHeld = known.interfaces.length > 0;
-    if (how === "announcement" && isHeld) this.#evidence?.set(address, { address, mac });
     const isPeer = this.#watching.isPeer(mac);
     if (how === "announcement" && known.told && !isHeld) this.#announcements.add(said, isPeer, this.#now);
     if (!isHeld) return;
