@@ -124,7 +124,7 @@ function onLease(batch: Batch, input: PeersInput, now: number): void {
   const { state, effects, wakeAt } = stepPeers(batch.state.peers, input, now);
   batch.state = { ...batch.state, peers: state, peersWakeAt: wakeAt ?? Number.POSITIVE_INFINITY };
   batch.leasesTouched = true;
-  if (effects.length > 0) batch.effects.push({ type: "relist-leases" });
+  if (effects.length > 0) batch.effects.push({ type: "relist" });
 }
 
 function onOwnLease(batch: Batch, input: Extract<SpeakerInput, { type: "own-lease" }>, now: number): void {

@@ -60,7 +60,7 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
         else heartbeat.fenceAnswered();
       },
     },
-    relistLeases: () => watches.relistLeases(),
+    relist: () => watches.relist(),
     onReady: () => begin(shell, heartbeat, options.uplinkCheck, log),
   });
   const watches = createWatches({

@@ -160,7 +160,8 @@ export type SpeakerEffect =
   | { readonly type: "facts"; readonly facts: LeaseFacts }
   /** For the heartbeat: the process goes; everything is handed over; every record was read after a fence. */
   | { readonly type: "heartbeat"; readonly input: "shutdown" | "release" | "fence-answered" }
-  | { readonly type: "relist-leases" }
+  /** The watch of Leases does not deliver, so nothing proves that any does: everything is to be listed again (F7). */
+  | { readonly type: "relist" }
   /** Nothing is answered any more that somebody else could answer: the process may end. */
   | { readonly type: "exit"; readonly reason: ExitReason };
 

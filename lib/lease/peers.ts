@@ -60,7 +60,10 @@ export type PeersInput =
   | { readonly type: "tick" };
 
 export type PeersEffect =
-  /** Renewals succeed but do not arrive: relist the Leases (half-open connection, or a watch above the server's revision). */
+  /**
+   * Renewals succeed but do not arrive (a half-open connection, or a watch above the server's revision): relist everything, for
+   * the other watches have no such sign, and what keeps this one silent is likely to have hit them too.
+   */
   { readonly type: "watch-dead" };
 
 export interface PeersStep {

@@ -41,7 +41,7 @@ export interface SpeakerShellOptions {
   readonly log: Logger;
   readonly frames: FramePortLike;
   readonly heartbeat: HeartbeatPort;
-  readonly relistLeases: () => void;
+  readonly relist: () => void;
   /** The lists are there and the interfaces are known: from here on the Lease may be asked for. */
   readonly onReady: () => void;
 }
@@ -95,7 +95,7 @@ export class SpeakerShell {
         fence: (effect) => this.#fence(effect),
         facts: (effect) => options.heartbeat.setFacts(effect.facts),
         heartbeat: (effect) => options.heartbeat.tell(effect.input),
-        "relist-leases": () => options.relistLeases(),
+        relist: () => options.relist(),
         exit: (effect) => this.#exit(effect),
       },
     });

@@ -24,7 +24,7 @@ function shell() {
       },
     },
     heartbeat: { setFacts: () => {}, tell: () => {} },
-    relistLeases: () => {},
+    relist: () => {},
     onReady: () => {},
   });
   const lost: string[] = [];
