@@ -36,7 +36,8 @@ export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], n
   if (batch.services.size > 0) {
     for (const vip of batch.state.vips.values()) if (usesAny(vip, batch.services)) batch.misplaced.add(vip.meta.name);
   }
-  if (now >= batch.state.peersWakeAt) onLease(batch, { type: "tick" }, now);
+  // As it was: a Lease in this batch has set the next time, and what was due now is due all the same.
+  if (now >= Math.min(before.peersWakeAt, batch.state.peersWakeAt)) onLease(batch, { type: "tick" }, now);
   return batch;
 }
 

@@ -61,7 +61,7 @@ export interface SpeakerState {
   readonly interfaces: readonly NodeInterface[];
   /** Which of them are on one segment, as the worker has heard. BOUNDED by the pairs of interfaces. */
   readonly joined: Joined;
-  /** Nodes that have answered there once, by wireKey. BOUNDED by the nodes and the interfaces. */
+  /** Nodes that have answered there once, by wireKey. BOUNDED by `speakers` and the interfaces, once a step is over. */
   readonly met: ReadonlySet<string>;
   /** kube-proxy of this node translates, or there is none (proxy-health.ts). */
   readonly proxyReady: boolean;

@@ -163,7 +163,8 @@ function onLease(state: PeersState, lease: SpeakerLease, now: number): PeersStat
 /** The watch delivers. After an outage all ages start here: the changes made meanwhile may still be on their way. */
 function onSelfSeen(state: PeersState, now: number): PeersState {
   const countFromMs = isOutage(state, now) ? now : state.countFromMs;
-  return { ...state, selfSeenMs: now, countFromMs, awaited: undefined };
+  // Here too: while everybody renews in time there is nothing to wake for, and those who went would be kept for ever.
+  return { ...forget(state, now), selfSeenMs: now, countFromMs, awaited: undefined };
 }
 
 function onGone(state: PeersState, node: string, now: number): PeersState {

@@ -234,7 +234,7 @@ export class FrameLoop {
   /** True when a socket may have more than was read in this turn. */
   #readFrames(): boolean {
     if (!this.#poller.anyReady()) return false;
-    if (isAnswering(this.#fence)) this.#redirects.correct(this.#table.index, this.#poller);
+    this.#redirects.correct(isAnswering(this.#fence) ? this.#table.index : undefined, this.#poller);
     let more = false;
     for (const station of this.#wire.stations()) {
       if (this.#poller.isReady(station.arp.fd)) more = this.#wire.answer(station, station.arp, this.#reading) || more;
