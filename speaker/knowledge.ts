@@ -204,6 +204,7 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
       onBack(batch, message.node, message.interface);
       return;
     case "ready":
+    case "turning":
     case "counters":
     case "failed":
     case "mended":

@@ -280,6 +280,7 @@ export class FrameLoop {
   /** Once a second: what may be late. */
   #tidy(): void {
     this.#tidyAt = this.#now + HOUSEKEEPING_MS;
+    this.#post({ type: "turning" });
     if (this.#wire.takeDrops() > 0) this.#framesLost();
     if (this.#redirects.tidy(this.#now)) this.#watchSockets();
     if (this.#failures.any) this.#reconcile();
