@@ -41,7 +41,7 @@ export interface SpeakerFacts {
 /** Where the endpoints of the address's Services are; a shared address needs every one of its Local Services on the node. */
 export interface EndpointFacts {
   readonly hasServices: boolean;
-  /** A ready or serving endpoint of each Service exists somewhere. */
+  /** A ready or serving endpoint of one of its Services at least exists somewhere: one that has none must not silence the others. */
   readonly anywhere: boolean;
   /** externalTrafficPolicy Local: nodes with a ready endpoint. undefined: Cluster, any node does. */
   readonly readyNodes: ReadonlySet<string> | undefined;

@@ -36,7 +36,8 @@ export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], n
   if (batch.services.size > 0) {
     for (const vip of batch.state.vips.values()) if (usesAny(vip, batch.services)) batch.misplaced.add(vip.meta.name);
   }
-  if (now >= batch.state.peersWakeAt) onLease(batch, { type: "tick" }, now);
+  // As it was: a Lease in this batch has set the next time, and what was due now is due all the same.
+  if (now >= Math.min(before.peersWakeAt, batch.state.peersWakeAt)) onLease(batch, { type: "tick" }, now);
   return batch;
 }
 
@@ -124,7 +125,7 @@ function onLease(batch: Batch, input: PeersInput, now: number): void {
   const { state, effects, wakeAt } = stepPeers(batch.state.peers, input, now);
   batch.state = { ...batch.state, peers: state, peersWakeAt: wakeAt ?? Number.POSITIVE_INFINITY };
   batch.leasesTouched = true;
-  if (effects.length > 0) batch.effects.push({ type: "relist-leases" });
+  if (effects.length > 0) batch.effects.push({ type: "relist" });
 }
 
 function onOwnLease(batch: Batch, input: Extract<SpeakerInput, { type: "own-lease" }>, now: number): void {
@@ -203,6 +204,7 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
       onBack(batch, message.node, message.interface);
       return;
     case "ready":
+    case "turning":
     case "counters":
     case "failed":
     case "mended":

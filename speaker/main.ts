@@ -12,6 +12,7 @@ import { systemRandom } from "../lib/runtime/random.ts";
 import { onShutdown } from "../lib/runtime/shutdown.ts";
 import { readSpeakerFlags, type SpeakerFlags } from "./flags.ts";
 import { FramePort } from "./net/frame-port.ts";
+import { endProcess } from "./net/libc.ts";
 import { newsInputs } from "./shell/news.ts";
 import { startProxyMonitor } from "./shell/proxy-monitor.ts";
 import { SpeakerShell } from "./shell/speaker-shell.ts";
@@ -60,7 +61,7 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
         else heartbeat.fenceAnswered();
       },
     },
-    relistLeases: () => watches.relistLeases(),
+    relist: () => watches.relist(),
     onReady: () => begin(shell, heartbeat, options.uplinkCheck, log),
   });
   const watches = createWatches({
@@ -77,9 +78,9 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
     },
   });
   shell.onLost(async () => {
-    // Another process acts for this node, or the frame worker is gone: this one starts again.
+    // Another process acts for this node, or the frame worker is gone or hangs: this one starts again.
     await frames.close();
-    process.exit(1);
+    endProcess(1);
   });
   await startHealthServer({
     port: options.healthPort,

@@ -1,7 +1,7 @@
 /** What the others must know of this node, for its Lease. */
 import type { Batch } from "./batch.ts";
 import type { InterfaceFacts } from "./interfaces.ts";
-import { segmentNames } from "./segments.ts";
+import { metSpeakers, segmentNames } from "./segments.ts";
 import type { SpeakerState } from "./state.ts";
 
 /** The facts go out when they are others than before, ahead of whatever else the step has brought. */
@@ -29,14 +29,15 @@ export function interfaceFactsOf(state: SpeakerState): readonly InterfaceFacts[]
   return state.interfaces.map(({ networks: _, ...facts }) => facts);
 }
 
-/** By whom this node hears (E3). The object stays the same while what it says does. */
+/** By whom this node hears (E3), and whom of them it still has to remember. The object stays the same while what it says does. */
 function nameSegments(before: SpeakerState, state: SpeakerState, batch: Batch): SpeakerState {
   const isSame = state.met === before.met && state.interfaces === before.interfaces;
   if (isSame && state.speakers === before.speakers) return state;
   const isKnown = (node: string): boolean => (state.speakers.get(node)?.lease ?? "none") !== "none";
+  const met = metSpeakers(state.met, state.speakers);
   const live = state.interfaces.filter((one) => one.carrier).map((one) => one.name);
-  const segments = segmentNames(state.node, live, state.met, isKnown);
-  if (JSON.stringify(segments) === JSON.stringify(state.world.segments)) return state;
+  const segments = segmentNames(state.node, live, met, isKnown);
+  if (JSON.stringify(segments) === JSON.stringify(state.world.segments)) return { ...state, met };
   batch.allDue = true;
-  return { ...state, world: { ...state.world, segments } };
+  return { ...state, met, world: { ...state.world, segments } };
 }

@@ -80,3 +80,12 @@ export function stillMet(met: ReadonlySet<string>, live: readonly InterfaceFacts
   const kept = [...met].filter((key) => live.some((one) => one.carrier && key.endsWith(` ${one.name}`)));
   return kept.length === met.size ? met : new Set(kept);
 }
+
+/** Who has had no Lease for an hour is no speaker any more; should it come again, it is heard anew. */
+export function metSpeakers(
+  met: ReadonlySet<string>,
+  speakers: { readonly has: (node: string) => boolean },
+): ReadonlySet<string> {
+  const kept = [...met].filter((key) => speakers.has(key.slice(0, key.indexOf(" "))));
+  return kept.length === met.size ? met : new Set(kept);
+}

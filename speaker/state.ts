@@ -23,6 +23,11 @@ export type OwnLease =
 export interface SpeakerView {
   readonly facts: SpeakerFacts;
   readonly lease: "fresh" | "expired" | "released" | "none";
+  /**
+   * Its Lease is fresh, so it has a say in who may take, and watches others. One that had run out before this observer lost the API
+   * server says nothing new until it is renewed, though it may not be called run out meanwhile (E16).
+   */
+  readonly counts: boolean;
   readonly segments: Readonly<Record<string, string>>;
   readonly resourceVersion: string;
   readonly key: string;
@@ -61,7 +66,7 @@ export interface SpeakerState {
   readonly interfaces: readonly NodeInterface[];
   /** Which of them are on one segment, as the worker has heard. BOUNDED by the pairs of interfaces. */
   readonly joined: Joined;
-  /** Nodes that have answered there once, by wireKey. BOUNDED by the nodes and the interfaces. */
+  /** Nodes that have answered there once, by wireKey. BOUNDED by `speakers` and the interfaces, once a step is over. */
   readonly met: ReadonlySet<string>;
   /** kube-proxy of this node translates, or there is none (proxy-health.ts). */
   readonly proxyReady: boolean;
@@ -160,7 +165,8 @@ export type SpeakerEffect =
   | { readonly type: "facts"; readonly facts: LeaseFacts }
   /** For the heartbeat: the process goes; everything is handed over; every record was read after a fence. */
   | { readonly type: "heartbeat"; readonly input: "shutdown" | "release" | "fence-answered" }
-  | { readonly type: "relist-leases" }
+  /** The watch of Leases does not deliver, so nothing proves that any does: everything is to be listed again (F7). */
+  | { readonly type: "relist" }
   /** Nothing is answered any more that somebody else could answer: the process may end. */
   | { readonly type: "exit"; readonly reason: ExitReason };
 

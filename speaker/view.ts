@@ -23,8 +23,10 @@ export function viewSpeakers(peers: PeersState, before: ReadonlyMap<string, Spea
     const same = known !== undefined && known.key === key;
     const facts = same && known.lease === lease ? known.facts : factsOf(peer.lease, lease, same ? known : undefined);
     const { segments } = peer.lease.facts;
-    speakers.set(node, { facts, lease, segments, key, resourceVersion: peer.lease.meta.resourceVersion });
-    if (!same || known.lease !== lease) changed = true;
+    const { resourceVersion } = peer.lease.meta;
+    const counts = lease === "fresh" && (known?.resourceVersion !== resourceVersion || known.counts);
+    speakers.set(node, { facts, lease, counts, segments, key, resourceVersion });
+    if (!same || known.lease !== lease || known.counts !== counts) changed = true;
   }
   return { speakers, changed: changed || speakers.size !== before.size };
 }

@@ -1,7 +1,7 @@
 /**
  * Whom the detector of this node watches (election.md section 4). The speakers of a segment stand in a ring, ordered by a hash of
  * their names, and each is watched by the three that follow it: every node watches three and is watched by three, however many
- * nodes and addresses there are (E6).
+ * nodes and addresses there are (E6). A node that is off watches nobody: those whose Lease is not fresh are passed over (E17).
  */
 import type { SegmentPlan, StationPlan, WatchPlan } from "./detector/types.ts";
 import type { AddressState } from "./election/types.ts";
@@ -11,6 +11,8 @@ import { rendezvousOrder } from "./rendezvous.ts";
 import type { SpeakerState } from "./state.ts";
 
 export const WATCHERS = 3;
+/** Of those whose Lease is not fresh a node watches no more than so many, should the API server be lost to all others (E6, E17). */
+export const BESIDE_MAX = 3;
 
 export interface Watching {
   readonly plan: WatchPlan;
@@ -96,16 +98,25 @@ function segmentOf(state: SpeakerState, own: NodeInterface, held: readonly Held[
       if (mine === undefined && (!sharesSegment(own, peer) || hasStation(stations, node))) continue;
       const { mac, address4, linkLocal } = peer;
       const targets = mine?.addresses ?? [];
-      stations.set(`${node} ${mac}`, { node, mac, address4, linkLocal, targets, pursued: mine?.pursued === true });
+      const pursued = mine?.pursued === true;
+      // Whose cable is out here neither hears nor is heard here, though its Lease is renewed by another way.
+      const counts = view.counts && peer.carrier;
+      stations.set(`${node} ${mac}`, { node, mac, address4, linkLocal, targets, pursued, counts });
     }
   }
   for (const { node, mac, addresses, pursued } of here) {
     // Its Lease is gone or names another MAC by now: what it answered with is still to be heard.
     if (stations.has(`${node} ${mac}`)) continue;
-    stations.set(`${node} ${mac}`, { node, mac, address4: "", linkLocal: "", targets: addresses, pursued });
+    const unknown = { address4: "", linkLocal: "", counts: false };
+    stations.set(`${node} ${mac}`, { node, mac, ...unknown, targets: addresses, pursued });
   }
-  const watched = watchedBy(state.node, [...new Set([...stations.values()].map((one) => one.node))]);
-  const plans = [...stations.values()].map((one) => ({ ...one, watched: watched.has(one.node) }));
+  const all = [...stations.values()];
+  const watching = new Set(all.filter((one) => one.counts).map((one) => one.node));
+  // Whom this node pursues it asks all the time anyway.
+  const holding = all.filter((one) => one.targets.length > 0 && !one.pursued && !watching.has(one.node));
+  const beside = new Set(holding.map((one) => one.node));
+  const watched = watchedBy(state.node, [...watching], [...beside]);
+  const plans = all.map((one) => ({ ...one, watched: watched.has(one.node) }));
   const gateway = state.gateways.get(own.name);
   return {
     interface: own.name,
@@ -120,7 +131,7 @@ function hasStation(stations: ReadonlyMap<string, { readonly node: string }>, no
 }
 
 function gatewayPlan(gateway: { readonly address4: string; readonly linkLocal: string }): StationPlan {
-  return { node: "", mac: "", ...gateway, targets: [], watched: false, pursued: false };
+  return { node: "", mac: "", ...gateway, targets: [], watched: false, pursued: false, counts: true };
 }
 
 /** By their networks. Where neither has one, a pool names the interfaces, and nodes are cabled alike: by that name (E6). */
@@ -134,12 +145,26 @@ function hasNetwork(one: NodeInterface): boolean {
   return one.networks.some((network) => network.first !== network.last);
 }
 
-/** The nodes that `node` watches: those that it follows in the ring within three steps. */
-export function watchedBy(node: string, others: readonly string[]): ReadonlySet<string> {
-  const ring = rendezvousOrder("ring", [...others, node]);
+/**
+ * The nodes that `node` watches: those that it follows in the ring within three steps. `others` are the nodes that watch as well; `beside`
+ * do not, and are no step: each is watched by the three watching nodes that follow it.
+ */
+export function watchedBy(
+  node: string,
+  others: readonly string[],
+  beside: readonly string[] = [],
+): ReadonlySet<string> {
+  const ring = rendezvousOrder("ring", [...others, ...beside, node]);
+  const idle = new Set(beside);
+  const watched = new Set<string>();
+  let [steps, passed] = [0, 0];
   const own = ring.indexOf(node);
-  const steps = Math.min(WATCHERS, others.length);
-  return new Set(
-    Array.from({ length: steps }, (_, step) => ring.at(own - 1 - step)).filter((one) => one !== undefined),
-  );
+  for (let back = 1; back < ring.length && steps < WATCHERS; back++) {
+    const one = ring.at(own - back) as string;
+    if (!idle.has(one)) steps += 1;
+    else if (passed < BESIDE_MAX) passed += 1;
+    else continue;
+    watched.add(one);
+  }
+  return watched;
 }

@@ -37,17 +37,29 @@ function viewOf(state: SpeakerState, { verdict, sinceMs, toldMs }: ToldVerdict, 
 }
 
 /**
- * Whoever hears the judged node itself has proven its hearing. Otherwise another station must have answered; on a segment
- * without a third one the judged Lease must miss a renewal as well; and while that Lease is fresh, so that both sides of a
- * split act by one API server, only the side that sees more than half of the stations may take.
+ * Whoever hears the judged node itself has proven its hearing. Otherwise another station must have answered. While the judged Lease is
+ * fresh, so that both sides of a split act by one API server, only the side that sees more than half of the stations that count may take;
+ * where no third one counts, that Lease must miss a renewal.
  */
 function isProven(state: SpeakerState, verdict: Verdict, now: number): boolean {
   const { node, kind, seen, stations } = verdict;
   if (kind !== "gone") return true;
-  if (stations <= 2) return hasMissedRenewal(state.peers, node, now);
-  if (seen <= 1) return false;
-  const isFresh = state.judging && state.apiUp && state.speakers.get(node)?.lease === "fresh";
-  return !isFresh || seen * 2 > stations;
+  if (isDeaf(verdict)) return false;
+  if (!isAlone(verdict)) {
+    const isFresh = state.judging && state.apiUp && state.speakers.get(node)?.lease === "fresh";
+    if (!isFresh || seen * 2 > stations) return true;
+  }
+  return stations <= 2 && hasMissedRenewal(state.peers, node, now);
+}
+
+/** Nobody answers this node. */
+function isAlone({ seen, beside }: Verdict): boolean {
+  return seen + beside <= 1;
+}
+
+/** And somebody beside the judged one should have. */
+function isDeaf(verdict: Verdict): boolean {
+  return isAlone(verdict) && verdict.stations > 2;
 }
 
 function sameView(left: WireView, right: WireView | undefined): boolean {
@@ -64,8 +76,6 @@ function sameView(left: WireView, right: WireView | undefined): boolean {
 
 /** Verdicts that this node may not act on, since it hears nobody: by own interface. */
 export function isolatedOn(state: SpeakerState): readonly string[] {
-  const alone = [...state.verdicts.values()].filter(
-    ({ verdict }) => verdict.kind === "gone" && verdict.seen <= 1 && verdict.stations > 2,
-  );
+  const alone = [...state.verdicts.values()].filter(({ verdict }) => verdict.kind === "gone" && isDeaf(verdict));
   return [...new Set(alone.map(({ verdict }) => verdict.interface))].sort();
 }

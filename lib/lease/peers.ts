@@ -60,7 +60,10 @@ export type PeersInput =
   | { readonly type: "tick" };
 
 export type PeersEffect =
-  /** Renewals succeed but do not arrive: relist the Leases (half-open connection, or a watch above the server's revision). */
+  /**
+   * Renewals succeed but do not arrive (a half-open connection, or a watch above the server's revision): relist everything, for
+   * the other watches have no such sign, and what keeps this one silent is likely to have hit them too.
+   */
   { readonly type: "watch-dead" };
 
 export interface PeersStep {
@@ -160,7 +163,8 @@ function onLease(state: PeersState, lease: SpeakerLease, now: number): PeersStat
 /** The watch delivers. After an outage all ages start here: the changes made meanwhile may still be on their way. */
 function onSelfSeen(state: PeersState, now: number): PeersState {
   const countFromMs = isOutage(state, now) ? now : state.countFromMs;
-  return { ...state, selfSeenMs: now, countFromMs, awaited: undefined };
+  // Here too: while everybody renews in time there is nothing to wake for, and those who went would be kept for ever.
+  return { ...forget(state, now), selfSeenMs: now, countFromMs, awaited: undefined };
 }
 
 function onGone(state: PeersState, node: string, now: number): PeersState {

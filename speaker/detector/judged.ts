@@ -38,7 +38,7 @@ export function beJudged(w: Watch, kind: VerdictKind, addresses: readonly string
 /** Tells the verdict, asks the witnesses anew, and says it again in a second. */
 export function tell(w: Watch, judged: Judged): void {
   const { s, now } = w;
-  const heard = countHeard(w.stations, judged.witnesses, judged.askedMs);
+  const heard = countHeard(w.stations, s, judged.witnesses, judged.askedMs);
   const { kind, addresses } = judged;
   const verdict = { node: s.plan.node, interface: s.segment.interface, kind, addresses, ...heard };
   w.effects.push({ type: "verdict", verdict });

@@ -33,6 +33,8 @@ export interface StationPlan {
   readonly watched: boolean;
   /** This node has taken addresses from it: it is probed until it is heard again (F2). */
   readonly pursued: boolean;
+  /** Its word counts when the sides of a split are weighed: a gateway, or a node whose Lease is fresh (E16). */
+  readonly counts: boolean;
 }
 
 /** Whether a question is about an address of a Service or about what the station's kernel answers for. */
@@ -89,9 +91,11 @@ export interface Verdict {
   readonly kind: VerdictKind;
   /** The addresses that were asked for in vain: at least three for `gone` and `silent`, or all of fewer. */
   readonly addresses: readonly string[];
-  /** Stations of the segment that answered in the window, this node counted; of how many, the judged one counted (E1). */
+  /** Stations that count and answered in the window, this node included; of how many, the judged one included (E1, E16). */
   readonly seen: number;
   readonly stations: number;
+  /** Others that answered: they prove this node's hearing, and nothing about the sides of a split. */
+  readonly beside: number;
 }
 
 export type DetectorEffect =

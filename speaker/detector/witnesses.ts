@@ -1,11 +1,18 @@
-/** Proof of one's own hearing (hazard E1): other stations of the segment that answer this node while the judged one does not. */
+/**
+ * Proof of one's own hearing, and which side of a split this is (hazards E1, E16): other stations of the segment that answer this node
+ * while the judged one does not. Two sides that cannot hear each other both see more than half only if at least two stations count for
+ * one of them alone and answer it (ADR 25), so a gateway may count or not, and a node counts by its Lease, which both sides see.
+ */
 import { rendezvousOrder } from "../rendezvous.ts";
 import { nodeAddress, type Station } from "./station.ts";
+import type { Verdict } from "./types.ts";
 
 /** Of a larger segment a sample is asked; which one depends on the judged node, so that they do not all ask the same. */
 export const WITNESSES_MAX = 15;
+/** A gateway that had been silent for so long when the judged station was last heard is off, and no sign of a split. */
+export const GATEWAY_SILENT_MS = 60_000;
 
-/** The gateways, then others in the order of a hash; only who has answered before can be missed now (E3). */
+/** The gateways, those that count, then others, in the order of a hash; only who has answered before can be missed now (E3). */
 export function witnessesOf(stations: ReadonlyMap<string, Station>, judged: Station): readonly string[] {
   const others: Station[] = [];
   for (const one of stations.values()) {
@@ -13,18 +20,35 @@ export function witnessesOf(stations: ReadonlyMap<string, Station>, judged: Stat
     const isOther = one.plan.node === "" || one.plan.node !== judged.plan.node;
     if (isHere && isOther && one.heardMs !== undefined && nodeAddress(one) !== "") others.push(one);
   }
-  const gateways = others.filter((one) => one.plan.node === "").map((one) => one.key);
-  const nodes = others.filter((one) => one.plan.node !== "").map((one) => one.key);
-  const ordered = nodes.length > WITNESSES_MAX ? rendezvousOrder(judged.key, nodes) : nodes;
-  return [...gateways, ...ordered].slice(0, WITNESSES_MAX);
+  const gateways = others.filter((one) => one.plan.node === "");
+  const nodes = others.filter((one) => one.plan.node !== "");
+  const [counting, beside] = [nodes.filter((one) => one.plan.counts), nodes.filter((one) => !one.plan.counts)];
+  const sampled = (from: readonly Station[]): readonly string[] => {
+    const keys = from.map((one) => one.key);
+    return nodes.length > WITNESSES_MAX ? rendezvousOrder(judged.key, keys) : keys;
+  };
+  return [...gateways.map((one) => one.key), ...sampled(counting), ...sampled(beside)].slice(0, WITNESSES_MAX);
 }
 
-/** How many stations answered since then, this node counted, of how many, the judged one counted. */
+/** What the witnesses have answered since then; this node and the judged one count always. */
 export function countHeard(
   stations: ReadonlyMap<string, Station>,
+  judged: Station,
   witnesses: readonly string[],
   sinceMs: number,
-): { readonly seen: number; readonly stations: number } {
-  const heard = witnesses.filter((key) => (stations.get(key)?.heardMs ?? Number.NEGATIVE_INFINITY) >= sinceMs);
-  return { seen: 1 + heard.length, stations: 2 + witnesses.length };
+): Pick<Verdict, "seen" | "stations" | "beside"> {
+  const asked = witnesses.map((key) => stations.get(key)).filter((one) => one !== undefined);
+  const isHeard = (one: Station): boolean => (one.heardMs ?? Number.NEGATIVE_INFINITY) >= sinceMs;
+  const counting = asked.filter((one) => one.plan.counts && (isHeard(one) || !wasOff(one, judged)));
+  const seen = counting.filter(isHeard).length;
+  return { seen: 1 + seen, stations: 2 + counting.length, beside: asked.filter(isHeard).length - seen };
+}
+
+/**
+ * Measured against the judged one, not against the present: whoever is split off from both has both silent from one moment on, and must
+ * not become the greater part by waiting.
+ */
+function wasOff(one: Station, judged: Station): boolean {
+  if (one.plan.node !== "" || one.heardMs === undefined || judged.heardMs === undefined) return false;
+  return judged.heardMs - one.heardMs >= GATEWAY_SILENT_MS;
 }

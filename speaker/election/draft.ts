@@ -176,11 +176,12 @@ export function successors(d: Draft): readonly Candidate[] {
 
 /** The candidates without a node, and without those that the wire finds silent (E7). */
 function livingOthers(d: Draft, without: string): readonly Candidate[] {
-  const { ordered } = d.place;
-  const own = ownCandidate(d);
-  if (d.w.wire.size === 0 || own === undefined) return ordered.filter((one) => one.node !== without);
+  const { ordered, standing } = d.place;
+  // A node that has to give the address up is no candidate any more, and still knows from where it answers, or would, who is dead there.
+  const on = ownCandidate(d)?.interface ?? d.s.serving?.interface ?? standing.usable[0]?.interface;
+  if (d.w.wire.size === 0 || on === undefined) return ordered.filter((one) => one.node !== without);
   return ordered.filter((one) => {
-    const view = d.w.wire.get(wireKey(one.node, own.interface));
+    const view = d.w.wire.get(wireKey(one.node, on));
     const silent = view?.proven === true && view.kind !== "addresses";
     return one.node !== without && !silent;
   });

@@ -21,7 +21,6 @@ import {
   isAnswering,
   isInTime,
   isPlainTurn,
-  type LostAddress,
   stepFence,
 } from "./fence.ts";
 import { GroupMembership } from "./groups.ts";
@@ -64,8 +63,6 @@ export class FrameLoop {
   readonly #heldNews = new HeldNews(this.#table, (message) => this.#post(message));
   /** Gathered while frames are read, given to the prober in one step. BOUNDED by the frames of one turn. */
   #answers: ProbeAnswer[] = [];
-  /** Announcements of held addresses found in the frames of a gap; undefined when no gap is being read. */
-  #evidence: Map<string, LostAddress> | undefined;
   readonly #failures = new Failures();
   #now = bootMs();
   #wakeAt = 0;
@@ -147,10 +144,9 @@ export class FrameLoop {
   #readGap(): void {
     this.#counters.add("gaps");
     this.#sender.silence(this.#now);
-    this.#evidence = new Map();
+    this.#heldNews.beginGap();
     this.#wire.readEvidence(this.#reading);
-    const announced = [...this.#evidence.values()];
-    this.#evidence = undefined;
+    const announced = this.#heldNews.endGap();
     const dropped = this.#wire.takeDrops();
     this.#now = bootMs();
     this.#framesLost();
@@ -238,7 +234,7 @@ export class FrameLoop {
   /** True when a socket may have more than was read in this turn. */
   #readFrames(): boolean {
     if (!this.#poller.anyReady()) return false;
-    if (isAnswering(this.#fence)) this.#redirects.correct(this.#table.index, this.#poller);
+    this.#redirects.correct(isAnswering(this.#fence) ? this.#table.index : undefined, this.#poller);
     let more = false;
     for (const station of this.#wire.stations()) {
       if (this.#poller.isReady(station.arp.fd)) more = this.#wire.answer(station, station.arp, this.#reading) || more;
@@ -258,7 +254,6 @@ export class FrameLoop {
     if (how !== "probe") this.#answers.push(said);
     if (how === "answer") this.#watching.answered(said);
     const isHeld = known.interfaces.length > 0;
-    if (how === "announcement" && isHeld) this.#evidence?.set(address, { address, mac });
     const isPeer = this.#watching.isPeer(mac);
     if (how === "announcement" && known.told && !isHeld) this.#announcements.add(said, isPeer, this.#now);
     if (!isHeld) return;
@@ -285,6 +280,7 @@ export class FrameLoop {
   /** Once a second: what may be late. */
   #tidy(): void {
     this.#tidyAt = this.#now + HOUSEKEEPING_MS;
+    this.#post({ type: "turning" });
     if (this.#wire.takeDrops() > 0) this.#framesLost();
     if (this.#redirects.tidy(this.#now)) this.#watchSockets();
     if (this.#failures.any) this.#reconcile();

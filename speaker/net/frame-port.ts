@@ -3,6 +3,7 @@ import { closeSync, writeSync } from "node:fs";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { BerthError } from "../../lib/runtime/errors.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
+import { SILENT_TURNS_MAX, WorkerWatch } from "./worker-watch.ts";
 
 const SIGN_EVERY_MS = 1000;
 const WAKE = Uint8Array.from([1, 0, 0, 0, 0, 0, 0, 0]);
@@ -17,6 +18,8 @@ export class FramePort {
   readonly #worker: Worker;
   readonly #signing: NodeJS.Timeout;
   readonly #ended: Promise<void>;
+  readonly #watch = new WorkerWatch();
+  #isHung = false;
   #callback: (message: FromWorker) => void = () => {};
   #wakeFd: number | undefined;
   #lossSeen = 0;
@@ -39,7 +42,7 @@ export class FramePort {
         resolve();
       });
     });
-    this.#signing = setInterval(() => this.send({ type: "sign" }), SIGN_EVERY_MS);
+    this.#signing = setInterval(() => this.#sign(), SIGN_EVERY_MS);
   }
 
   /** One callback; messages come in the order in which the worker sent them. Set it before the first `await`. */
@@ -53,14 +56,25 @@ export class FramePort {
     if (this.#wakeFd !== undefined) writeSync(this.#wakeFd, WAKE);
   }
 
-  /** Stops the worker: nothing is answered from here on. Resolves when its sockets are closed. */
+  /** Stops the worker: nothing is answered from here on. Resolves when its sockets are closed; at once if it hangs, for then they end with the process. */
   async close(): Promise<void> {
+    if (this.#isHung) return;
     if (!this.#closing) this.send({ type: "stop" });
     this.#closing = true;
     await this.#ended;
   }
 
+  #sign(): void {
+    this.send({ type: "sign" });
+    if (this.#closing || !this.#watch.turn()) return;
+    this.#isHung = true;
+    const message = `the frame worker hangs: it has not turned for ${(SILENT_TURNS_MAX * SIGN_EVERY_MS) / 1_000} s`;
+    this.#callback({ type: "failed", message, fatal: true });
+  }
+
   #receive(message: FromWorker): void {
+    this.#watch.heard();
+    if (message.type === "turning") return;
     if (message.type === "ready") this.#wakeFd = message.wakeFd;
     if (message.type === "lost") this.#lossSeen = message.loss;
     // The worker acts alone where this thread does not run (held-news.ts).

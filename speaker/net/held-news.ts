@@ -3,6 +3,7 @@
  * a known peer announces one of them and the main thread gives no sign of life within a moment, the worker falls silent for that one
  * by itself: clients hear the other one, and a thread that stands still would let both answer until the fence ends it, 3 s later.
  */
+import type { LostAddress } from "./fence.ts";
 import { HELD_LIMITS, HearingLimit } from "./hearing-limit.ts";
 import type { FromWorker, HeardHow, TableEntry } from "./messages.ts";
 import type { HeldTable } from "./table.ts";
@@ -24,6 +25,8 @@ export class HeldNews {
   readonly #limit = new HearingLimit(HELD_LIMITS);
   /** What the main thread was told and has not answered, and until when. BOUNDED by HELD_LIMITS: each ends after MAIN_ANSWER_MS. */
   readonly #open = new Map<string, { readonly mac: string; readonly dueAt: number }>();
+  /** What peers have announced in the gap that is being read; undefined when none is. BOUNDED by the table. */
+  #inGap: Map<string, LostAddress> | undefined;
   /** Since when each address of the table is in it. BOUNDED by the table. */
   #since: ReadonlyMap<string, number> = new Map();
 
@@ -45,12 +48,34 @@ export class HeldNews {
     this.#since = new Map(entries.map(({ address }) => [address, before.get(address) ?? now]));
   }
 
+  /** From here on what is heard had queued up while the loop did not run. */
+  beginGap(): void {
+    this.#inGap = new Map();
+  }
+
+  /**
+   * The end of what had queued up: the addresses that were taken over meanwhile, and only peers take over. A stranger's announcement, of
+   * which the main thread is told as ever, silences nobody (A4).
+   *
+   * A node that has come so lately that no plan names its MAC is a stranger here, and that is safe (election.md sections 5 and 7). To take
+   * anything it must have read the records and written its Lease. With the API its own record, under a higher epoch, silences
+   * this node. Without the API this node defends, as against any stranger; the newcomer knows this MAC from the Leases, so it
+   * asks for the record, and yields unless it is named there: then both answer until this node reaches the API again, as without a gap.
+   */
+  endGap(): readonly LostAddress[] {
+    const announced = [...(this.#inGap?.values() ?? [])];
+    this.#inGap = undefined;
+    return announced;
+  }
+
   /** Tells the main thread; false when that would be more often than it may be told. */
   heard({ address, interface: on, mac }: Said, how: HeardHow, isPeer: boolean, now: number): boolean {
+    const isTakeOver = how === "announcement" && isPeer;
+    if (isTakeOver) this.#inGap?.set(address, { address, mac });
     if (!this.#limit.admits(address, how, isPeer, now)) return false;
     this.#tell({ type: "heard", address, interface: on, mac, how });
     const isNew = now < (this.#since.get(address) ?? now) + NEW_MS;
-    if (how === "announcement" && isPeer && !isNew && !this.#open.has(address))
+    if (isTakeOver && this.#inGap === undefined && !isNew && !this.#open.has(address))
       this.#open.set(address, { mac, dueAt: now + MAIN_ANSWER_MS });
     return true;
   }

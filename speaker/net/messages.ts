@@ -65,6 +65,8 @@ export type ToWorker =
 export type FromWorker =
   /** The loop runs. `wakeFd` is an eventfd by which FramePort ends a poll early; it is for FramePort alone. */
   | { readonly type: "ready"; readonly wakeFd: number }
+  /** The loop turns, once a second: for FramePort alone. */
+  | { readonly type: "turning" }
   /** All links, on each change (a rtnetlink event, never a poll). */
   | { readonly type: "links"; readonly links: readonly Link[] }
   /** From here on no frame leaves for an address that is not in this generation. */

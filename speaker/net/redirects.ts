@@ -75,14 +75,17 @@ export class Redirects {
     }
   }
 
-  /** Tells every client again whom the kernel has sent elsewhere. */
-  correct(index: AddressIndex, poller: Poller): void {
+  /**
+   * Tells every client again whom the kernel has sent elsewhere. Without an index, while nothing may be said, what was sent is read all the
+   * same: a socket that is left full ends each poll at once, and the loop would turn without a rest.
+   */
+  correct(index: AddressIndex | undefined, poller: Poller): void {
     if (this.#taps.size === 0) return;
     const frames: OutFrame[] = [];
     for (const [name, { socket }] of this.#taps) {
       if (!poller.isReady(socket.fd)) continue;
       const count = socket.receive(this.#received);
-      for (let slot = 0; slot < count; slot++) {
+      for (let slot = 0; index !== undefined && slot < count; slot++) {
         const frame = this.#correction(index, name, slot);
         if (frame !== undefined) frames.push(frame);
       }

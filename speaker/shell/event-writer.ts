@@ -37,15 +37,15 @@ export class EventWriter {
   }
 
   moved(event: MoveEvent): void {
-    this.#write(event.vip.meta.name, (at) => moveEvents(event, at));
+    this.#write("moved", event.vip.meta.name, (at) => moveEvents(event, at));
   }
 
   /** A condition was written; what a user should act on becomes a warning. */
   said(vip: VirtualIP, claim: ConditionClaim): void {
-    this.#write(vip.meta.name, (at) => warningEvents(vip, claim, at));
+    this.#write(claim.type, vip.meta.name, (at) => warningEvents(vip, claim, at));
   }
 
-  #write(vip: string, make: (at: Stamp) => readonly EventToWrite[]): void {
+  #write(about: string, vip: string, make: (at: Stamp) => readonly EventToWrite[]): void {
     const { api, clock, log, instance, limiter } = this.#options;
     this.#serial += 1;
     const serial = `${clock.wallMs().toString(16)}${this.#serial.toString(16)}`;
@@ -57,8 +57,8 @@ export class EventWriter {
       eventsDropped.inc({});
       return;
     }
-    for (const { namespace, body } of events) {
-      limiter.run(async () => {
+    for (const [index, { namespace, body }] of events.entries()) {
+      limiter.run(`event ${about} ${vip} ${index}`, async () => {
         try {
           await api.create(apiPath("events.k8s.io/v1", "events", { namespace }), body);
         } catch (thrown) {

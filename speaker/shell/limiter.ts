@@ -1,23 +1,29 @@
-/** At most so many calls at a time; the rest wait in order. BOUNDED: each address has one record call and one condition at a time. */
+/** At most so many calls at a time; the rest wait in order. */
 export class Limiter {
   readonly #max: number;
   #running = 0;
-  readonly #waiting: (() => Promise<void>)[] = [];
+  /** In the order in which they came. BOUNDED by the keys, which name what a call is about. */
+  readonly #waiting = new Map<string, () => Promise<void>>();
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** The call must not reject: whoever makes it turns its failure into an input. */
-  run(call: () => Promise<void>): void {
-    this.#waiting.push(call);
+  /**
+   * The call must not reject: whoever makes it turns its failure into an input. One that still waits under the same key is not made any
+   * more, for this one says what is so by now; it takes the other's place. A call that is under way is left alone.
+   */
+  run(key: string, call: () => Promise<void>): void {
+    this.#waiting.set(key, call);
     this.#next();
   }
 
   #next(): void {
     if (this.#running >= this.#max) return;
-    const call = this.#waiting.shift();
-    if (call === undefined) return;
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    const [key, call] = first;
+    this.#waiting.delete(key);
     this.#running += 1;
     call().finally(() => {
       this.#running -= 1;

@@ -91,8 +91,8 @@ export class Runner {
       case "heartbeat":
         executors.heartbeat(effect, state);
         break;
-      case "relist-leases":
-        executors["relist-leases"](effect, state);
+      case "relist":
+        executors.relist(effect, state);
         break;
       case "exit":
         executors.exit(effect, state);

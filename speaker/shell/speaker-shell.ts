@@ -41,7 +41,7 @@ export interface SpeakerShellOptions {
   readonly log: Logger;
   readonly frames: FramePortLike;
   readonly heartbeat: HeartbeatPort;
-  readonly relistLeases: () => void;
+  readonly relist: () => void;
   /** The lists are there and the interfaces are known: from here on the Lease may be asked for. */
   readonly onReady: () => void;
 }
@@ -95,7 +95,7 @@ export class SpeakerShell {
         fence: (effect) => this.#fence(effect),
         facts: (effect) => options.heartbeat.setFacts(effect.facts),
         heartbeat: (effect) => options.heartbeat.tell(effect.input),
-        "relist-leases": () => options.relistLeases(),
+        relist: () => options.relist(),
         exit: (effect) => this.#exit(effect),
       },
     });
@@ -188,7 +188,7 @@ export class SpeakerShell {
 
   #compareAndSet(effect: Extract<Effect, { type: "compare-and-set" }>): void {
     const { api, clock, log } = this.#options;
-    this.#records.run(async () => {
+    this.#records.run(`write ${effect.name}`, async () => {
       const { result, error } = await writeRecord(api, effect, new Date(clock.wallMs()).toISOString());
       recordCalls.inc({ call: "write", result: result.kind });
       const { name, holder } = effect;
@@ -200,7 +200,7 @@ export class SpeakerShell {
   }
 
   #read(name: string, id: number): void {
-    this.#records.run(async () => {
+    this.#records.run(`read ${name}`, async () => {
       const { result, error } = await readRecord(this.#options.api, name);
       recordCalls.inc({ call: "read", result: result.kind });
       if (result.kind === "failed") this.#options.log.warn({ vip: name, error: error?.message }, "record not read");
@@ -212,7 +212,7 @@ export class SpeakerShell {
   #fence(effect: Extract<SpeakerEffect, { type: "fence" }>): void {
     const { api, namespace, log } = this.#options;
     const { node, by } = effect;
-    this.#records.run(async () => {
+    this.#records.run(`fence ${node} ${effect.interface}`, async () => {
       try {
         await writeFence(api, namespace, effect);
         recordCalls.inc({ call: "fence", result: "ok" });
@@ -229,7 +229,7 @@ export class SpeakerShell {
 
   #condition(effect: Extract<Effect, { type: "condition" }>): void {
     const { api, clock, log } = this.#options;
-    this.#others.run(async () => {
+    this.#others.run(`condition ${effect.name} ${effect.claim.type}`, async () => {
       try {
         await writeCondition(api, effect, new Date(clock.wallMs()).toISOString());
         recordCalls.inc({ call: "condition", result: "ok" });

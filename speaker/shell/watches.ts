@@ -23,9 +23,8 @@ export interface WatchOptions {
 export interface Watches {
   start(): void;
   stop(): void;
-  /** Lists everything again: the API server was rolled back, or connections died. */
+  /** Lists everything again: the API server was rolled back, or a watch does not deliver. */
   relist(): void;
-  relistLeases(): void;
   /** The API answers again: pauses after failures end now. */
   retryNow(): void;
 }
@@ -72,7 +71,6 @@ export function createWatches(options: WatchOptions): Watches {
     start: () => all.forEach((one) => void one.start()),
     stop: () => all.forEach((one) => void one.stop()),
     relist: () => all.forEach((one) => void one.relist()),
-    relistLeases: () => leases.relist(),
     retryNow: () => all.forEach((one) => void one.retryNow()),
   };
 }

@@ -3,7 +3,7 @@ import { expect, test } from "@jest/globals";
 import { problems, readPage, rowsOf } from "./tables.ts";
 
 const LABELS = [
-  ...Array.from({ length: 15 }, (_, index) => `E${index + 1}`),
+  ...Array.from({ length: 17 }, (_, index) => `E${index + 1}`),
   ...Array.from({ length: 13 }, (_, index) => `F${index + 1}`),
   ...Array.from({ length: 7 }, (_, index) => `W${index + 1}`),
   ...Array.from({ length: 7 }, (_, index) => `A${index + 1}`),

@@ -72,3 +72,18 @@ describe("E3", () => {
     expect(cluster.moves.at(-1)?.reason).toBe("holder-lease-expired");
   });
 });
+
+test("in a private VLAN, where no node hears another, a dead holder is replaced by its Lease alone", () => {
+  const cluster = new Cluster({ seed: 7, nodes: 3, addresses: 1 });
+  cluster.wire.isolated = true;
+  cluster.run(5_000);
+  const holder = cluster.holder(ADDRESS) ?? "";
+  cluster.kill(holder);
+  // It was renewed 3.6 s before at most, and runs out after 10 s.
+  cluster.run(6_000);
+  expect(cluster.holder(ADDRESS)).toBe(holder);
+  cluster.run(9_000);
+  expect(cluster.holder(ADDRESS)).not.toBe(holder);
+  expect(cluster.moves.at(-1)?.reason).toBe("holder-lease-expired");
+  expect(cluster.invariants.answering(ADDRESS)).toEqual([cluster.holder(ADDRESS)]);
+});

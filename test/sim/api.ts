@@ -210,6 +210,11 @@ export class SimApi {
     for (const watcher of [...this.#watchers]) this.#end(watcher, UNANSWERED);
   }
 
+  /** What the node watches says nothing from here on and does not end; its calls get through, and so do new watches (F7). */
+  hush(node: string): void {
+    for (const watcher of this.#watchers) if (watcher.node === node) watcher.from = Number.POSITIVE_INFINITY;
+  }
+
   #attach(watcher: Watcher): void {
     if (!watcher.open || watcher.attached) return;
     if (!this.up) {

@@ -94,6 +94,7 @@ class Segment {
       targets: this.#heldBy.get(node) ?? [],
       watched: watched.has(node),
       pursued: false,
+      counts: true,
     }));
     return { interface: ON, address4: addressOf(name), linkLocal: linkLocalOf(name), stations };
   }

@@ -56,6 +56,8 @@ export class Cluster {
   /** Two hosts on the segment, one whose connections confirm its neighbour cache and one whose do not. */
   readonly hosts: readonly SimHost[];
   readonly clocks = new Map<string, Clocks>();
+  /** Nodes that are off for good: no fault befalls them any more, and healing does not bring them back. */
+  readonly gone = new Set<string>();
   readonly #options: ClusterOptions;
   readonly #paused = new Set<string>();
   #instances = 0;
@@ -167,6 +169,19 @@ export class Cluster {
     return (this.processes.get(node) ?? []).length > 0;
   }
 
+  get living(): readonly string[] {
+    return this.names.filter((name) => !this.gone.has(name));
+  }
+
+  /** The node is switched off for good; its Lease and its Node object stay. */
+  retire(node: string): void {
+    this.gone.add(node);
+    this.kill(node);
+    this.api.cut.add(node);
+    this.wire.off.add(node);
+    for (const wire of this.wires.values()) wire.unplugged.add(node);
+  }
+
   /** Runs on, checking the invariants after each event. */
   run(forMs: number): number {
     return this.timeline.runUntil(this.timeline.now + forMs, () => this.invariants.check());
@@ -209,9 +224,9 @@ export class Cluster {
     this.#reconnect();
   }
 
-  /** Everything is mended: every node has one speaker that runs, every wire and path is whole. */
+  /** Everything is mended: every node that is not gone has one speaker that runs, every wire and path is whole. */
   heal(): void {
-    for (const node of this.names) {
+    for (const node of this.living) {
       for (const wire of this.wires.values()) if (wire.unplugged.has(node)) this.plug(node, wire);
       this.api.cut.delete(node);
       this.resume(node);
@@ -219,6 +234,7 @@ export class Cluster {
       if (!this.isUp(node)) this.start(node);
     }
     for (const wire of this.wires.values()) wire.heal();
+    for (const node of this.gone) this.wire.off.add(node);
     this.api.slowMs = 0;
     this.api.laggingMs = 0;
     this.setApi(true);

@@ -1,6 +1,4 @@
 /** What reaches a simulated worker. */
-import type { LostAddress } from "../../speaker/net/fence.ts";
-
 export type Frame = Said | Request;
 
 export interface Said {
@@ -47,17 +45,6 @@ export class FrameQueue {
 }
 
 export const NOBODY: Asker = { alarmBy: "", probeBy: "" };
-
-/** The held addresses that others announced in these frames, each with the last one who did. */
-export function announcedIn(frames: readonly Frame[], isHeld: (address: string) => boolean): readonly LostAddress[] {
-  const announced = new Map<string, LostAddress>();
-  for (const frame of frames) {
-    if (frame.type === "announcement" && isHeld(frame.address)) {
-      announced.set(frame.address, { address: frame.address, mac: frame.mac });
-    }
-  }
-  return [...announced.values()];
-}
 
 /** Sabotage: answers what was asked while nobody could answer. */
 export function answerAll(frames: readonly Frame[], isHeld: (address: string) => boolean): void {

@@ -56,10 +56,6 @@ export class SimInformers {
     for (const kind of KINDS) this.#byKind[kind].input(input);
   }
 
-  relistLeases(): void {
-    this.#byKind.leases.input({ type: "relist" });
-  }
-
   closeConnections(): void {
     for (const kind of KINDS) this.#byKind[kind].closeConnections();
   }

@@ -249,8 +249,8 @@ export class SimProcess {
         this.kill();
         this.#options.onExit(this);
         break;
-      case "relist-leases":
-        this.#informers.relistLeases();
+      case "relist":
+        this.#informers.input({ type: "relist" });
         break;
       case "yielded":
         break;

@@ -18,10 +18,17 @@ export interface RunReport {
   readonly moves: number;
 }
 
+export type RunOptions = ClusterOptions & {
+  readonly faults: number;
+  /** So many nodes are off for good before the first fault; default none. */
+  readonly gone?: number;
+};
+
 /** One run from one seed: a cluster that starts, suffers, is healed, and must come to rest. */
-export function randomRun(options: ClusterOptions & { readonly faults: number }): RunReport {
+export function randomRun(options: RunOptions): RunReport {
   const cluster = new Cluster({ drift: 0.02, ...options });
   let events = cluster.run(SETTLE_MS);
+  for (const node of cluster.names.slice(cluster.names.length - (options.gone ?? 0))) cluster.retire(node);
   const planned = planFaults(cluster, CHAOS_MS, options.faults);
   // To the end of the last fault, should some last for a minute, and a moment more.
   events += cluster.run(Math.min(planned.endsMs, CHAOS_MS + FAULT_MS_MAX) + AFTER_MS);

@@ -1,7 +1,9 @@
 /** Each rule, how it is broken on purpose, and the story that must find it. */
+import type { StationPlan, WatchPlan } from "../../speaker/detector/types.ts";
 import type { AddressState } from "../../speaker/election/types.ts";
 import type { SpeakerEffect, SpeakerState } from "../../speaker/state.ts";
 import type { Sabotage } from "./sabotage.ts";
+import * as off from "./sabotage-off.ts";
 import * as stories from "./sabotage-stories.ts";
 import * as wide from "./sabotage-wide.ts";
 
@@ -28,6 +30,10 @@ function takeBack(effects: readonly SpeakerEffect[], state: SpeakerState, now: n
 
 function justMoved(addresses: Iterable<AddressState>, now: number): boolean {
   return [...addresses].some((one) => one.record !== undefined && now < one.recordSeenMs + 30_000);
+}
+
+function withStations(plan: WatchPlan, change: (one: StationPlan) => StationPlan): WatchPlan {
+  return { segments: plan.segments.map((segment) => ({ ...segment, stations: segment.stations.map(change) })) };
 }
 
 export const BROKEN: readonly Broken[] = [
@@ -121,6 +127,49 @@ export const BROKEN: readonly Broken[] = [
       },
     },
     story: stories.privateVlan,
+  },
+  {
+    rule: "who is off does not count (E16)",
+    sabotage: { plan: (plan) => withStations(plan, (one) => ({ ...one, counts: true })) },
+    story: off.oneOfThreeIsOff,
+  },
+  {
+    rule: "who is silent counts by its Lease (E1, E16)",
+    sabotage: { verdict: (verdict) => ({ ...verdict, stations: verdict.seen + 1 }) },
+    story: off.twoAgainstTwo,
+  },
+  {
+    rule: "who answers without a Lease proves the hearing only (E1, E16)",
+    sabotage: {
+      verdict: ({ seen, stations, beside, ...verdict }) => {
+        return { ...verdict, seen: seen + beside, stations: stations + beside, beside: 0 };
+      },
+    },
+    story: off.oneBesideOnEachSide,
+  },
+  {
+    rule: "a gateway that is off does not count (E16)",
+    sabotage: {
+      detector: (state) => {
+        const lastMs = Math.max(...[...state.stations.values()].map((one) => one.heardMs ?? 0));
+        const stations = [...state.stations].map(([key, one]) => {
+          const isSilent = one.plan.node === "" && one.heardMs !== undefined && one.heardMs < lastMs - 2_000;
+          return [key, isSilent ? { ...one, heardMs: lastMs - 2_000 } : one] as const;
+        });
+        return { ...state, stations: new Map(stations) };
+      },
+    },
+    story: off.gatewayIsOff,
+  },
+  {
+    rule: "a gateway that falls silent with the holder counts (E1)",
+    sabotage: { plan: (plan) => withStations(plan, (one) => ({ ...one, counts: one.counts && one.node !== "" })) },
+    story: off.gatewayStaysWithTheHolder,
+  },
+  {
+    rule: "who is off watches nobody (E17)",
+    sabotage: { plan: (plan) => off.ringOfAll(plan, ["n1", "n2", "n3", "n4", "n5", "n6"]) },
+    story: off.followersAreOff,
   },
   {
     rule: "a holder that answers keeps its addresses until its Node is not Ready (E10)",

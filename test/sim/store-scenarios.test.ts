@@ -83,6 +83,17 @@ describe("F7: a watch above the server's version stays silent for ever", () => {
   });
 });
 
+test("F7: half-open watches beside calls that get through: the missing renewal finds them, and all are listed anew", () => {
+  const { cluster, holder } = settled();
+  cluster.api.hush(holder);
+  cluster.api.putNode(holder, { ...cluster.api.nodes.get(holder), excluded: true } as never);
+  // A renewal within 3.6 s, which does not come through the watch within 3 s; then lists, and a hand-over.
+  cluster.run(9_000);
+  expect(cluster.moves.map(({ reason }) => reason)).toEqual(["hand-over-not-candidate"]);
+  expect(cluster.longestOutageMs).toBe(0);
+  expect(unsound(cluster)).toEqual([]);
+});
+
 describe("E4: clocks", () => {
   test("wall clocks that jump by an hour, and monotonic ones that drift by two parts in a hundred, move nothing", () => {
     const { cluster } = settled({ addresses: 6, nodes: 5 });

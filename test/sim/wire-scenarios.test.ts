@@ -2,6 +2,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { Cluster, type ClusterOptions } from "./cluster.ts";
 import { begin } from "./faults.ts";
+import { macOf } from "./objects.ts";
 
 const ADDRESS = "10.0.0.100";
 
@@ -156,6 +157,49 @@ describe("a speaker that falls silent on a node that lives", () => {
     cluster.run(lastMs + 10_000);
     expect(cluster.invariants.longestMs).toBeLessThanOrEqual(150);
     if (lastMs === 1_000) expect(cluster.moves).toEqual([]);
+    expectSound(cluster);
+  });
+});
+
+describe("the holder does not run for a second, and its addresses are announced meanwhile", () => {
+  const announced = (mac: string, withApi: boolean) => {
+    const { cluster, holder, others } = settled();
+    cluster.setApi(withApi);
+    begin(cluster, "freeze", holder, 1_000);
+    cluster.run(500);
+    const worker = [...cluster.wire.workers].find((one) => one.node === holder);
+    worker?.onAnnouncement(cluster.wire, ADDRESS, mac === "" ? macOf(others[0] ?? "") : mac);
+    cluster.run(510);
+    cluster.invariants.resetGaps();
+    const defended: string[] = [];
+    const announce = cluster.wire.announce.bind(cluster.wire);
+    cluster.wire.announce = (from, address, form) => {
+      defended.push(from);
+      announce(from, address, form);
+    };
+    cluster.run(3_000);
+    return { cluster, holder, defended: new Set(defended) };
+  };
+
+  test.each([
+    ["with the API", true],
+    ["without the API", false],
+  ])("A4: by a stranger: it answers on and says so, %s", (_, withApi) => {
+    const { cluster, holder, defended } = announced("02:00:00:00:00:ee", withApi);
+    expect(cluster.invariants.longestGapMs).toBe(0);
+    expect(cluster.moves).toEqual([]);
+    expect(defended).toEqual(new Set([holder]));
+    cluster.setApi(true);
+    cluster.run(20_000);
+    expectSound(cluster);
+  });
+
+  test("by a peer, in error: it is silent until a read says that nobody has taken them", () => {
+    const { cluster, holder } = announced("", true);
+    expect(cluster.invariants.longestGapMs).toBeGreaterThan(0);
+    expect(cluster.invariants.longestGapMs).toBeLessThan(500);
+    expect(cluster.holder(ADDRESS)).toBe(holder);
+    cluster.run(20_000);
     expectSound(cluster);
   });
 });

@@ -8,7 +8,7 @@ import { createFence, type FenceEffect, type FenceInput, isAnswering, stepFence 
 import { HeldNews } from "../../speaker/net/held-news.ts";
 import type { ToWorker } from "../../speaker/net/messages.ts";
 import { HeldTable } from "../../speaker/net/table.ts";
-import { type Asker, announcedIn, answerAll, type Frame, FrameQueue, NOBODY, type Said } from "./frame.ts";
+import { type Asker, answerAll, type Frame, FrameQueue, NOBODY, type Said } from "./frame.ts";
 import { interfaceFor } from "./objects.ts";
 import { SimSender } from "./sender.ts";
 import { SimWatching, type WatchingOptions } from "./watching.ts";
@@ -189,7 +189,9 @@ export class SimWorker {
   #drain(): void {
     this.#sender.announce({ type: "clear" });
     const { frames, dropped } = this.#queue.take();
-    const announced = announcedIn(frames, (address) => this.#held.has(address));
+    this.#heldNews.beginGap();
+    for (const frame of frames) if (frame.type !== "request") this.#onHeard(frame);
+    const announced = this.#heldNews.endGap();
     this.#watching.step({ type: "gap" });
     this.#step({ type: "drained", dropped, announced });
   }

@@ -221,6 +221,7 @@ describe("placeOf", () => {
   test("a shared address needs every Local Service on the node, and some endpoint under Cluster", () => {
     expect(at(vip("Local", ["web", "api"]))?.standing.rule).toBe("no-local-endpoint");
     expect(at(vip("Cluster", ["web", "api"]))?.standing.rule).toBeUndefined();
+    expect(at(vip("Cluster", ["web", "none"]))?.standing.rule).toBeUndefined();
     expect(at(vip("Cluster", ["none"]))?.standing.rule).toBe("no-endpoint");
     expect(at(vip("Cluster", []))?.standing.rule).toBe("no-service");
   });

@@ -5,7 +5,7 @@ import { type InterfaceFacts, withNetworks } from "../../speaker/interfaces.ts";
 import type { FromWorker, Link, ToWorker } from "../../speaker/net/messages.ts";
 import { join, NOT_JOINED, segmentNames, segmentsOf, stillJoined, stillMet } from "../../speaker/segments.ts";
 import { stepSpeaker } from "../../speaker/speaker.ts";
-import { initialSpeaker, type SpeakerInput, type SpeakerStep } from "../../speaker/state.ts";
+import { initialSpeaker, type SpeakerInput, type SpeakerState, type SpeakerStep } from "../../speaker/state.ts";
 import { endpointsOn, link, nodeObject, SERVICE, speakerLease, virtualIP } from "../sim/objects.ts";
 
 function iface(name: string, subnets: readonly string[], changes: Partial<InterfaceFacts> = {}): InterfaceFacts {
@@ -85,6 +85,27 @@ describe("the name of a segment (E3)", () => {
   test("a node whose Lease is gone gives no name any more", () => {
     const met = new Set(["n1 eth0", "n2 eth0"]);
     expect(segmentNames("n3", ["eth0"], met, (node) => node !== "n1")).toEqual({ eth0: "n2" });
+  });
+
+  test("a node that was removed is forgotten an hour later, and heard anew when it comes again", () => {
+    const lease = (node: string, revision: number): SpeakerInput => ({
+      type: "lease",
+      input: { type: "lease", lease: speakerLease(node, `i-${node}`, revision) },
+    });
+    const heard: SpeakerInput = { type: "worker", message: { type: "met", node: "n0", interface: "eth0" } };
+    const links: SpeakerInput = { type: "worker", message: { type: "links", links: [link("n1", true)] } };
+    const gone: SpeakerInput = { type: "lease", input: { type: "gone", node: "n0" } };
+    const on = (state: SpeakerState, now: number, ...inputs: readonly SpeakerInput[]) =>
+      stepSpeaker(state, inputs, now).state;
+    const met = on(initialSpeaker("n1", "i-n1", 0), 10, links, lease("n1", 1), lease("n0", 2), heard);
+    expect([...met.met]).toEqual(["n0 eth0"]);
+    expect(met.world.segments).toEqual({ eth0: "n0" });
+    const before = on(on(met, 20, gone), 3_600_000, lease("n1", 3));
+    expect([...before.met]).toEqual(["n0 eth0"]);
+    const after = on(before, 3_603_000, lease("n1", 4));
+    expect([...after.met]).toEqual([]);
+    expect(after.world.segments).toEqual({ eth0: "n1" });
+    expect([...on(on(after, 3_603_010, lease("n0", 5)), 3_603_020, heard).met]).toEqual(["n0 eth0"]);
   });
 
   test("who was heard is forgotten with the carrier", () => {

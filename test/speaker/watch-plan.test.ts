@@ -2,7 +2,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { stepSpeaker } from "../../speaker/speaker.ts";
 import { initialSpeaker, type SpeakerInput } from "../../speaker/state.ts";
-import { WATCHERS, watchedBy } from "../../speaker/watch-plan.ts";
+import { BESIDE_MAX, WATCHERS, watchedBy } from "../../speaker/watch-plan.ts";
 import { Cluster } from "../sim/cluster.ts";
 import { endpointsOn, link, linkLocalOf, macOf, nodeObject, SERVICE, speakerLease, virtualIP } from "../sim/objects.ts";
 
@@ -24,6 +24,66 @@ describe("the ring of watchers", () => {
       expect(new Set(watchers.values())).toEqual(new Set([Math.min(WATCHERS, count - 1)]));
     },
   );
+});
+
+describe("the ring, some being no part of it (E17)", () => {
+  const names = Array.from({ length: 30 }, (_, index) => `node-${index}`);
+  const [living, idle] = [names.slice(0, 12), names.slice(12)];
+  const watchedOf = (name: string, beside: readonly string[]) =>
+    watchedBy(
+      name,
+      living.filter((other) => other !== name),
+      beside,
+    );
+
+  test.each(idle)("%s is watched by three of those that are", (one) => {
+    expect(living.filter((name) => watchedOf(name, [one]).has(one))).toHaveLength(WATCHERS);
+  });
+
+  test("those that are watch each other as if the rest were not there", () => {
+    for (const name of living) {
+      const alone = watchedOf(name, []);
+      const both = watchedOf(name, idle);
+      expect([...both].filter((one) => living.includes(one))).toEqual([...alone]);
+      expect(both.size).toBeLessThanOrEqual(WATCHERS + BESIDE_MAX);
+    }
+  });
+
+  test("one alone watches three of many", () => {
+    expect(watchedBy("node-0", [], idle).size).toBe(BESIDE_MAX);
+  });
+});
+
+describe("a speaker's plan among nodes that are off", () => {
+  const NAMES = ["n1", "n2", "n3", "n4", "n5"];
+
+  function planAfter(end: (cluster: Cluster, node: string) => void) {
+    const cluster = new Cluster({ seed: 7, nodes: 5, addresses: 5 });
+    cluster.run(8_000);
+    end(cluster, "n5");
+    cluster.run(20_000);
+    const { text } = cluster.processes.get("n1")?.[0]?.state.watching ?? {};
+    const { stations } = JSON.parse(text ?? "").segments[0];
+    return (stations as readonly { node: string; counts: boolean; watched: boolean }[]).filter(
+      (one) => one.node !== "",
+    );
+  }
+
+  test.each([
+    ["off", (cluster: Cluster, node: string) => cluster.retire(node)],
+    ["without a speaker", (cluster: Cluster, node: string) => cluster.kill(node)],
+    ["with its cable out here", (cluster: Cluster, node: string) => cluster.unplug(node)],
+  ])("%s: it is a station still, does not count, and is not in the ring", (_, end) => {
+    const stations = planAfter(end);
+    expect(stations.map((one) => [one.node, one.counts, one.watched])).toEqual(
+      NAMES.slice(1).map((node) => [node, node !== "n5", node !== "n5"]),
+    );
+  });
+
+  test("all of them living, each counts", () => {
+    const stations = planAfter(() => {});
+    expect(stations.map((one) => one.counts)).toEqual([true, true, true, true]);
+  });
 });
 
 describe("the plan of a speaker", () => {

@@ -24,6 +24,7 @@ interface Case {
   readonly kind?: Verdict["kind"];
   readonly seen: number;
   readonly stations: number;
+  readonly beside?: number;
   readonly lease?: "fresh" | "expired";
   readonly unchangedMs?: number;
   readonly apiUp?: boolean;
@@ -31,7 +32,8 @@ interface Case {
 }
 
 function stateOf({ kind = "gone", seen, stations, lease = "fresh", ...rest }: Case): SpeakerState {
-  const verdict: Verdict = { node: "n2", interface: "eth0", kind, addresses: ["10.0.0.100"], seen, stations };
+  const { beside = 0 } = rest;
+  const verdict: Verdict = { node: "n2", interface: "eth0", kind, addresses: ["10.0.0.100"], seen, stations, beside };
   const facts = {
     instance: "i-n2",
     expired: lease === "expired",
@@ -46,7 +48,7 @@ function stateOf({ kind = "gone", seen, stations, lease = "fresh", ...rest }: Ca
     judging: rest.judging ?? true,
     apiUp: rest.apiUp ?? true,
     peers: peersAfter(rest.unchangedMs ?? 1_000),
-    speakers: new Map([["n2", { facts, lease, segments: {}, resourceVersion: "2", key: "" }]]),
+    speakers: new Map([["n2", { facts, lease, counts: true, segments: {}, resourceVersion: "2", key: "" }]]),
     verdicts: new Map([[KEY, { verdict, instance: "i-n2", sinceMs: NOW - 500, toldMs: NOW - 500 }]]),
   };
 }
@@ -63,6 +65,15 @@ describe("what proves a verdict", () => {
     ["nobody else heard, whatever the Lease says", { seen: 1, stations: 4, lease: "expired" }, false],
     ["two stations and nothing else, the Lease renewed a second ago", { seen: 1, stations: 2 }, false],
     ["two stations and nothing else, a renewal is missing", { seen: 1, stations: 2, unchangedMs: 4_700 }, true],
+    ["whose Lease is not fresh proves the hearing, not the side", { seen: 1, stations: 4, beside: 3 }, false],
+    [
+      "its hearing is enough when the judged Lease has run out",
+      { seen: 1, stations: 4, beside: 1, lease: "expired" },
+      true,
+    ],
+    ["its hearing is enough without the API", { seen: 1, stations: 2, beside: 1, apiUp: false, judging: false }, true],
+    ["two that count, another heard: as of two stations", { seen: 1, stations: 2, beside: 1 }, false],
+    ["the same, a renewal is missing", { seen: 1, stations: 2, beside: 1, unchangedMs: 4_700 }, true],
     ["a silent speaker's node answers: that is hearing enough", { kind: "silent", seen: 1, stations: 4 }, true],
     ["one silent address, the others answered", { kind: "addresses", seen: 1, stations: 2 }, true],
   ])("%s", (_, one, proven) => {
@@ -88,4 +99,5 @@ test("isolated: by interface, only where somebody else could have answered", () 
   expect(isolatedOn(stateOf({ seen: 1, stations: 4 }))).toEqual(["eth0"]);
   expect(isolatedOn(stateOf({ seen: 2, stations: 4 }))).toEqual([]);
   expect(isolatedOn(stateOf({ seen: 1, stations: 2 }))).toEqual([]);
+  expect(isolatedOn(stateOf({ seen: 1, stations: 4, beside: 1 }))).toEqual([]);
 });

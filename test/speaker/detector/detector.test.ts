@@ -81,6 +81,7 @@ describe("verdicts", () => {
       addresses: TARGETS,
       seen: 3,
       stations: 4,
+      beside: 0,
     });
     expect(segment.verdicts).toHaveLength(3);
     silent.delete("a");

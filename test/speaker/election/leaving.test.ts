@@ -1,5 +1,6 @@
 /** How an address leaves a node: hand-over, exclusion, a former instance, deletion; and what the conditions say. */
 import { describe, expect, test } from "@jest/globals";
+import { wireKey } from "../../../speaker/election/types.ts";
 import {
   ADDRESS,
   answered,
@@ -83,6 +84,23 @@ describe("no longer a candidate", () => {
   ] as const)("%s with candidates %j", (rule, order, outcome) => {
     const served = next(HOLDING, { world: { appliedGeneration: 7 }, place: place(order, { rule }) });
     expect(sketch(served).replace(/, Announced=False \w+/, "")).toBe(outcome);
+  });
+
+  test.each([
+    ["gone", true, "c"],
+    ["silent", true, "c"],
+    ["gone", false, "b"],
+    ["addresses", true, "b"],
+  ] as const)("the first in line is found %s, proven: %s: handed over to %s", (kind, proven, to) => {
+    const view = { kind, sinceMs: NOW, toldMs: NOW, addresses: new Set([ADDRESS]), proven };
+    const wire = new Map([[wireKey("b", "eth0"), view]]);
+    const excluded = { place: place("bc", { rule: "exclude-label" }), world: { wire } } as const;
+    expect(sketch(next(HOLDING, excluded))).toBe(`answers, pass 4 | write ${to}@4 from a hand-over-not-candidate`);
+    // Silent already, it has only its interfaces to know the segment by.
+    const ended = place("bc", { rule: "no-local-endpoint" });
+    const silent = next(HOLDING, { place: ended, world: { wire } });
+    const confirmed: Beat = { place: ended, world: { wire, appliedGeneration: 8 } };
+    expect(sketch(next(silent, confirmed))).toBe(`silent, pass 4 | write ${to}@4 hand-over-no-endpoint`);
   });
 
   test("what was silenced is given up only when the worker has confirmed the silence", () => {

@@ -18,6 +18,42 @@ function holding(forMs: number) {
   return { now: forMs, news, table, told, held: () => entries.map(({ address }) => table.isHeld(address, "eth0")) };
 }
 
+describe("what had queued up in a gap", () => {
+  test("what a peer has announced is taken over, each address by the last one who said so; no stranger's word counts (A4)", () => {
+    const { now, news, told, held } = holding(NEW_MS);
+    news.beginGap();
+    news.heard({ ...said, mac: "02:00:00:00:00:03" }, "announcement", true, now);
+    news.heard(said, "announcement", true, now);
+    news.heard({ ...said, address: OTHER }, "announcement", false, now);
+    news.heard({ ...said, address: OTHER }, "answer", true, now);
+    news.heard({ ...said, address: OTHER }, "probe", true, now);
+    expect(news.endGap()).toEqual([{ address: ADDRESS, mac: said.mac }]);
+    expect(told.map((one) => one.type)).toEqual(["heard", "heard", "heard", "heard", "heard"]);
+    // Who reads the gap gives up what was lost; nothing is left open for later.
+    expect(news.wakeAt).toBe(Number.POSITIVE_INFINITY);
+    expect(held()).toEqual([true, true]);
+  });
+
+  test("a flood of announcements hides none from the one who reads the gap", () => {
+    const { now, news } = holding(NEW_MS);
+    news.beginGap();
+    for (let count = 0; count < 50; count++)
+      news.heard({ ...said, mac: "02:00:00:00:00:03" }, "announcement", true, now);
+    news.heard(said, "announcement", true, now);
+    expect(news.endGap()).toEqual([{ address: ADDRESS, mac: said.mac }]);
+  });
+
+  test("it ends: what comes after it is not taken for what was in it", () => {
+    const { now, news } = holding(NEW_MS);
+    news.beginGap();
+    expect(news.endGap()).toEqual([]);
+    news.heard(said, "announcement", true, now);
+    expect(news.wakeAt).toBe(now + MAIN_ANSWER_MS);
+    news.beginGap();
+    expect(news.endGap()).toEqual([]);
+  });
+});
+
 describe("a known peer announces what this node answers for", () => {
   test("the main thread does not answer: that address is given up, and no other", () => {
     const { now, news, told, held } = holding(NEW_MS);

@@ -62,17 +62,48 @@ describe("fencing", () => {
     expect(station.messages.slice(from).filter((f) => f.hex === form)).toEqual([]);
   });
 
-  test("frozen while another announced one address: that one is lost until a new table, the rest goes on", async () => {
+  const PEER = { node: "b", mac: "02:00:00:00:00:dd", address4: "192.0.2.77", linkLocal: "", targets: [] };
+  /** The station is another node of the cluster from here on; without an argument nobody is. */
+  const watch = (...peers: readonly (typeof PEER)[]) => {
+    const stations = peers.map((one) => ({ ...one, watched: false, pursued: false, counts: true }));
+    say({ type: "watch", plan: { segments: [{ interface: "eth0", address4: "192.0.2.1", linkLocal: "", stations }] } });
+  };
+  const announced = (address: string, mac: string) =>
+    frameOf((out) => writeAnnouncement("reply", address, mac, out, 0));
+
+  test("frozen while another node announced one address: that one is lost until a new table, the rest goes on", async () => {
     const said = agent.messages.length;
-    await frozen(1000, () =>
-      station.tell(frameOf((out) => writeAnnouncement("reply", VIP4, "02:00:00:00:00:dd", out, 0))),
-    );
+    watch(PEER);
+    await rest(50);
+    await frozen(1000, () => station.tell(announced(VIP4, PEER.mac)));
     const lost = await agent.heard((m) => m.type === "lost", said);
-    expect(lost).toMatchObject({ addresses: [{ address: VIP4, mac: "02:00:00:00:00:dd" }] });
+    expect(lost).toMatchObject({ addresses: [{ address: VIP4, mac: PEER.mac }] });
     expect(await askArp(VIP4)).toEqual([]);
     expect(await askArp(VIP4_B)).toHaveLength(1);
     await hold(ALL);
     expect(await askArp(VIP4)).toHaveLength(1);
+    watch();
+  });
+
+  test("A4: frozen while a stranger announced all: nothing is lost, and the main thread is told whom to answer", async () => {
+    const said = agent.messages.length;
+    const stranger = "02:00:00:00:00:ee";
+    watch(PEER);
+    await rest(50);
+    await frozen(1000, () => {
+      for (const address of [VIP4, VIP4_B]) station.tell(announced(address, stranger));
+    });
+    expect(await askArp(VIP4)).toHaveLength(1);
+    expect(await askArp(VIP4_B)).toHaveLength(1);
+    const heard = { type: "heard", interface: "eth0", mac: stranger, how: "announcement" };
+    expect(agent.messages.slice(said)).toEqual(
+      expect.arrayContaining([
+        { ...heard, address: VIP4 },
+        { ...heard, address: VIP4_B },
+      ]),
+    );
+    expect(agent.messages.slice(said).filter((m) => m.type === "lost" || m.type === "fenced")).toEqual([]);
+    watch();
   });
 
   test("frozen with more frames than the queue holds: fenced, until resumed", async () => {
@@ -120,13 +151,10 @@ describe("fencing", () => {
   });
 
   test("a known peer announces an address: the worker gives it up alone while the main thread is blocked, and only then", async () => {
-    const peer = { node: "b", mac: "02:00:00:00:00:dd", address4: "192.0.2.77", linkLocal: "", targets: [] };
-    const segment = { interface: "eth0", address4: "192.0.2.1", linkLocal: "" };
-    const stations = [{ ...peer, watched: false, pursued: false }];
-    say({ type: "watch", plan: { segments: [{ ...segment, stations }] } });
+    watch(PEER);
     // So long an address is new, and its predecessor may still announce it.
     await rest(1_600);
-    const announcement = frameOf((out) => writeAnnouncement("reply", VIP4, peer.mac, out, 0));
+    const announcement = announced(VIP4, PEER.mac);
     station.tell(announcement);
     await rest(200);
     expect(await askArp(VIP4)).toHaveLength(1);
@@ -138,10 +166,10 @@ describe("fencing", () => {
     expect(await askArp(VIP4)).toEqual([]);
     expect(await askArp(VIP4_B)).toHaveLength(1);
     const lost = await agent.heard((m) => m.type === "lost", said);
-    expect(lost).toMatchObject({ addresses: [{ address: VIP4, mac: peer.mac }] });
+    expect(lost).toMatchObject({ addresses: [{ address: VIP4, mac: PEER.mac }] });
     await hold(ALL);
     expect(await askArp(VIP4)).toHaveLength(1);
-    say({ type: "watch", plan: { segments: [] } });
+    watch();
   });
 });
 

@@ -2,8 +2,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { processorTimeS } from "../../bench/processor.ts";
 import { CLIENT_MAC, CLIENT_NS, NODE_MAC, NODE_NS, rest, run } from "./namespaces.ts";
-import { closeWire, openWire, say, station, VIP6 } from "./wire-world.ts";
+import { agent, closeWire, openWire, say, station, VIP6 } from "./wire-world.ts";
 
 jest.setTimeout(30_000);
 
@@ -26,13 +27,25 @@ beforeAll(async () => {
   run(`ip netns exec ${NODE_NS} sysctl -qw net.ipv6.conf.all.forwarding=1`);
   // Else the socket of the server would have the segments, though the address is not the node's any more.
   run(`ip netns exec ${NODE_NS} sysctl -qw net.ipv4.ip_early_demux=0`);
+  await inside(NODE_NS, `require("net").createServer(() => {}).listen(${PORT}, "::", () => console.log("ready"))`);
 });
 afterAll(async () => {
   for (const child of children) child.kill("SIGKILL");
   await closeWire();
 });
 
+const usedS = (): number => processorTimeS(agent.child.pid ?? 0);
 const neighbour = (): string => run(`ip -n ${CLIENT_NS} neigh show ${VIP6}`);
+
+/** A client with a connection to the address, which the node does not have any more. */
+async function orphaned(): Promise<ChildProcess> {
+  run(`ip -n ${NODE_NS} addr add ${VIP6}/128 dev lo`);
+  run(`ip -n ${CLIENT_NS} neigh replace ${VIP6} lladdr ${NODE_MAC} dev eth0 nud reachable`);
+  const connect = `const s = require("net").connect(${PORT}, "${VIP6}", () => console.log("ready"))`;
+  const client = await inside(CLIENT_NS, `${connect}; s.setNoDelay(); process.stdin.on("data", (d) => s.write(d))`);
+  run(`ip -n ${NODE_NS} addr del ${VIP6}/128 dev lo`);
+  return client;
+}
 
 /** The connection is nobody's any more: what the client sends on it is forwarded by the node's kernel, which then redirects the client. */
 async function stray(client: ChildProcess): Promise<void> {
@@ -44,12 +57,7 @@ async function stray(client: ChildProcess): Promise<void> {
 }
 
 test("a client that the kernel turned to the former holder is turned back at once", async () => {
-  run(`ip -n ${NODE_NS} addr add ${VIP6}/128 dev lo`);
-  await inside(NODE_NS, `require("net").createServer(() => {}).listen(${PORT}, "::", () => console.log("ready"))`);
-  run(`ip -n ${CLIENT_NS} neigh replace ${VIP6} lladdr ${NODE_MAC} dev eth0 nud reachable`);
-  const connect = `const s = require("net").connect(${PORT}, "${VIP6}", () => console.log("ready"))`;
-  const client = await inside(CLIENT_NS, `${connect}; s.setNoDelay(); process.stdin.on("data", (d) => s.write(d))`);
-  run(`ip -n ${NODE_NS} addr del ${VIP6}/128 dev lo`);
+  const client = await orphaned();
 
   // Long after the last announcement redirects are not read: so they do turn the client.
   await stray(client);
@@ -65,4 +73,21 @@ test("a client that the kernel turned to the former holder is turned back at onc
   const toClient = CLIENT_MAC.replaceAll(":", "");
   const isAdvertisement = (hex = "") => hex.startsWith(toClient) && hex.slice(108, 110) === "88";
   expect(station.messages.slice(from).filter(({ hex }) => isAdvertisement(hex)).length).toBeGreaterThanOrEqual(1);
+});
+
+test("while nothing may be answered, a redirect that waits to be read does not keep the loop turning", async () => {
+  const client = await orphaned();
+  say({ type: "announce", address: VIP6, interface: "eth0", reason: "holder-unreachable" });
+  await rest(1_500);
+  const said = agent.messages.length;
+  // The worker answers nothing after 3 s of this.
+  say({ block: 7_000 });
+  await rest(3_500);
+  await stray(client);
+  // The redirect has left, and nobody has set the client right.
+  expect(neighbour()).toContain(`lladdr ${FORMER}`);
+  const before = usedS();
+  await rest(1_000);
+  expect(usedS() - before).toBeLessThan(0.4);
+  expect(await agent.heard((m) => m.type === "fenced", said)).toMatchObject({ reason: "main-silent" });
 });

@@ -9,7 +9,7 @@ describe("Limiter", () => {
     const gates = Array.from({ length: 4 }, () => Promise.withResolvers<void>());
     const begun: number[] = [];
     gates.forEach((gate, index) => {
-      limiter.run(async () => {
+      limiter.run(`call ${index}`, async () => {
         begun.push(index);
         await gate.promise;
       });
@@ -22,6 +22,23 @@ describe("Limiter", () => {
     gates[2]?.resolve();
     await new Promise((resolve) => setImmediate(resolve));
     expect(begun).toEqual([0, 1, 2, 3]);
+  });
+});
+
+describe("Limiter, when calls hang", () => {
+  test("however often the same is asked for, it waits once, in its place and as it was said last", async () => {
+    const limiter = new Limiter(1);
+    const gate = Promise.withResolvers<void>();
+    const made: string[] = [];
+    const say = (key: string, text: string) => limiter.run(key, async () => void made.push(text));
+    limiter.run("condition a", () => gate.promise);
+    for (let time = 1; time <= 3; time++) for (const key of ["a", "b", "c"]) say(`condition ${key}`, `${key} ${time}`);
+    expect(made).toEqual([]);
+    gate.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(made).toEqual(["a 3", "b 3", "c 3"]);
+    say("condition a", "a 4");
+    expect(made.at(-1)).toBe("a 4");
   });
 });
 

@@ -24,7 +24,7 @@ function shell() {
       },
     },
     heartbeat: { setFacts: () => {}, tell: () => {} },
-    relistLeases: () => {},
+    relist: () => {},
     onReady: () => {},
   });
   const lost: string[] = [];
@@ -39,6 +39,7 @@ test("the worker has ended: the process ends at once, for its Lease would go on 
   tell({ type: "failed", message: "the frame worker ended", fatal: true });
   expect(lost).toEqual(["lost"]);
   expect(made.notAlive()).toMatch("the frame worker ended");
+  expect(made.notReady()).toMatch("the frame worker ended");
 });
 
 test("an interface without sockets: not ready until it is mended, and nobody is killed for it", () => {
