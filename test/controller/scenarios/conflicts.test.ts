@@ -1,7 +1,8 @@
 /** Addresses that hosts outside the cluster turn out to use. docs/allocation.md names these. */
 import { describe, expect, test } from "@jest/globals";
 import { renderMetrics } from "../../../lib/runtime/metrics.ts";
-import { addressesOf, Scene, type ServiceWish } from "./scene.ts";
+import { addressesOf, Scene } from "./scene.ts";
+import type { ServiceWish } from "./wish.ts";
 
 const MAC = "02:aa:00:00:00:01";
 const MINUTE = 60_000;

@@ -1,6 +1,7 @@
 /** Every reason names the field, the value and the way out, and is the true one. docs/troubleshooting.md has the list. */
 import { describe, expect, test } from "@jest/globals";
-import { Scene, type ServiceWish } from "./scene.ts";
+import { Scene } from "./scene.ts";
+import type { ServiceWish } from "./wish.ts";
 
 const BOTH = ["IPv4", "IPv6"] as const;
 

@@ -13,26 +13,13 @@ import { seededRandom } from "../../../lib/runtime/random.ts";
 import { Process } from "../crash-world.ts";
 import { must } from "../objects.ts";
 import { ScriptedApi, type Snapshot } from "../scripted-api.ts";
+import { type ServiceWish, serviceBody } from "./wish.ts";
 
 const CORE = "/api/v1";
 const BERTH = "/apis/berth.dev/v1alpha1";
 const STEPS_MAX = 20_000;
 /** Longer than any pause of the controller's own: status period, repair period, retries. */
 const REST_MS = 15_000;
-
-export interface ServiceWish {
-  readonly namespace?: string;
-  readonly families?: readonly ("IPv4" | "IPv6")[];
-  readonly policy?: "SingleStack" | "PreferDualStack" | "RequireDualStack";
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly loadBalancerIP?: string;
-  readonly loadBalancerClass?: string;
-  readonly allocateLoadBalancerNodePorts?: boolean;
-  readonly ports?: readonly (number | string)[];
-  readonly local?: boolean;
-  readonly selector?: Readonly<Record<string, string>>;
-}
 
 export class Scene {
   readonly api = new ScriptedApi();
@@ -134,20 +121,7 @@ export class Scene {
   }
 
   service(name: string, wish: ServiceWish = {}): void {
-    const { namespace = "default", families = ["IPv4"], annotations = {}, labels = {} } = wish;
-    const spec = {
-      type: "LoadBalancer",
-      ipFamilies: families,
-      ipFamilyPolicy: wish.policy ?? (families.length > 1 ? "PreferDualStack" : "SingleStack"),
-      externalTrafficPolicy: wish.local === true ? "Local" : "Cluster",
-      ports: portsOf(wish.ports ?? [80]),
-      selector: wish.selector ?? { app: name },
-      loadBalancerIP: wish.loadBalancerIP,
-      loadBalancerClass: wish.loadBalancerClass,
-      allocateLoadBalancerNodePorts: wish.allocateLoadBalancerNodePorts,
-    };
-    const body = { metadata: { namespace, name, annotations, labels }, spec };
-    this.#create(`${CORE}/namespaces/${namespace}/services`, JSON.parse(JSON.stringify(body)));
+    this.#create(`${CORE}/namespaces/${wish.namespace ?? "default"}/services`, serviceBody(name, wish));
   }
 
   /** A merge patch of the user; `null` takes a field away. */
@@ -282,13 +256,6 @@ export class Scene {
   #patch(path: string, body: Json): void {
     this.api.call({ verb: "patch", path, body, patch: "merge" });
   }
-}
-
-function portsOf(ports: readonly (number | string)[]): readonly Json[] {
-  return ports.map((one) => {
-    const [port = "", protocol = "TCP"] = String(one).split("/");
-    return { name: `p${port}-${protocol.toLowerCase()}`, protocol, port: Number(port) };
-  });
 }
 
 /** The addresses of several Services, by name: what a scenario looks at most. */

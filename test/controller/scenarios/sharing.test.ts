@@ -1,6 +1,7 @@
 /** Several Services on one address. docs/allocation.md names these. */
 import { describe, expect, test } from "@jest/globals";
-import { addressesOf, Scene, type ServiceWish } from "./scene.ts";
+import { addressesOf, Scene } from "./scene.ts";
+import type { ServiceWish } from "./wish.ts";
 
 const KEY = { "berth.dev/sharing-key": "edge" };
 
