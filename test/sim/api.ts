@@ -65,6 +65,8 @@ export class SimApi {
   slowMs = 0;
   /** Lists and watches come from a server that is so far behind; reads of one object do not. */
   laggingMs = 0;
+  /** When the store was put back last. */
+  putBackMs = Number.NEGATIVE_INFINITY;
   #watchers: Watcher[] = [];
   #settledMs = 0;
 
@@ -205,6 +207,7 @@ export class SimApi {
 
   /** Puts the store back. A server that went with it breaks its connections; else they stay, and stay silent (F7). */
   rollBack(revision: number, breaksConnections: boolean): void {
+    this.putBackMs = this.#timeline.now;
     this.store.rollBack(Math.min(revision, this.revision));
     if (!breaksConnections) return;
     for (const watcher of [...this.#watchers]) this.#end(watcher, UNANSWERED);
