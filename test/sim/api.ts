@@ -213,6 +213,11 @@ export class SimApi {
     for (const watcher of [...this.#watchers]) this.#end(watcher, UNANSWERED);
   }
 
+  /** What a node has open is forgotten on the way, by a router with a table of connections: nobody is told (F7). */
+  loseConnections(node: string): void {
+    this.#watchers = this.#watchers.filter((one) => one.node !== node);
+  }
+
   #attach(watcher: Watcher): void {
     if (!watcher.open || watcher.attached) return;
     if (!this.up) {

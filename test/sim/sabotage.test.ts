@@ -4,6 +4,9 @@ import { TIMES } from "../../speaker/election/types.ts";
 import { randomRun } from "./random-run.ts";
 import { HONEST, type Sabotage } from "./sabotage.ts";
 import { BROKEN } from "./sabotage-table.ts";
+import { BROKEN_RECORDS } from "./sabotage-table-records.ts";
+
+const ALL = [...BROKEN, ...BROKEN_RECORDS];
 
 /** The times of the rules are constants for everybody but this test. */
 function withTimes<T>(times: Sabotage["times"], run: () => T): T {
@@ -17,7 +20,7 @@ function withTimes<T>(times: Sabotage["times"], run: () => T): T {
 }
 
 describe("each story ends well by the rules", () => {
-  test.each([...new Set(BROKEN.map(({ story }) => story))].map((story) => [story.name, story] as const))(
+  test.each([...new Set(ALL.map(({ story }) => story))].map((story) => [story.name, story] as const))(
     "%s",
     (_, story) => {
       expect(story(HONEST)).toEqual([]);
@@ -26,7 +29,7 @@ describe("each story ends well by the rules", () => {
 });
 
 describe("a rule broken on purpose is found", () => {
-  test.each(BROKEN)("$rule", ({ sabotage, story }) => {
+  test.each(ALL)("$rule", ({ sabotage, story }) => {
     expect(withTimes(sabotage.times, () => story(sabotage))).not.toEqual([]);
   });
 

@@ -256,13 +256,9 @@ export class SimWorker {
         this.#sender.announce({ type: "keep", held: ({ address }) => this.#held.has(address) });
         this.#options.tell({ type: "applied", generation: message.generation });
         break;
-      case "announce": {
-        const { address, interface: on } = message;
-        if (!isAnswering(this.#fence) || !this.#held.has(address)) break;
-        const family = address.includes(":") ? 6 : 4;
-        this.#sender.announce({ type: "plan", entries: [{ address, family, interface: on }] });
+      case "announce":
+        if (isAnswering(this.#fence) && this.#held.has(message.address)) this.#sender.plan(message);
         break;
-      }
       case "probe":
         this.#sender.probe({ type: "probe", requests: [message] });
         break;
