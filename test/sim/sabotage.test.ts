@@ -19,6 +19,14 @@ function withTimes<T>(times: Sabotage["times"], run: () => T): T {
   }
 }
 
+/** Without the API nothing is answered: the worker's table is emptied again and again. */
+const silentWithoutApi: Sabotage = {
+  effects: (effects, { apiUp, generation }) => {
+    const entries = { type: "table", generation, entries: [] } as const;
+    return apiUp ? effects : [...effects, { type: "worker", message: entries }];
+  },
+};
+
 describe("each story ends well by the rules", () => {
   test.each([...new Set(ALL.map(({ story }) => story))].map((story) => [story.name, story] as const))(
     "%s",
@@ -37,6 +45,7 @@ describe("a rule broken on purpose is found", () => {
   test.each([
     ["never yields", 10, { neverYields: true }],
     ["deaf", 60, { deaf: true }],
+    ["silent without the API (S4)", 10, silentWithoutApi],
   ] as const)("%s: by random faults within %i seeds", (_, seeds, sabotage) => {
     const found = Array.from({ length: seeds }, (_unused, index) => 50_001 + index).some(
       (seed) => randomRun({ seed, nodes: 3, addresses: 2, faults: 8, sabotage }).wrong.length > 0,
