@@ -17,6 +17,8 @@ export interface Announced {
   readonly address: string;
   readonly family: 4 | 6;
   readonly interface: string;
+  /** A defence (RFC 5227 section 2.4 (c)): one round, and none while rounds of the address are under way. */
+  readonly once?: boolean;
 }
 
 /** Frames of one round and form that wait for their time; follow-ups are made as they leave. */
@@ -98,15 +100,20 @@ function ticked(state: AnnouncerState, now: number): AnnouncerStep {
 }
 
 function withPlanned(state: AnnouncerState, entries: readonly Announced[], now: number): ReadonlyMap<string, Lane> {
-  const fresh = new Map(entries.map((entry) => [keyOf(entry), entry]));
-  const lanes = new Map(mapBatches(state.lanes, (entry) => !fresh.has(keyOf(entry))));
+  const isUnderWay = (entry: Announced): boolean =>
+    (state.lanes.get(entry.interface)?.batches ?? []).some((batch) =>
+      batch.entries.some(({ address }) => address === entry.address),
+    );
+  const wanted = entries.filter((entry) => entry.once !== true || !isUnderWay(entry));
+  const fresh = new Map(wanted.map((entry) => [keyOf(entry), entry]));
+  const planned = new Map(mapBatches(state.lanes, (entry) => !fresh.has(keyOf(entry))));
   const byInterface = Map.groupBy(fresh.values(), (entry) => entry.interface);
   for (const [name, group] of byInterface) {
-    const lane = lanes.get(name) ?? { pacer: createPacer(state.framesPerSecond, BURST, now), batches: [] };
+    const lane = planned.get(name) ?? { pacer: createPacer(state.framesPerSecond, BURST, now), batches: [] };
     const batch: Batch = { dueAt: now, round: 0, second: false, entries: group };
-    lanes.set(name, { ...lane, batches: [...lane.batches, batch] });
+    planned.set(name, { ...lane, batches: [...lane.batches, batch] });
   }
-  return lanes;
+  return planned;
 }
 
 function mapBatches(lanes: ReadonlyMap<string, Lane>, stays: (entry: Announced) => boolean): ReadonlyMap<string, Lane> {
@@ -162,8 +169,9 @@ function followUps(batch: Batch, sent: readonly Announced[], now: number): reado
   if (batch.second) return [];
   const replies = sent.filter((entry) => entry.family === 4);
   const next: Batch[] = replies.length > 0 ? [{ ...batch, dueAt: now, second: true, entries: replies }] : [];
-  if (batch.round + 1 < ROUNDS)
-    next.push({ dueAt: now + ROUND_MS, round: batch.round + 1, second: false, entries: sent });
+  const again = sent.filter((entry) => entry.once !== true);
+  if (batch.round + 1 < ROUNDS && again.length > 0)
+    next.push({ dueAt: now + ROUND_MS, round: batch.round + 1, second: false, entries: again });
   return next;
 }
 

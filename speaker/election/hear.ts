@@ -78,7 +78,7 @@ function defend(d: Draft, mac: string): void {
   if (s.serving === undefined || d.now < s.defendedMs + TIMES.defendMs) return;
   s.defendedMs = d.now;
   const reason = (s.record?.reason ?? "first-holder") as MoveReason;
-  d.effects.push({ type: "announce", address: s.address, interface: s.serving.interface, reason });
+  d.effects.push({ type: "announce", address: s.address, interface: s.serving.interface, reason, once: true });
 }
 
 /** The worker has dropped the address by itself; a read decides whether it is still this node's. */

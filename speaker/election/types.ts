@@ -242,7 +242,14 @@ export type Effect =
     }
   | { readonly type: "read"; readonly name: string; readonly id: number }
   | { readonly type: "probe"; readonly id: number; readonly address: string; readonly interface: string }
-  | { readonly type: "announce"; readonly address: string; readonly interface: string; readonly reason: MoveReason }
+  | {
+      readonly type: "announce";
+      readonly address: string;
+      readonly interface: string;
+      readonly reason: MoveReason;
+      /** One round alone: a defence (A4). */
+      readonly once?: boolean;
+    }
   | {
       readonly type: "condition";
       readonly name: string;

@@ -42,7 +42,8 @@ export class Inbox {
         return;
       case "announce": {
         const family = message.address.includes(":") ? 6 : 4;
-        this.announced.push({ address: message.address, family, interface: message.interface });
+        const { address, interface: on, once } = message;
+        this.announced.push({ address, family, interface: on, ...(once === true ? { once } : {}) });
         return;
       }
       case "probe":

@@ -49,7 +49,14 @@ export type ToWorker =
       readonly lossSeen?: number;
     }
   /** Start the rounds of announcements of an address in the table (at once, then every 1.1 s, five rounds). */
-  | { readonly type: "announce"; readonly address: string; readonly interface: string; readonly reason: MoveReason }
+  | {
+      readonly type: "announce";
+      readonly address: string;
+      readonly interface: string;
+      readonly reason: MoveReason;
+      /** One round alone, and none while rounds are under way: a defence against a foreign host. */
+      readonly once?: boolean;
+    }
   /** Ask three times, 100 ms apart, whether anybody answers for the address; ends in one `probed`. */
   | { readonly type: "probe"; readonly id: number; readonly address: string; readonly interface: string }
   /** Interfaces to keep a socket on and addresses whose announcements by others the main thread wants to hear of. */

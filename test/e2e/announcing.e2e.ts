@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Lab } from "../lab/lab.ts";
+import type { LabNode } from "../lab/plan.ts";
 import { type SharedLab, withLab } from "../lab/shared.ts";
 import { Berth, target } from "./berth.ts";
 import { backend, namespace, pool, service } from "./manifests.ts";
@@ -39,6 +40,43 @@ describe("a pool's l2 block, edited while its address is in use", () => {
     await berth.kubectl("delete", "ippool", ns);
     await shared.release();
   }, 240_000);
+
+  /** Questions about addresses of Services in so long, by what a node sends and what it is sent, as its cable carries them (E6). */
+  async function questions(node: LabNode, ms: number): Promise<{ readonly sent: number; readonly asked: number }> {
+    const stations = [...lab.nodes, ...lab.clients, lab.controlPlane];
+    const own = new Set(stations.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]));
+    const capture = await lab.capture(`port:${node.name}`, "arp or icmp6");
+    const fromMs = Date.now();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    await capture.stop();
+    const asking = capture.views.filter(({ arp, nd, timeMs }) => {
+      if (timeMs < fromMs || timeMs >= fromMs + ms) return false;
+      // An announcement asks nothing, nor does a probe before first use count, which comes from no address.
+      if (arp?.operation === "request")
+        return arp.senderIp !== arp.targetIp && arp.senderIp !== "0.0.0.0" && !own.has(arp.targetIp);
+      return nd?.kind === "solicitation" && !nd.target.startsWith("fe80:") && !own.has(nd.target);
+    });
+    return {
+      sent: asking.filter(({ source }) => source === node.mac).length,
+      asked: asking.filter(({ source, destination }) => source !== node.mac && destination === node.mac).length,
+    };
+  }
+
+  test("E6: at rest a node sends thirty questions of the detector a second at most, and is sent no more", async () => {
+    // Whoever was just handed an address is still getting to know it.
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    const seconds = 10;
+    const counts = await Promise.all(lab.nodes.map((node) => questions(node, seconds * 1_000)));
+    // One second's worth more: where the time begins and ends is not exact.
+    for (const { sent, asked } of counts) {
+      expect(sent).toBeLessThanOrEqual(30 * (seconds + 1));
+      expect(asked).toBeLessThanOrEqual(30 * (seconds + 1));
+    }
+    // The holder is watched by both others, ten times a second each; on a loaded machine less often.
+    expect(counts.reduce((sum, { sent }) => sum + sent, 0)).toBeGreaterThan(50);
+    const holder = await berth.holder(address);
+    expect(counts[lab.nodes.findIndex(({ name }) => name === holder)]?.asked).toBeGreaterThan(50);
+  }, 60_000);
 
   async function edit(l2: object | null): Promise<void> {
     await berth.kubectl("patch", "ippool", ns, "--type=merge", "-p", JSON.stringify({ spec: { l2 } }));

@@ -45,6 +45,8 @@ export interface VipObject {
       readonly mac: string;
       readonly reason: string;
       readonly instance: string;
+      /** RFC 3339, by the clock of the node that wrote it. */
+      readonly since: string;
     };
     readonly conditions?: readonly ConditionObject[];
   };

@@ -43,15 +43,21 @@ describe("nothing moves", () => {
     await shared.release();
   }, 240_000);
 
-  /** Runs a fault under traffic to every address; nothing may have moved or failed, and Berth must still work after it. */
+  /** Runs a fault under traffic to every address, an open stream among it; nothing may have moved, failed or been cut, and Berth must still work after it. */
   async function disturbed(name: string, fault: () => Promise<void>): Promise<void> {
     const before = await berth.picture();
-    const clients = addresses.map((address) => lab.connect("c1", target(address), { everyMs: 50 }));
+    const fresh = addresses.map((address) => lab.connect("c1", target(address), { everyMs: 50 }));
+    const streams = addresses.map((address) =>
+      lab.connect("c2", target(address, 9000), { mode: "stream", everyMs: 100 }),
+    );
+    const clients = [...fresh, ...streams];
     for (const client of clients) await client.untilOk(10);
     await fault();
     for (const client of clients) await client.untilOk(60);
     const summaries = await Promise.all(clients.map((client) => client.finish()));
     for (const summary of summaries) expect(summary).toMatchObject({ failed: 0, errors: {} });
+    // One connection from beginning to end: none was cut.
+    for (const { connections } of summaries.slice(fresh.length)) expect(connections).toBe(1);
     await berth.apply(service(name, { namespace: ns, annotations, app: "web" }));
     await berth.holder(await berth.address(name, ns, 60_000), undefined, 60_000);
     await berth.kubectl("-n", ns, "delete", "service", name, "--wait=true", "--timeout=60s");

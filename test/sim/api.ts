@@ -65,6 +65,8 @@ export class SimApi {
   slowMs = 0;
   /** Lists and watches come from a server that is so far behind; reads of one object do not. */
   laggingMs = 0;
+  /** When the store was put back last. */
+  putBackMs = Number.NEGATIVE_INFINITY;
   #watchers: Watcher[] = [];
   #settledMs = 0;
 
@@ -205,6 +207,7 @@ export class SimApi {
 
   /** Puts the store back. A server that went with it breaks its connections; else they stay, and stay silent (F7). */
   rollBack(revision: number, breaksConnections: boolean): void {
+    this.putBackMs = this.#timeline.now;
     this.store.rollBack(Math.min(revision, this.revision));
     if (!breaksConnections) return;
     for (const watcher of [...this.#watchers]) this.#end(watcher, UNANSWERED);
@@ -213,6 +216,11 @@ export class SimApi {
   /** What the node watches says nothing from here on and does not end; its calls get through, and so do new watches (F7). */
   hush(node: string): void {
     for (const watcher of this.#watchers) if (watcher.node === node) watcher.from = Number.POSITIVE_INFINITY;
+  }
+
+  /** What a node has open is forgotten on the way, by a router with a table of connections: nobody is told (F7). */
+  loseConnections(node: string): void {
+    this.#watchers = this.#watchers.filter((one) => one.node !== node);
   }
 
   #attach(watcher: Watcher): void {

@@ -81,15 +81,9 @@ export class Cluster {
       (before, after, by) => this.invariants.onRecord(before, after, by),
     );
     const slackMs = 3 * watchLagMsMax + 4 * latencyMsMax + 100;
-    // A holder that hears another asks for the record and waits 200 ms; one announcement in 1.1 s may be the only sign.
-    const limits = { handOverMs: 1_000 + slackMs, otherMs: 1_100 + 200 + slackMs, cacheMs: 1_100 + 200 + slackMs };
-    this.invariants = new Invariants(
-      this.api,
-      all,
-      limits,
-      () => this.timeline.now,
-      (node) => (this.processes.get(node) ?? []).some((process) => process.frozen),
-    );
+    // A second within a hand-over, counted from when its write is confirmed; a second after a healing.
+    const limits = { handOverMs: 1_000 + 2 * latencyMsMax + 50, otherMs: 1_000, cacheMs: 1_100 + 200 + slackMs };
+    this.invariants = new Invariants(this.api, all, limits, () => this.timeline.now, this.processes);
     this.#nodeOfMac = new Map(all.flatMap((wire) => this.names.map((name) => [macOf(name, wire.segment), name])));
     const drift = options.drift ?? 0;
     for (const name of this.names) {

@@ -38,14 +38,18 @@ export interface Planned {
   readonly lines: readonly string[];
   /** When the last of them has mended, counted from now. */
   readonly endsMs: number;
+  /** Whether all is whole when the cluster is healed before their end: a store that is still to be put back would break it anew. */
+  readonly canBeHealed: boolean;
 }
 
 /** Plans faults over the next `forMs`. */
 export function planFaults(cluster: Cluster, forMs: number, count: number): Planned {
   const planned: string[] = [];
   let endsMs = 0;
+  let canBeHealed = true;
   for (let index = 0; index < count; index++) {
     const fault = pick(cluster, FAULTS);
+    if (fault === "roll-back") canBeHealed = false;
     const node = pick(cluster, cluster.living);
     const atMs = Math.round(cluster.random() * forMs);
     const lastMs = Math.round(durationMs(cluster));
@@ -53,7 +57,8 @@ export function planFaults(cluster: Cluster, forMs: number, count: number): Plan
     planned.push(`${Math.round(cluster.timeline.now) + atMs} ms: ${fault} of ${node} for ${lastMs} ms`);
     cluster.timeline.after(atMs, () => begin(cluster, fault, node, lastMs));
   }
-  return { lines: planned.sort((left, right) => Number.parseInt(left, 10) - Number.parseInt(right, 10)), endsMs };
+  const lines = planned.sort((left, right) => Number.parseInt(left, 10) - Number.parseInt(right, 10));
+  return { lines, endsMs, canBeHealed };
 }
 
 /** Blinks, outages that outlast a Lease, and some that outlast the patience of the node controller. */

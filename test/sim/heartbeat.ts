@@ -69,7 +69,10 @@ export class SimHeartbeat {
     const { wallText } = this.#timeline;
     this.#api.call<Answer>(
       node,
-      () => perform(this.#api, node, instance, call, wallText),
+      () => {
+        if (call.type === "queue" && this.#sabotage.forgetsNext === true) return { kind: "refused" };
+        return perform(this.#api, node, instance, call, wallText);
+      },
       (answer) => this.#hooks.later(() => this.input(inputOf(request, answer))),
     );
   }

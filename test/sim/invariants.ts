@@ -1,9 +1,11 @@
-/** The rules that must always hold (S1, S2, S5) and the one that must hold in the end (L1), checked against what nodes really answer. */
+/** The rules that must always hold (S1, S2, S5; S4 in continuity.ts) and the one that must hold in the end (L1), checked against what nodes really answer. */
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { NEW_MS } from "../../speaker/net/held-news.ts";
 import type { SimApi } from "./api.ts";
+import { Continuity } from "./continuity.ts";
 import type { SimHost } from "./host.ts";
 import { segmentOf } from "./objects.ts";
+import type { SimProcess } from "./process.ts";
 import type { SimWire } from "./wire.ts";
 
 export interface Limits {
@@ -47,21 +49,35 @@ export class Invariants {
   readonly #wires: readonly SimWire[];
   readonly #limits: Limits;
   readonly #now: () => number;
-  /** The main thread of a speaker stands still: its worker yields by itself, but not what is new there. */
-  readonly #isStuck: (node: string) => boolean;
+  readonly #continuity: Continuity;
+  readonly #processes: ReadonlyMap<string, readonly SimProcess[]>;
 
   constructor(
     api: SimApi,
     wires: readonly SimWire[],
     limits: Limits,
     now: () => number,
-    isStuck: (node: string) => boolean = () => false,
+    processes: ReadonlyMap<string, readonly SimProcess[]>,
   ) {
-    this.#isStuck = isStuck;
+    this.#processes = processes;
     this.#api = api;
     this.#wires = wires;
     this.#limits = limits;
     this.#now = now;
+    this.#continuity = new Continuity({
+      wires,
+      now,
+      processes,
+      wireOf: (address) => this.#wireOf(address),
+      protest: (what) => this.protest(what),
+      reachesApi: (node) => api.reaches(node),
+      putBackMs: () => api.putBackMs,
+    });
+  }
+
+  /** The main thread of a speaker stands still: its worker yields by itself, but not what is new there. */
+  #isStuck(node: string): boolean {
+    return (this.#processes.get(node) ?? []).some((process) => process.frozen);
   }
 
   protest(what: string): void {
@@ -83,8 +99,10 @@ export class Invariants {
     // What happens within the time of a frame is one moment.
     if (this.#now() - this.#checkedMs < MOMENT_MS * this.#stride()) return;
     this.#checkedMs = this.#now();
+    this.#continuity.turn();
     for (const vip of this.#api.vips.values()) {
       const nodes = this.answering(vip.address);
+      this.#continuity.look(vip, nodes);
       this.#noteGap(vip.address, nodes.length > 0);
       const pair = nodes.length < 2 ? undefined : this.#pairThatHears(vip.address, nodes);
       const open = this.#overlaps.get(vip.address);

@@ -277,9 +277,10 @@ export class SimProcess {
 
   /** As speaker/main.ts and lib/lease/heartbeat-loop.ts do. */
   #onNews(news: HeartbeatNews): void {
-    if (news.type === "pulse-lost") this.#informers.closeConnections();
+    const isIgnored = this.#options.sabotage.ignoresPulse === true;
+    if (news.type === "pulse-lost" && !isIgnored) this.#informers.closeConnections();
     for (const input of newsInputs(news)) this.post(input);
     if (news.type === "pulse" && news.restored) this.#informers.input({ type: "retry-now" });
-    if (news.type === "rollback") this.#informers.input({ type: "relist" });
+    if (news.type === "rollback" && !isIgnored) this.#informers.input({ type: "relist" });
   }
 }

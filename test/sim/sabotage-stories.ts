@@ -16,7 +16,7 @@ export function told(cluster: Cluster): string {
   return cluster.moves.map(({ node, name, reason }) => `${name} to ${node}: ${reason}`).join(", ");
 }
 
-function nothingMoved(cluster: Cluster): readonly string[] {
+export function nothingMoved(cluster: Cluster): readonly string[] {
   return expected(cluster.moves.length === 0, `moved: ${told(cluster)}`);
 }
 

@@ -1,8 +1,9 @@
 /** Stories of broken rules that need more than one small segment: two of them, or hundreds of addresses. */
 import { Cluster } from "./cluster.ts";
+import { begin } from "./faults.ts";
 import { nodeObject } from "./objects.ts";
 import { expected, type SabotageStory, told } from "./sabotage-stories.ts";
-import { unsound } from "./story.ts";
+import { FOR_LONG_MS, unsound } from "./story.ts";
 import { breakPort, heldOn, twoSegments } from "./two-segments.ts";
 
 /**
@@ -36,6 +37,29 @@ export const manyHandedOver: SabotageStory = (sabotage) => {
     ...unsound(cluster),
     ...expected(gap === 0, `nobody answered for ${Math.round(gap)} ms of a hand-over`),
     ...expected(back === 0 && cluster.moves.length === 500, `${cluster.moves.length} moves, ${back} taken back`),
+  ];
+};
+
+/** A node with 500 addresses dies, and the only other one announces them all: a thousand frames a second, after a burst of ten (W4). */
+export const storm: SabotageStory = (sabotage) => {
+  const cluster = new Cluster({ sabotage, seed: 7, nodes: 2, addresses: 500, hosts: false });
+  cluster.run(12_000);
+  const { wire } = cluster;
+  const dead = "n1";
+  const lost = [...cluster.api.vips.values()].filter((vip) => vip.holder?.node === dead).length;
+  cluster.moves.length = 0;
+  const sentMs: number[] = [];
+  const announce = wire.announce.bind(wire);
+  wire.announce = (from, address, form) => {
+    sentMs.push(cluster.timeline.now);
+    announce(from, address, form);
+  };
+  begin(cluster, "power", dead, FOR_LONG_MS);
+  cluster.run(10_000);
+  const most = Math.max(...sentMs.map((ms, index) => sentMs.findLastIndex((other) => other < ms + 100) + 1 - index));
+  return [
+    ...expected(most <= 111, `${most} frames within a tenth of a second`),
+    ...expected(lost > 100 && cluster.moves.length === lost, `${lost} were lost, ${cluster.moves.length} moved`),
   ];
 };
 

@@ -4,6 +4,9 @@ import { TIMES } from "../../speaker/election/types.ts";
 import { randomRun } from "./random-run.ts";
 import { HONEST, type Sabotage } from "./sabotage.ts";
 import { BROKEN } from "./sabotage-table.ts";
+import { BROKEN_RECORDS } from "./sabotage-table-records.ts";
+
+const ALL = [...BROKEN, ...BROKEN_RECORDS];
 
 /** The times of the rules are constants for everybody but this test. */
 function withTimes<T>(times: Sabotage["times"], run: () => T): T {
@@ -16,8 +19,16 @@ function withTimes<T>(times: Sabotage["times"], run: () => T): T {
   }
 }
 
+/** Without the API nothing is answered: the worker's table is emptied again and again. */
+const silentWithoutApi: Sabotage = {
+  effects: (effects, { apiUp, generation }) => {
+    const entries = { type: "table", generation, entries: [] } as const;
+    return apiUp ? effects : [...effects, { type: "worker", message: entries }];
+  },
+};
+
 describe("each story ends well by the rules", () => {
-  test.each([...new Set(BROKEN.map(({ story }) => story))].map((story) => [story.name, story] as const))(
+  test.each([...new Set(ALL.map(({ story }) => story))].map((story) => [story.name, story] as const))(
     "%s",
     (_, story) => {
       expect(story(HONEST)).toEqual([]);
@@ -26,7 +37,7 @@ describe("each story ends well by the rules", () => {
 });
 
 describe("a rule broken on purpose is found", () => {
-  test.each(BROKEN)("$rule", ({ sabotage, story }) => {
+  test.each(ALL)("$rule", ({ sabotage, story }) => {
     expect(withTimes(sabotage.times, () => story(sabotage))).not.toEqual([]);
   });
 
@@ -34,6 +45,7 @@ describe("a rule broken on purpose is found", () => {
   test.each([
     ["never yields", 10, { neverYields: true }],
     ["deaf", 60, { deaf: true }],
+    ["silent without the API (S4)", 10, silentWithoutApi],
   ] as const)("%s: by random faults within %i seeds", (_, seeds, sabotage) => {
     const found = Array.from({ length: seeds }, (_unused, index) => 50_001 + index).some(
       (seed) => randomRun({ seed, nodes: 3, addresses: 2, faults: 8, sabotage }).wrong.length > 0,

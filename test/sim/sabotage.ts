@@ -14,6 +14,10 @@ export interface Sabotage {
   readonly forgetsFrom?: boolean;
   /** A Lease never says that its node leaves. */
   readonly forgetsLeaving?: boolean;
+  /** A process that waits for its turn does not say so in the Lease. */
+  readonly forgetsNext?: boolean;
+  /** A renewal without an answer closes no connection, and one that shows a store put back lists nothing anew. */
+  readonly ignoresPulse?: boolean;
   /** Addresses that leave the table are answered on. */
   readonly neverYields?: boolean;
   /** The worker leaves it to its main thread to yield, even where that one stands still. */
@@ -22,6 +26,8 @@ export interface Sabotage {
   readonly deaf?: boolean;
   /** What was asked while the worker stood still is answered when it runs again. */
   readonly answersBacklog?: boolean;
+  /** Announcements leave as fast as they are wanted. */
+  readonly unpaced?: boolean;
   /** The worker does not notice that it stood still. */
   readonly ignoresGaps?: boolean;
   /** After a short stop the detector judges before it has read what came; rounds that came late count, and late answers do not. */

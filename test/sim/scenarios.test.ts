@@ -77,7 +77,7 @@ describe("named sequences", () => {
     const { cluster } = settled({ addresses: 5 });
     const moves = cluster.moves.length;
     for (const name of cluster.names) cluster.api.putNode(name, nodeObject({ ready: false, networkUnavailable: true }));
-    cluster.run(900);
+    cluster.run(120_000); // Longer than the pause before a move for a node's fault (30 s), and than a Lease lives.
     expect(cluster.moves).toHaveLength(moves);
     expect(cluster.invariants.longestGapMs).toBe(0);
   });

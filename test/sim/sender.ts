@@ -1,7 +1,8 @@
 /** What leaves a simulated worker unasked: the real announcer and the real prober (speaker/net/sender.ts) over the simulated wire. */
 import { type AnnouncerInput, createAnnouncer, stepAnnouncer } from "../../speaker/announcer.ts";
-import type { FromWorker } from "../../speaker/net/messages.ts";
+import type { FromWorker, ToWorker } from "../../speaker/net/messages.ts";
 import { createProber, type ProberInput, stepProber } from "../../speaker/prober.ts";
+import type { Sabotage } from "./sabotage.ts";
 import type { Time } from "./timeline.ts";
 import type { SimWire } from "./wire.ts";
 
@@ -10,6 +11,7 @@ export interface SenderOptions {
   readonly timeline: Time;
   /** By interface. */
   readonly wires: ReadonlyMap<string, SimWire>;
+  readonly sabotage: Sabotage;
   readonly tell: (message: FromWorker) => void;
   /** Whether a frame may leave for the address now. */
   readonly answers: (address: string) => boolean;
@@ -17,7 +19,7 @@ export interface SenderOptions {
 }
 
 export class SimSender {
-  #announcer = createAnnouncer();
+  #announcer;
   #prober = createProber();
   #announcerAt = Number.POSITIVE_INFINITY;
   #proberAt = Number.POSITIVE_INFINITY;
@@ -25,6 +27,7 @@ export class SimSender {
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    this.#announcer = createAnnouncer(options.sabotage.unpaced === true ? 1_000_000 : undefined);
   }
 
   get wakeAt(): number {
@@ -35,6 +38,11 @@ export class SimSender {
     const { now } = this.#options.timeline;
     if (now >= this.#announcerAt) this.announce({ type: "tick" });
     if (now >= this.#proberAt) this.probe({ type: "tick" });
+  }
+
+  plan({ address, interface: on, once = false }: Extract<ToWorker, { type: "announce" }>): void {
+    const family = address.includes(":") ? 6 : 4;
+    this.announce({ type: "plan", entries: [{ address, family, interface: on, once }] });
   }
 
   announce(input: AnnouncerInput): void {

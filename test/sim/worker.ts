@@ -57,10 +57,15 @@ export class SimWorker {
     this.#idle();
   }
 
+  /** It turns, and its fence lets it answer for what is in its table. */
+  get isRunning(): boolean {
+    return !this.#dead && !this.#frozen && isAnswering(this.#fence);
+  }
+
   answers(address: string): boolean {
     if (!this.#held.has(address) && !(this.#options.sabotage.neverYields === true && this.#everHeld.has(address)))
       return false;
-    if (this.#dead || this.#frozen || !isAnswering(this.#fence)) return false;
+    if (!this.isRunning) return false;
     const wire = this.#options.wires.get(interfaceFor(address));
     if (wire === undefined || wire.unplugged.has(this.node)) return false;
     return wire.unanswered.size === 0 || !wire.unanswered.has(`${this.node} ${address}`);
@@ -253,13 +258,9 @@ export class SimWorker {
         this.#sender.announce({ type: "keep", held: ({ address }) => this.#held.has(address) });
         this.#options.tell({ type: "applied", generation: message.generation });
         break;
-      case "announce": {
-        const { address, interface: on } = message;
-        if (!isAnswering(this.#fence) || !this.#held.has(address)) break;
-        const family = address.includes(":") ? 6 : 4;
-        this.#sender.announce({ type: "plan", entries: [{ address, family, interface: on }] });
+      case "announce":
+        if (isAnswering(this.#fence) && this.#held.has(message.address)) this.#sender.plan(message);
         break;
-      }
       case "probe":
         this.#sender.probe({ type: "probe", requests: [message] });
         break;

@@ -52,6 +52,21 @@ describe("the rounds", () => {
     );
   });
 
+  test("a defence is one round, and none while rounds are under way", () => {
+    const defence: Announced = { ...v4("10.0.0.1"), once: true };
+    const alone = run(plan([defence, { ...v6("2001:db8::1"), once: true }]), 0);
+    expect(alone.sent.map(({ form, at }) => [form, at])).toEqual([
+      ["request", 0],
+      ["advertisement", 0],
+      ["reply", 0],
+    ]);
+    const before = run(plan([v4("10.0.0.1")]), 0, 1_500);
+    const { sent } = run(plan([defence], 1_500, before.state), 1_500);
+    expect(sent.filter(({ form }) => form === "request").map(({ at }) => at)).toEqual(
+      [2, 3, 4].map((i) => i * ROUND_MS),
+    );
+  });
+
   test("announced again in the middle: the rounds begin anew, without doubles", () => {
     const before = run(plan([v4("10.0.0.1")]), 0, 1500);
     const { sent } = run(plan([v4("10.0.0.1")], 1500, before.state), 1500);

@@ -25,6 +25,8 @@ export interface Outcome {
   readonly lost: number;
   /** Connections that were open and were reset or stalled. */
   readonly cut: number;
+  /** The longest time without a reply in the UDP flow, from the last datagram answered before it to the first one after. */
+  readonly udpMs: number;
 }
 
 interface Clients {
@@ -133,10 +135,11 @@ export class Stage {
   async finish(): Promise<Readonly<Record<ServiceName, Outcome>>> {
     const entries = await Promise.all(
       Object.entries(this.#clients).map(async ([name, { fresh, stream, flow }]) => {
-        const [all, held] = await Promise.all([fresh.finish(), stream.finish(), flow.finish()]);
+        const [all, held, datagrams] = await Promise.all([fresh.finish(), stream.finish(), flow.finish()]);
         const reset = all.errors["connection reset by peer"] ?? 0;
         const cut = reset + Math.max(0, (held.connections ?? 1) - 1);
-        return [name, { outageMs: all.longestGapMs, lost: all.failed - reset, cut }] as const;
+        const outcome = { outageMs: all.longestGapMs, lost: all.failed - reset, cut, udpMs: datagrams.longestGapMs };
+        return [name, outcome] as const;
       }),
     );
     this.#clients = {};

@@ -1,0 +1,52 @@
+import { expect, test } from "@jest/globals";
+import { brokenPromises, type Promised, worstOf } from "./promises.ts";
+import { rows } from "./rows.ts";
+import type { RunResult } from "./run.ts";
+
+const whole = { outageMs: 0, lost: 0, cut: 0, udpMs: 0 };
+const run: RunResult = {
+  byService: {
+    "v4-cluster": whole,
+    "v4-local": { outageMs: 340, lost: 30, cut: 1, udpMs: 400 },
+    "v6-cluster": { outageMs: 300, lost: 35, cut: 2, udpMs: 350 },
+    "v6-local": whole,
+  },
+  verdicts: 1,
+  moved: ["v4-local", "v6-local"],
+  seen: { stale: 0 },
+};
+
+test("the worst of the four, not their sum", () => {
+  expect(worstOf(run)).toEqual({ outageMs: 340, lost: 35, cut: 2, udpMs: 400 });
+});
+
+test.each<[string, Promised, readonly string[]]>([
+  ["kept", { moved: "local", within: { outageMs: [0, 340], stale: [0, 0] } }, []],
+  ["something moved", { moved: "none", within: {} }, ["moved: v4-local, v6-local, promised: none"]],
+  ["not all moved", { moved: "all", within: {} }, ["moved: v4-local, v6-local, promised: all"]],
+  [
+    "lost, and judged",
+    { within: { lost: [0, 0], verdicts: [0, 0] } },
+    ["lost is 35, promised 0 to 0", "verdicts is 1, promised 0 to 0"],
+  ],
+  ["a figure that was not taken", { within: { double: [0, 1_000] } }, ["double is NaN, promised 0 to 1000"]],
+])("%s", (_, promised, broken) => expect(brokenPromises(promised, run)).toEqual(broken));
+
+test("what has moved beside the Local ones is told", () => {
+  const moved: RunResult = { ...run, moved: ["v4-cluster", "v4-local"] };
+  expect(brokenPromises({ moved: "local", within: {} }, moved)).toHaveLength(1);
+  expect(
+    brokenPromises(
+      { moved: "all", within: {} },
+      { ...run, moved: ["v4-cluster", "v4-local", "v6-cluster", "v6-local"] },
+    ),
+  ).toEqual([]);
+});
+
+test("every row promises something, and has a name of its own", () => {
+  expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length);
+  const silent = rows.filter(
+    ({ promised }) => promised.moved === undefined && Object.keys(promised.within).length === 0,
+  );
+  expect(silent).toEqual([]);
+});
