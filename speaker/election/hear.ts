@@ -1,6 +1,7 @@
 /** What the wire says (election.md section 7): announcements by others, answers to this node's own probes. */
 import type { MoveReason } from "../reasons.ts";
 import { claim, type Draft, fallSilent, isMine, needRead, ownCandidate, serve } from "./draft.ts";
+import { isTakenOver } from "./left.ts";
 import { type Input, type ProbeWhy, TIMES } from "./types.ts";
 import { lostOnWire, takeNow } from "./wire.ts";
 
@@ -24,6 +25,10 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
   }
   if (s.handing !== undefined) {
     if (owner === s.handing.to) fallSilent(d, "successor-heard");
+    return;
+  }
+  if (how === "announcement" && owner !== s.record?.from && isTakenOver(d, owner)) {
+    fallSilent(d, "successor-heard");
     return;
   }
   // The record that is being written may have reached the successor before its answer reached this node (F10).

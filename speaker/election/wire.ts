@@ -91,9 +91,11 @@ export function recordTaken(d: Draft): void {
   const { taken, serving, record, announcer } = s;
   if (taken === undefined || serving === undefined || s.reading !== undefined || s.task.kind === "write") return;
   // It is alive after all, and it has the record: an unrecorded holder loses to any (rule Y).
-  if (announcer !== undefined && announcer.node === record?.node && announcer.atMs >= taken.sinceMs) {
+  // But for the rounds that were under way when a node that leaves heard this one.
+  const aliveMs = taken.from === "" ? taken.sinceMs : taken.sinceMs + TIMES.declineMs;
+  if (announcer !== undefined && announcer.node === record?.node && announcer.atMs >= aliveMs) {
     fallSilent(d, "record-names-other");
     return;
   }
-  claim(d, serving, taken.why);
+  claim(d, serving, taken.why, taken.from);
 }

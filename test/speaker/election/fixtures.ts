@@ -25,7 +25,9 @@ export function world(changes: Partial<World> = {}): World {
     adopted: false,
     apiUp: true,
     stalledMs: Number.NEGATIVE_INFINITY,
+    ending: false,
     stopping: false,
+    markedMs: Number.NEGATIVE_INFINITY,
     peers: new Map([
       ["a", { ...FRESH, instance: "ia" }],
       ["b", { ...FRESH, instance: "ib" }],
