@@ -25,7 +25,7 @@ export function manyLeave(options: {
 }
 
 export function leftWithSlowApi(sabotage: Sabotage): readonly string[] {
-  const cluster = manyLeave({ sabotage, addresses: 500, slowMs: 2_000 });
+  const cluster = manyLeave({ sabotage, addresses: 300, slowMs: 2_000 });
   cluster.run(12_000);
   const isGone = !cluster.isUp("n1");
   cluster.run(25_000);
