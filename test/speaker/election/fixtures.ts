@@ -67,7 +67,7 @@ export function place(order = "abc", changes: Partial<Place["standing"]> = {}): 
   return {
     ordered: [...order].map(candidate),
     excluded: [..."abc"].filter((node) => !order.includes(node)).map((node) => ({ node, reason })),
-    standing: { rule, usable, segments: [["eth0"]], unusable: undefined, ...changes },
+    standing: { rule, usable, segments: [["eth0"]], isLocal: false, unusable: undefined, ...changes },
     reporter: order === "",
   };
 }
