@@ -47,7 +47,7 @@ export interface WireView {
   readonly sinceMs: number;
   /** When the detector last said so. What was written or heard after that it may not know. */
   readonly toldMs: number;
-  /** For `addresses`: those that it does not answer for. */
+  /** Those that it does not answer for; of a node that is gone all, whatever stands here. */
   readonly addresses: ReadonlySet<string>;
   /** This node hears others, and enough of them (E1): only then does the verdict count. */
   readonly proven: boolean;

@@ -21,7 +21,8 @@ export function lostOnWire(d: Draft, on: On): LostOnWire | undefined {
     return undefined;
   const view = w.wire.get(wireKey(record.node, on.interface));
   if (view === undefined || !view.proven || rankOf(d, record.node) < 0) return undefined;
-  if (view.kind === "addresses" && !view.addresses.has(s.address)) return undefined;
+  // Of a node that lives only what was asked for is silent: it may have been given others since.
+  if (view.kind !== "gone" && !view.addresses.has(s.address)) return undefined;
   // The holder was named, or was heard, after the detector last spoke: it may be another process that came back.
   const heardMs = announcer?.node === record.node ? announcer.atMs : Number.NEGATIVE_INFINITY;
   if (view.toldMs <= Math.max(s.recordSeenMs, heardMs)) return undefined;

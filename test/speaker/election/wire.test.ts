@@ -13,7 +13,7 @@ function verdict(changes: Partial<WireView> = {}, node = "b"): Pick<World, "wire
     kind: "gone",
     sinceMs: NOW + OLD_MS,
     toldMs: NOW + OLD_MS,
-    addresses: new Set(),
+    addresses: new Set([ADDRESS]),
     proven: true,
     ...changes,
   };
@@ -112,6 +112,11 @@ describe("other verdicts", () => {
     const over = next(silent, { afterMs: 2_000, world: verdict({ kind: "silent" }) });
     expect(sketch(over)).toContain("moved holder-speaker-silent");
     expect(sketch(next(silent, { afterMs: 2_000 }))).toBe("silent | ");
+    // It lost those and was given this one since.
+    const others = { kind: "silent", addresses: new Set(["10.0.0.7"]) } as const;
+    expect(sketch(next(start(...lost("abc", {}, others)), { afterMs: 2_000, world: verdict(others) }))).toBe(
+      "silent | ",
+    );
   });
 
   test("one silent address is recorded first, and only that one (E2)", () => {
@@ -136,6 +141,12 @@ describe("answered before any record", () => {
     const late = next(back, { input: heard(MAC_B, "answer"), afterMs: 10, world: { ...verdict(), apiUp: false } });
     expect(sketch(late)).toBe("answers | ");
     expect(next(back, { afterMs: 1_000, world: verdict() }).state.pursuit).toBeUndefined();
+  });
+
+  test("who has handed on after it was silent is not pursued", () => {
+    const named = (reason: string): Beat => ({ input: { type: "seen", vip: vip(holder("a", 4, { reason })) } });
+    expect(play(vip(holder("b", 3)), {}, named("holder-lease-expired")).state.pursuit).toMatchObject({ node: "b" });
+    expect(play(vip(holder("b", 3)), {}, named("hand-over-no-endpoint")).state.pursuit).toBeUndefined();
   });
 
   test("it answers for it again although the verdict stands: told, once a second, and not yielded to", () => {
