@@ -51,6 +51,8 @@ export type YieldReason =
   | "interface-unusable"
   | "no-endpoint"
   | "not-candidate"
+  /** Both had taken it from a lost node, and the other one comes first. */
+  | "first-in-line-heard"
   | "peer-heard-without-api"
   | "peer-announced-in-gap"
   | "fenced"

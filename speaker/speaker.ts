@@ -77,7 +77,7 @@ function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerSt
     stalledMs: now - state.dueMs > STALL_MS ? now : state.world.stalledMs,
     // Once the Lease names the next instance, this one has no say any more: it answers on and writes nothing.
     apiUp: state.apiUp && state.leaving?.kind !== "giving" && state.leaving?.kind !== "done",
-    ending: isStopping(state.leaving?.kind) || state.leaving?.kind === "asked",
+    ending: state.leaving !== undefined,
     stopping: isStopping(state.leaving?.kind),
     markedMs: state.leaving?.kind === "handing-over" ? state.leaving.markedMs : Number.NEGATIVE_INFINITY,
     peers,

@@ -3,7 +3,7 @@
  * the first in line, the leaver falls silent as it hears that, and the records follow. With a slow API server a record for each
  * would come too late for most.
  */
-import { type Draft, due, fitsInLot, type On, rankOf, serveLeft } from "./draft.ts";
+import { type Draft, due, fallSilent, fitsInLot, type On, rankOf, serveLeft } from "./draft.ts";
 import { TIMES } from "./types.ts";
 import { recordTaken } from "./wire.ts";
 
@@ -13,13 +13,27 @@ export function takeLeft(d: Draft, on: On): boolean {
   const { record, announcer } = s;
   const peer = w.peers.get(record?.node ?? "");
   if (record === undefined || peer?.leaving !== true || peer.lease !== "fresh" || record.node === w.node) return false;
-  if (!w.apiUp || w.stopping || s.deleting || s.reading !== undefined || rankOf(d, record.node) !== 0) return false;
+  if (s.skipped.some((one) => one.node === record.node && one.untilMs > d.now)) return false;
+  if (!w.apiUp || w.ending || s.deleting || s.reading !== undefined || rankOf(d, record.node) !== 0) return false;
   // Somebody else has it already, and the record will say so; if not, the Lease of the one that left will be released soon.
   if (announcer !== undefined && announcer.node !== record.node && announcer.atMs >= s.recordSeenMs) return false;
   // Who was stopped sees a backlog: the node may have left, and come back, long ago.
   if (!due(d, w.stalledMs + TIMES.backlogMs) || s.task.kind === "write" || !fitsInLot(d, w.node)) return true;
   serveLeft(d, on, "hand-over-shutdown");
   recordTaken(d);
+  return true;
+}
+
+/**
+ * The node that was said to leave announces: for a moment that was under way; after that it goes on, and its Lease speaks of the past, as in a
+ * store that was put back. False when the announcement is somebody else's.
+ */
+export function hearLeaver(d: Draft, owner: string): boolean {
+  const { s } = d;
+  if (s.taken === undefined || s.taken.from !== owner) return false;
+  if (d.now < s.taken.sinceMs + TIMES.crossMs) return true;
+  fallSilent(d, "record-names-other");
+  s.skipped = [...s.skipped, { node: owner, untilMs: d.now + TIMES.skipMs }];
   return true;
 }
 

@@ -20,7 +20,7 @@ export interface World {
   readonly apiUp: boolean;
   /** When this process last found that it had been stopped: what the watch shows right after is a backlog, not the present. */
   readonly stalledMs: number;
-  /** This process was told to end: whoever announces what it answers for takes it over. */
+  /** This process was told to end, whichever way: it takes nothing, and whoever announces what it answers for takes it over. */
   readonly ending: boolean;
   /** It is on its way out: it hands over and takes nothing. */
   readonly stopping: boolean;
@@ -182,7 +182,7 @@ export interface AddressState {
   readonly reading: Reading | undefined;
   readonly retryAtMs: number;
   readonly failures: number;
-  /** Successors that were not heard, and until when they are passed over. BOUNDED: pruned when over, one a second at most. */
+  /** Successors that were not heard, or a holder that was said to leave and goes on, and until when they are passed over. BOUNDED: pruned when over, one a second at most. */
   readonly skipped: readonly { readonly node: string; readonly untilMs: number }[];
   /** Candidates that come before this holder by choice, and since when without a gap. BOUNDED: the first three, by voluntary.ts. */
   readonly better: readonly Better[];
@@ -287,6 +287,8 @@ export const TIMES = {
   lotMs: 200,
   /** Successors that have seen in the Lease that a node leaves are heard within this; what is left then it hands over itself (F5). */
   markMs: 1_000,
+  /** Rounds of a node that leaves may be under way for so long while it hears that somebody has begun in its place. */
+  crossMs: 200,
   /** A successor that was not heard is passed over for so long (section 8). */
   skipMs: 30_000,
   /** What each rank waits more than the one before it, while the Lease is the only detector. */

@@ -17,8 +17,7 @@ export interface LostOnWire {
 export function lostOnWire(d: Draft, on: On): LostOnWire | undefined {
   const { s, w } = d;
   const { record, announcer, reading } = s;
-  if (record === undefined || record.node === "" || record.node === w.node || w.stopping || s.deleting)
-    return undefined;
+  if (record === undefined || record.node === "" || record.node === w.node || w.ending || s.deleting) return undefined;
   const view = w.wire.get(wireKey(record.node, on.interface));
   if (view === undefined || !view.proven || rankOf(d, record.node) < 0) return undefined;
   // Of a node that lives only what was asked for is silent: it may have been given others since.
@@ -92,8 +91,7 @@ export function recordTaken(d: Draft): void {
   const { taken, serving, record, announcer } = s;
   if (taken === undefined || serving === undefined || s.reading !== undefined || s.task.kind === "write") return;
   // It is alive after all, and it has the record: an unrecorded holder loses to any (rule Y).
-  // But for the rounds that were under way when a node that leaves heard this one.
-  const aliveMs = taken.from === "" ? taken.sinceMs : taken.sinceMs + TIMES.declineMs;
+  const aliveMs = taken.from === "" ? taken.sinceMs : taken.sinceMs + TIMES.crossMs;
   if (announcer !== undefined && announcer.node === record?.node && announcer.atMs >= aliveMs) {
     fallSilent(d, "record-names-other");
     return;

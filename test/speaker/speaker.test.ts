@@ -218,6 +218,8 @@ describe("how a speaker goes", () => {
 
   test("the next instance takes over: answers on for a second after it acts, and writes nothing", () => {
     const given = on(shutdown.state, HOLDING.now + 2, event("handed-over"));
+    // Whoever has given its Lease away takes nothing on the wire either.
+    expect(given.state.world.ending).toBe(true);
     const acting = on(given.state, HOLDING.now + 300, event("successor-acting"), event("ended"));
     const late = on(acting.state, HOLDING.now + 1_200, { type: "tick" });
     expect([given.effects, acting.effects, late.effects]).toEqual([[], [], []]);

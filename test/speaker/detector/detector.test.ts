@@ -102,8 +102,8 @@ describe("verdicts", () => {
     expect(segment.told.some(({ effect }) => effect.type === "back")).toBe(true);
   });
 
-  test("silent, and given another address: that one is missed before it is told, and an answer for it ends the verdict", () => {
-    const [first = "", second = "", ...given] = TARGETS;
+  test("silent, and given another address: that one is missed before it is told", () => {
+    const [first = "", second = ""] = TARGETS;
     const before = station("a", { targets: [first, second], watched: true });
     const { segment, silent } = world({ stations: [before, station("b"), GATEWAY] });
     segment.run(2_000);
@@ -116,14 +116,6 @@ describe("verdicts", () => {
     expect(segment.told).toEqual([]);
     segment.run(500);
     expect(segment.verdicts.at(-1)).toMatchObject({ kind: "silent", addresses: [...TARGETS].sort() });
-    segment.input({ type: "plan", plan: planOf({ ...before, targets: [first, second] }, station("b"), GATEWAY) });
-    for (const address of given) silent.delete(address);
-    segment.input(plan);
-    segment.told.length = 0;
-    segment.run(3_000);
-    expect(segment.told.map(({ effect }) => effect)).not.toContainEqual(
-      expect.objectContaining({ verdict: expect.objectContaining({ kind: "silent" }) }),
-    );
   });
 
   test("silent becomes gone when its node falls silent as well", () => {

@@ -8,7 +8,6 @@ import {
   MACS,
   NOW,
   next,
-  type Play,
   peer,
   place,
   play,
@@ -107,12 +106,13 @@ describe("a Lease says that its node leaves (F5)", () => {
   test("rounds of the one that leaves were under way: they do not silence the taker, later ones do", () => {
     const taken = play(held, marked);
     const round: Beat = { ...marked, input: { type: "heard", mac: MAC_B, how: "announcement" } };
+    expect(sketch(next(taken, round))).toBe("answers, claim 4 | ");
+    const late = next(taken, { ...round, afterMs: 200 });
+    expect(sketch(late)).toBe("silent, claim 4 | yielded record-names-other");
+    // Its Lease speaks of the past, perhaps: it is not robbed again for that.
     const refused: Beat = { ...marked, input: { type: "written", epoch: 4, result: { kind: "refused" } } };
-    const read = (from: Play): Beat => ({ ...marked, input: answered(from, held) });
-    const early = next(next(taken, round), refused);
-    expect(sketch(next(early, read(early)))).toMatch(/^answers, claim 4/);
-    const late = next(next(taken, { ...round, afterMs: 1_500 }), refused);
-    expect(sketch(next(late, read(late)))).toBe("silent | yielded record-names-other");
+    const before = next(late, refused);
+    expect(sketch(next(before, { ...marked, input: answered(before, held) }))).toBe("silent | ");
   });
 
   const ending: Beat = { world: { ending: true, stopping: true, markedMs: NOW } };
