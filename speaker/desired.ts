@@ -73,6 +73,8 @@ export interface Standing {
   readonly usable: readonly Usable[];
   /** Their names by segment, best first; an address is answered on one of each. */
   readonly segments: readonly (readonly string[])[];
+  /** A node can carry traffic to its own endpoints only (externalTrafficPolicy Local). */
+  readonly isLocal: boolean;
   /** Why `usable` is empty. */
   readonly unusable: "no-interface" | "no-carrier" | undefined;
 }
@@ -144,6 +146,7 @@ function standingOf(facts: AddressFacts, cluster: Cluster): Standing {
       kernelRule(cluster.kernelAnswers, facts.address),
     usable,
     segments: segmentsOf(live, facts.ip, cluster.joined),
+    isLocal: facts.endpoints.readyNodes !== undefined,
     unusable: usable.length > 0 ? undefined : matching.length === 0 ? "no-interface" : "no-carrier",
   };
 }

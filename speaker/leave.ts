@@ -31,13 +31,14 @@ export function leave(state: SpeakerState, told: LeaveInputs, now: number, effec
       if (!told.events.includes("leaving") && now - leaving.sinceMs < ASK_LIMIT_MS) return state;
       // A process that never acted holds nothing; its heartbeat may not even have begun.
       if (state.own.phase === "waiting") return exit(state, "handed-over", effects);
-      return { ...state, leaving: { ...leaving, kind: "handing-over" } };
+      return { ...state, leaving: { ...leaving, kind: "handing-over", markedMs: markedAt(told, now) } };
     case "giving": {
       const successorMs = told.events.includes("successor-acting") ? now : leaving.successorMs;
       if (now >= successorMs + GIVEN_LINGER_MS) return exit(state, "lease-given", effects);
       return bounded({ ...state, leaving: { ...leaving, successorMs } }, leaving.sinceMs, now, effects);
     }
     case "handing-over":
+      if (told.events.includes("leaving")) return { ...state, leaving: { ...leaving, markedMs: now } };
       if (!allHandedOver(state)) return bounded(state, leaving.sinceMs, now, effects);
       effects.push({ type: "heartbeat", input: "release" });
       return { ...state, leaving: { kind: "releasing", sinceMs: now } };
@@ -49,6 +50,10 @@ export function leave(state: SpeakerState, told: LeaveInputs, now: number, effec
     default:
       return assertNever(leaving);
   }
+}
+
+function markedAt(told: LeaveInputs, now: number): number {
+  return told.events.includes("leaving") ? now : Number.NEGATIVE_INFINITY;
 }
 
 /** A process that acts for nobody has nothing to hand over, but its name may stand in the Lease. */

@@ -14,6 +14,8 @@ export type MoveReason =
   | "hand-over-shutdown"
   | "hand-over-not-candidate"
   | "hand-over-no-endpoint"
+  /** externalTrafficPolicy Local: its Node is not Ready, and the node controller takes its endpoints away next. */
+  | "hand-over-node-not-ready"
   /** Voluntary: a node that the pool prefers has been able to hold it for long enough (election.md section 5). */
   | "hand-over-preferred"
   | FaultReason
@@ -49,6 +51,8 @@ export type YieldReason =
   | "interface-unusable"
   | "no-endpoint"
   | "not-candidate"
+  /** Both had taken it from a lost node, and the other one comes first. */
+  | "first-in-line-heard"
   | "peer-heard-without-api"
   | "peer-announced-in-gap"
   | "fenced"

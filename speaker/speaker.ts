@@ -77,7 +77,9 @@ function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerSt
     stalledMs: now - state.dueMs > STALL_MS ? now : state.world.stalledMs,
     // Once the Lease names the next instance, this one has no say any more: it answers on and writes nothing.
     apiUp: state.apiUp && state.leaving?.kind !== "giving" && state.leaving?.kind !== "done",
+    ending: state.leaving !== undefined,
     stopping: isStopping(state.leaving?.kind),
+    markedMs: state.leaving?.kind === "handing-over" ? state.leaving.markedMs : Number.NEGATIVE_INFINITY,
     peers,
     macOwners,
     nextGeneration: state.generation + 1,
@@ -160,7 +162,7 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
   const effects: SpeakerEffect[] = [];
   const by = `${state.node}/${Math.round(now)}`;
   const out: Outlet = { effects, probing, fenced: new Map(), by, peers: state.peers };
-  const handing = countHanding(addresses.values());
+  const handing = countHanding(addresses.values(), state.node, now);
   const world = { ...state.world, handing };
   for (const name of due) {
     const place = state.places.get(name);
@@ -193,7 +195,7 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
       own.push(...done.effects);
     }
     for (const effect of own) route(effect, current, place, out);
-    recount(handing, known, current);
+    recount(handing, known && handedTo(known, state.node, now), handedTo(current, state.node, now));
     if (!isWatchedAlike(known, current)) batch.rewatch = true;
     addresses.set(name, current);
     wakes.set(name, wake);
@@ -220,14 +222,13 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
 }
 
 /** How many addresses are on their way to each successor (election.md section 8). */
-function countHanding(addresses: Iterable<AddressState>): Map<string, number> {
+function countHanding(addresses: Iterable<AddressState>, node: string, now: number): Map<string, number> {
   const handing = new Map<string, number>();
-  for (const one of addresses) recount(handing, undefined, one);
+  for (const one of addresses) recount(handing, undefined, handedTo(one, node, now));
   return handing;
 }
 
-function recount(handing: Map<string, number>, before: AddressState | undefined, after: AddressState): void {
-  const [former, to] = [before && handedTo(before), handedTo(after)];
+function recount(handing: Map<string, number>, former: string | undefined, to: string | undefined): void {
   if (former === to) return;
   if (former !== undefined) handing.set(former, (handing.get(former) ?? 1) - 1);
   if (to !== undefined) handing.set(to, (handing.get(to) ?? 0) + 1);

@@ -38,8 +38,8 @@ export type Leaving =
   | { readonly kind: "asked"; readonly sinceMs: number }
   /** The Lease names the next instance on this node: nothing moves, and nothing is written any more. */
   | { readonly kind: "giving"; readonly sinceMs: number; readonly successorMs: number }
-  /** Every address is handed over. */
-  | { readonly kind: "handing-over"; readonly sinceMs: number }
+  /** Every address is handed over; `markedMs` is when the Lease came to say so, -Infinity while it does not. */
+  | { readonly kind: "handing-over"; readonly sinceMs: number; readonly markedMs: number }
   /** Nothing is answered any more: the Lease is given up. */
   | { readonly kind: "releasing"; readonly sinceMs: number }
   | { readonly kind: "done" };
@@ -199,7 +199,9 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     adopted: false,
     apiUp: true,
     stalledMs: Number.NEGATIVE_INFINITY,
+    ending: false,
     stopping: false,
+    markedMs: Number.NEGATIVE_INFINITY,
     peers: new Map(),
     segments: {},
     macOwners: new Map(),

@@ -39,19 +39,24 @@ function verdictOf(peers: PeersState, node: string, now: number): SpeakerView["l
 }
 
 function keyOf(lease: SpeakerLease): string {
-  return `${lease.instance} ${lease.leaving} ${JSON.stringify(factAnnotations(lease.facts))}`;
+  return `${lease.instance} ${isLeaving(lease)} ${JSON.stringify(factAnnotations(lease.facts))}`;
 }
 
 function factsOf(lease: SpeakerLease, verdict: SpeakerView["lease"], known: SpeakerView | undefined): SpeakerFacts {
   return {
     instance: lease.instance,
     expired: verdict !== "fresh",
-    leaving: lease.leaving,
+    leaving: isLeaving(lease),
     interfaces: known?.facts.interfaces ?? withNetworks(lease.facts.interfaces),
     proxyReady: lease.facts.proxyReady,
     kernelAnswers: known?.facts.kernelAnswers ?? new Set(lease.facts.kernelAnswers),
     uplinkLost: known?.facts.uplinkLost ?? new Set(lease.facts.uplinkLost),
   };
+}
+
+/** A process that another one on the node waits for gives it its place, whatever it has marked before it saw that: nothing moves (F9). */
+function isLeaving(lease: SpeakerLease): boolean {
+  return lease.leaving && lease.nextInstance === "";
 }
 
 /** The speakers as the candidates' rules want them: one whose Lease is released or gone is no speaker. */

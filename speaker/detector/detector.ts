@@ -161,8 +161,12 @@ function renew(before: Station, segment: SegmentPlan, plan: StationPlan, now: nu
   return station.dueAt === Number.POSITIVE_INFINITY ? { ...station, dueAt: now } : station;
 }
 
-/** An address that it holds no more is not silent there; should it come back to the station, it must be missed anew. */
+/**
+ * An address that it holds no more is not silent there; should it come back to the station, it must be missed anew. And a speaker
+ * that was silent may be back without a word: what it holds by now has not been asked for.
+ */
 function stillJudged(judged: Judged | undefined, targets: readonly string[]): Judged | undefined {
+  if (judged?.kind === "silent" && targets.some((address) => !judged.addresses.includes(address))) return undefined;
   if (judged?.kind !== "addresses") return judged;
   const addresses = judged.addresses.filter((address) => targets.includes(address));
   return addresses.length === 0 ? undefined : { ...judged, addresses };

@@ -16,6 +16,7 @@ import {
   successor,
   wake,
 } from "./draft.ts";
+import { isLeftToTaker } from "./left.ts";
 import { startProbe } from "./probe.ts";
 import { decideOther } from "./take.ts";
 import { TIMES } from "./types.ts";
@@ -148,8 +149,8 @@ function decideHolder(d: Draft): void {
     else if (mayBeReleased(rule)) fallSilent(d, "not-candidate");
     wakeForSkipped(d);
   } else if (d.w.stopping) {
-    // Without a successor the address is answered until the process ends.
-    if (next !== undefined) pass(d, next, "hand-over-shutdown");
+    // Without a successor the address is answered until the process ends. All who have seen the mark in the Lease start by themselves.
+    if (next !== undefined && due(d, d.w.markedMs + TIMES.markMs)) pass(d, next, "hand-over-shutdown");
   } else if (s.topEpoch > s.record.epoch && s.serving !== undefined) {
     claim(d, s.serving, "taken-back");
   } else moveByChoice(d);
@@ -175,7 +176,7 @@ function handOverReason(rule: ExclusionReason | undefined): MoveReason {
 function decideSilentHolder(d: Draft): void {
   const { s, place } = d;
   const { record } = s;
-  if (record === undefined) return;
+  if (record === undefined || isLeftToTaker(d)) return;
   const on = ownCandidate(d);
   if (on === undefined) {
     decline(d);

@@ -53,7 +53,7 @@ export function serveUnrecorded(d: Draft, on: On, why: MoveReason): void {
   const { s } = d;
   const { record } = s;
   if (record === undefined) return;
-  s.taken = { epoch: record.epoch, why, sinceMs: d.now };
+  s.taken = { epoch: record.epoch, from: "", why, sinceMs: d.now };
   s.pursuit = {
     node: record.node,
     instance: record.instance,
@@ -64,6 +64,14 @@ export function serveUnrecorded(d: Draft, on: On, why: MoveReason): void {
   };
   begin(d, on, true, why, nextEpoch(d));
   d.effects.push({ type: "fence", node: record.node, instance: record.instance, interface: record.interface });
+}
+
+/** The same for what a node that leaves still answers for: it falls silent when it hears this one, and is neither marked nor pursued. */
+export function serveLeft(d: Draft, on: On, why: MoveReason): void {
+  const { record } = d.s;
+  if (record === undefined) return;
+  d.s.taken = { epoch: record.epoch, from: record.node, why, sinceMs: d.now };
+  begin(d, on, true, why, nextEpoch(d));
 }
 
 /** The record is still the one that the address was taken under. */
@@ -138,24 +146,38 @@ export function write(d: Draft, act: "claim" | "pass" | "release", to: Target, w
   return true;
 }
 
-export function claim(d: Draft, on: On, why: MoveReason): boolean {
+/** `from`: the node that still answers, if it is known to leave. */
+export function claim(d: Draft, on: On, why: MoveReason, from = ""): boolean {
   const { node, instance } = d.w;
-  return write(d, "claim", { node, instance, interface: on.interface, mac: on.mac, from: "" }, why);
+  return write(d, "claim", { node, instance, interface: on.interface, mac: on.mac, from }, why);
 }
 
 /** Names the successor. While this node still answers the record says so (`from`), the one permitted overlap (section 8). */
 export function pass(d: Draft, to: Candidate, why: MoveReason): boolean {
   const from = d.s.serving === undefined ? "" : d.w.node;
-  if (from !== "" && (d.w.handing.get(to.node) ?? 0) >= (TIMES.lotMs * FRAMES_PER_SECOND) / 1_000) {
-    wake(d, d.now + TIMES.lotMs / 2);
-    return false;
-  }
+  if (from !== "" && !fitsInLot(d, to.node)) return false;
   return write(d, "pass", { node: to.node, instance: to.instance, interface: to.interface, mac: to.mac, from }, why);
 }
 
-/** The node that the address is being handed to while this one still answers; undefined when it is not. */
-export function handedTo({ serving, handing, task }: AddressState): string | undefined {
+/** Whether the node can announce one more in time; asks for a tick a little later if not. */
+export function fitsInLot(d: Draft, node: string): boolean {
+  if ((d.w.handing.get(node) ?? 0) < (TIMES.lotMs * FRAMES_PER_SECOND) / 1_000) return true;
+  wake(d, d.now + TIMES.lotMs / 2);
+  return false;
+}
+
+/**
+ * The node that the address is on its way to: the one that it is being handed to while this one still answers, or `own` while it announces
+ * what another one hands over; undefined when it is not.
+ */
+export function handedTo(
+  { serving, handing, task, taken, record }: AddressState,
+  own: string,
+  now: number,
+): string | undefined {
   if (serving === undefined) return undefined;
+  const from = taken?.from ?? (record?.node === own ? record.from : "");
+  if (from !== "" && now < serving.sinceMs + TIMES.lotMs) return own;
   return handing?.to ?? (task.kind === "write" && task.act === "pass" ? task.to : undefined);
 }
 

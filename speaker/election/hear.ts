@@ -1,6 +1,7 @@
 /** What the wire says (election.md section 7): announcements by others, answers to this node's own probes. */
 import type { MoveReason } from "../reasons.ts";
 import { claim, type Draft, fallSilent, isMine, needRead, ownCandidate, serve } from "./draft.ts";
+import { hearLeaver, isTakenOver } from "./left.ts";
 import { type Input, type ProbeWhy, TIMES } from "./types.ts";
 import { lostOnWire, takeNow } from "./wire.ts";
 
@@ -26,6 +27,10 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
     if (owner === s.handing.to) fallSilent(d, "successor-heard");
     return;
   }
+  if (how === "announcement" && owner !== s.record?.from && isTakenOver(d, owner)) {
+    fallSilent(d, "successor-heard");
+    return;
+  }
   // The record that is being written may have reached the successor before its answer reached this node (F10).
   if (s.task.kind === "write" && s.task.act === "pass") s.heardEarly = owner;
   if (how === "answer" && owner === s.pursuit?.node) {
@@ -34,7 +39,24 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
   }
   // Rounds of the predecessor that were under way when it named this node say nothing.
   if (owner === s.record?.from && d.now < s.serving.sinceMs + TIMES.declineMs) return;
+  if (how === "announcement" && hearLeaver(d, owner)) return;
+  if (how === "announcement" && yieldByRank(d, owner)) return;
   if (s.reading?.why !== "peer-heard") needRead(d, "peer-heard");
+}
+
+/**
+ * Two answer for what a third has lost, since the second in line began before it could hear the first: no record can tell yet. The one
+ * that comes later yields at once, and the other lets it; both would, if they waited for a slow API server (E7). Where they do not
+ * agree on who comes first they hear each other again in the next round.
+ */
+function yieldByRank(d: Draft, owner: string): boolean {
+  const { s, place, w } = d;
+  if (s.taken === undefined || s.serving === undefined || owner === s.record?.node) return false;
+  const [own, other] = [w.node, owner].map((node) => place.ordered.findIndex((one) => one.node === node));
+  if (own === undefined || other === undefined || own < 0 || other < 0) return false;
+  if (other > own) return d.now < s.serving.sinceMs + TIMES.handOverMs;
+  fallSilent(d, "first-in-line-heard");
+  return true;
 }
 
 /**

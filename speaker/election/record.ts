@@ -111,6 +111,8 @@ function pursue(d: Draft, before: AddressState["record"]): void {
   }
   if (before === undefined || before.node === "" || before.node === d.w.node || before.mac === "") return;
   if (s.pursuit?.node === before.node || before.from === d.w.node || record.from !== "") return;
+  // Handed on after its silence was confirmed: nothing is left to ask it for, and what it is given later is another matter.
+  if (record.reason.startsWith("hand-over-")) return;
   s.pursuit = {
     node: before.node,
     instance: before.instance,

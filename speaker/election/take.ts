@@ -3,6 +3,7 @@ import { findCondition } from "../../lib/model/conditions.ts";
 import type { Holder } from "../../lib/model/virtual-ip.ts";
 import type { MoveReason } from "../reasons.ts";
 import { claim, type Draft, due, ownCandidate, pass, rankOf, release, silenceConfirmed, successor } from "./draft.ts";
+import { takeLeft } from "./left.ts";
 import { startProbe } from "./probe.ts";
 import { TIMES } from "./types.ts";
 import { lostOnWire, recordTaken, takeOnWire } from "./wire.ts";
@@ -27,6 +28,7 @@ export function decideOther(d: Draft): void {
     takeOnWire(d, on, lost);
     return;
   }
+  if (on !== undefined && takeLeft(d, on)) return;
   if (s.record?.node === d.w.node && (on === undefined || d.w.stopping)) {
     giveUpFormer(d);
     return;

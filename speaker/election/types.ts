@@ -20,8 +20,12 @@ export interface World {
   readonly apiUp: boolean;
   /** When this process last found that it had been stopped: what the watch shows right after is a backlog, not the present. */
   readonly stalledMs: number;
-  /** This process is on its way out: it hands over and takes nothing. */
+  /** This process was told to end, whichever way: it takes nothing, and whoever announces what it answers for takes it over. */
+  readonly ending: boolean;
+  /** It is on its way out: it hands over and takes nothing. */
   readonly stopping: boolean;
+  /** When the node's Lease was written to say that it leaves; -Infinity as long as it does not. */
+  readonly markedMs: number;
   /** The other nodes, by name. BOUNDED by the nodes of the cluster. */
   readonly peers: ReadonlyMap<string, Peer>;
   /** The segments that the interfaces of this node stand on, as its Lease names them. */
@@ -43,7 +47,7 @@ export interface WireView {
   readonly sinceMs: number;
   /** When the detector last said so. What was written or heard after that it may not know. */
   readonly toldMs: number;
-  /** For `addresses`: those that it does not answer for. */
+  /** Those that it does not answer for; of a node that is gone all, whatever stands here. */
   readonly addresses: ReadonlySet<string>;
   /** This node hears others, and enough of them (E1): only then does the verdict count. */
   readonly proven: boolean;
@@ -58,6 +62,7 @@ export interface Peer {
   readonly instance: string;
   /** Its Lease, judged by its age on our own clock. */
   readonly lease: "fresh" | "expired" | "released" | "none";
+  /** Its process goes, and no other one on the node takes its place: its addresses are to be taken over (F5). */
   readonly leaving: boolean;
   /** Condition Ready of its Node; false without a Node object. */
   readonly nodeReady: boolean;
@@ -75,9 +80,11 @@ export interface Serving {
   readonly generation: number;
 }
 
-/** Answered on the evidence of the wire: the record still names the lost node, at this epoch. */
+/** Answered on the evidence of the wire, or because its holder leaves: the record still names that one, at this epoch. */
 export interface Taken {
   readonly epoch: number;
+  /** The node that leaves, and answers until it hears this one; "" for one that is lost. */
+  readonly from: string;
   readonly why: MoveReason;
   readonly sinceMs: number;
 }
@@ -175,7 +182,7 @@ export interface AddressState {
   readonly reading: Reading | undefined;
   readonly retryAtMs: number;
   readonly failures: number;
-  /** Successors that were not heard, and until when they are passed over. BOUNDED: pruned when over, one a second at most. */
+  /** Successors that were not heard, or a holder that was said to leave and goes on, and until when they are passed over. BOUNDED: pruned when over, one a second at most. */
   readonly skipped: readonly { readonly node: string; readonly untilMs: number }[];
   /** Candidates that come before this holder by choice, and since when without a gap. BOUNDED: the first three, by voluntary.ts. */
   readonly better: readonly Better[];
@@ -285,6 +292,10 @@ export const TIMES = {
    * within the second of each hand-over (section 8). Whoever must wait looks again after half of it.
    */
   lotMs: 200,
+  /** Successors that have seen in the Lease that a node leaves are heard within this; what is left then it hands over itself (F5). */
+  markMs: 1_000,
+  /** Rounds of a node that leaves may be under way for so long while it hears that somebody has begun in its place. */
+  crossMs: 200,
   /** A successor that was not heard is passed over for so long (section 8). */
   skipMs: 30_000,
   /** What each rank waits more than the one before it, while the Lease is the only detector. */

@@ -16,8 +16,20 @@ export function moveByChoice(d: Draft): void {
   const own = ownCandidate(d);
   if (own === undefined) return;
   const sound = successors(d).filter((one) => !one.demoted);
+  if (sound[0] !== undefined && losesItsEndpoints(d)) {
+    pass(d, sound[0], "hand-over-node-not-ready");
+    return;
+  }
   leaveFault(d, faultWhereServed(d), sound[0]);
   if (d.s.task.kind === "none") preferOther(d, own, sound);
+}
+
+/**
+ * The node controller writes first that the Node is not Ready, then that its pods are not: their endpoints go, and the node drops what
+ * comes for them. So an address that can only use those moves now, while it is answered, or in a moment, after a gap.
+ */
+function losesItsEndpoints(d: Draft): boolean {
+  return d.place.standing.isLocal && d.w.peers.get(d.w.node)?.nodeReady === false;
 }
 
 /**

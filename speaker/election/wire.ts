@@ -17,11 +17,11 @@ export interface LostOnWire {
 export function lostOnWire(d: Draft, on: On): LostOnWire | undefined {
   const { s, w } = d;
   const { record, announcer, reading } = s;
-  if (record === undefined || record.node === "" || record.node === w.node || w.stopping || s.deleting)
-    return undefined;
+  if (record === undefined || record.node === "" || record.node === w.node || w.ending || s.deleting) return undefined;
   const view = w.wire.get(wireKey(record.node, on.interface));
   if (view === undefined || !view.proven || rankOf(d, record.node) < 0) return undefined;
-  if (view.kind === "addresses" && !view.addresses.has(s.address)) return undefined;
+  // Of a node that lives only what was asked for is silent: it may have been given others since.
+  if (view.kind !== "gone" && !view.addresses.has(s.address)) return undefined;
   // The holder was named, or was heard, after the detector last spoke: it may be another process that came back.
   const heardMs = announcer?.node === record.node ? announcer.atMs : Number.NEGATIVE_INFINITY;
   if (view.toldMs <= Math.max(s.recordSeenMs, heardMs)) return undefined;
@@ -91,9 +91,10 @@ export function recordTaken(d: Draft): void {
   const { taken, serving, record, announcer } = s;
   if (taken === undefined || serving === undefined || s.reading !== undefined || s.task.kind === "write") return;
   // It is alive after all, and it has the record: an unrecorded holder loses to any (rule Y).
-  if (announcer !== undefined && announcer.node === record?.node && announcer.atMs >= taken.sinceMs) {
+  const aliveMs = taken.from === "" ? taken.sinceMs : taken.sinceMs + TIMES.crossMs;
+  if (announcer !== undefined && announcer.node === record?.node && announcer.atMs >= aliveMs) {
     fallSilent(d, "record-names-other");
     return;
   }
-  claim(d, serving, taken.why);
+  claim(d, serving, taken.why, taken.from);
 }

@@ -3,6 +3,7 @@ import type { StationPlan, WatchPlan } from "../../speaker/detector/types.ts";
 import type { AddressState } from "../../speaker/election/types.ts";
 import type { SpeakerEffect, SpeakerState } from "../../speaker/state.ts";
 import type { Sabotage } from "./sabotage.ts";
+import { leftWithSlowApi } from "./sabotage-leave.ts";
 import * as off from "./sabotage-off.ts";
 import * as stories from "./sabotage-stories.ts";
 import * as wide from "./sabotage-wide.ts";
@@ -115,6 +116,11 @@ export const BROKEN: readonly Broken[] = [
     story: wide.manyHandedOver,
   },
   { rule: "a Lease says that its node leaves (F5)", sabotage: { forgetsLeaving: true }, story: stories.twoLeave },
+  {
+    rule: "all successors start as a Lease says that its node leaves (F5)",
+    sabotage: { forgetsLeaving: true },
+    story: leftWithSlowApi,
+  },
   { rule: "sticky: nothing moves without need", sabotage: { effects: takeBack }, story: stories.returns },
   {
     rule: "who was never heard cannot be missed (E3)",

@@ -206,15 +206,16 @@ describe("the holder does not run for a second, and its addresses are announced 
 
 describe("F2: a machine that is paused and shows no gap in any clock", () => {
   test.each([
-    ["with the API", false],
-    ["without the API, which the taker lost too", true],
-  ])("hears at once that it has lost its addresses, %s", (_, withoutApi) => {
+    ["with the API", false, 150],
+    // It does not know that the API is away: the question of its pursuer in 100 ms, and 200 ms for a read that is not answered.
+    ["without the API, which the taker lost too", true, 320],
+  ])("hears at once that it has lost its addresses, %s", (_, withoutApi, withinMs) => {
     const { cluster, holder } = settled({ addresses: 4 });
     begin(cluster, "pause", holder, 15_000);
     cluster.run(12_000);
     if (withoutApi) cluster.setApi(false);
     cluster.run(10_000);
-    expect(cluster.invariants.longestMs).toBeLessThan(1_000);
+    expect(cluster.invariants.longestMs).toBeLessThanOrEqual(withinMs);
     cluster.setApi(true);
     cluster.run(20_000);
     expectSound(cluster);
@@ -229,7 +230,7 @@ test("F3: the API away, the switch split and healed: two holders, and one of the
   cluster.run(10_000);
   cluster.wire.sides.clear();
   cluster.run(10_000);
-  expect(cluster.invariants.longestMs).toBeLessThan(1_500);
+  expect(cluster.invariants.longestMs).toBeLessThan(1_000);
   for (const vip of cluster.api.vips.values()) expect(cluster.invariants.answering(vip.address)).toHaveLength(1);
   cluster.setApi(true);
   cluster.run(20_000);

@@ -176,10 +176,12 @@ describe("how a speaker goes", () => {
     expect(shutdown.effects).toEqual([{ type: "heartbeat", input: "shutdown" }]);
   });
 
-  test("leaving: hands over, waits for the silence, gives the Lease up, ends", () => {
-    const leaving = on(shutdown.state, HOLDING.now + 2, event("leaving"));
+  test("leaving: waits for those who read that in the Lease, then hands over, waits for the silence, gives the Lease up, ends", () => {
+    const marked = on(shutdown.state, HOLDING.now + 2, event("leaving"));
+    expect(marked.effects).toEqual([]);
+    const leaving = on(marked.state, HOLDING.now + 1_002, { type: "tick" });
     expect(leaving.effects).toMatchObject([{ type: "compare-and-set", holder: { node: "n2", from: "n1", epoch: 4 } }]);
-    const named = on(leaving.state, HOLDING.now + 5, {
+    const named = on(leaving.state, HOLDING.now + 1_005, {
       type: "written",
       name: ADDRESS,
       epoch: 4,
@@ -188,18 +190,36 @@ describe("how a speaker goes", () => {
     expect(named.effects).toEqual([]);
     const heard = on(
       named.state,
-      HOLDING.now + 8,
+      HOLDING.now + 1_008,
       worker({ type: "heard", address: ADDRESS, interface: "eth0", mac: macOf("n2"), how: "announcement" }),
     );
     expect(names(heard.effects)).toEqual(["table", "yielded"]);
-    const silent = on(heard.state, HOLDING.now + 9, worker({ type: "applied", generation: heard.state.generation }));
+    const silent = on(
+      heard.state,
+      HOLDING.now + 1_009,
+      worker({ type: "applied", generation: heard.state.generation }),
+    );
     expect(silent.effects).toEqual([{ type: "heartbeat", input: "release" }]);
-    const ended = on(silent.state, HOLDING.now + 20, event("ended"));
+    const ended = on(silent.state, HOLDING.now + 1_020, event("ended"));
     expect(ended.effects).toEqual([{ type: "exit", reason: "handed-over" }]);
+  });
+
+  test("leaving: a successor that is heard ends it, without a record by this process", () => {
+    const marked = on(shutdown.state, HOLDING.now + 2, event("leaving"));
+    const heard = on(
+      marked.state,
+      HOLDING.now + 30,
+      worker({ type: "heard", address: ADDRESS, interface: "eth0", mac: macOf("n2"), how: "announcement" }),
+    );
+    expect(names(heard.effects)).toEqual(["table", "yielded"]);
+    const silent = on(heard.state, HOLDING.now + 31, worker({ type: "applied", generation: heard.state.generation }));
+    expect(silent.effects).toEqual([{ type: "heartbeat", input: "release" }]);
   });
 
   test("the next instance takes over: answers on for a second after it acts, and writes nothing", () => {
     const given = on(shutdown.state, HOLDING.now + 2, event("handed-over"));
+    // Whoever has given its Lease away takes nothing on the wire either.
+    expect(given.state.world.ending).toBe(true);
     const acting = on(given.state, HOLDING.now + 300, event("successor-acting"), event("ended"));
     const late = on(acting.state, HOLDING.now + 1_200, { type: "tick" });
     expect([given.effects, acting.effects, late.effects]).toEqual([[], [], []]);

@@ -103,6 +103,22 @@ describe("verdicts", () => {
     expect(segment.told.some(({ effect }) => effect.type === "back")).toBe(true);
   });
 
+  test("silent, and given another address: that one is missed before it is told", () => {
+    const [first = "", second = ""] = TARGETS;
+    const before = station("a", { targets: [first, second], watched: true });
+    const { segment, silent } = world({ stations: [before, station("b"), GATEWAY] });
+    segment.run(2_000);
+    for (const address of TARGETS) silent.add(address);
+    segment.run(1_000);
+    const plan = { type: "plan", plan: planOf({ ...before, targets: TARGETS }, station("b"), GATEWAY) } as const;
+    segment.input(plan);
+    segment.told.length = 0;
+    segment.run(200);
+    expect(segment.told).toEqual([]);
+    segment.run(500);
+    expect(segment.verdicts.at(-1)).toMatchObject({ kind: "silent", addresses: [...TARGETS].sort() });
+  });
+
   test("silent becomes gone when its node falls silent as well", () => {
     const { segment, silent } = world();
     segment.run(2_000);

@@ -25,7 +25,9 @@ export function world(changes: Partial<World> = {}): World {
     adopted: false,
     apiUp: true,
     stalledMs: Number.NEGATIVE_INFINITY,
+    ending: false,
     stopping: false,
+    markedMs: Number.NEGATIVE_INFINITY,
     peers: new Map([
       ["a", { ...FRESH, instance: "ia" }],
       ["b", { ...FRESH, instance: "ib" }],
@@ -65,7 +67,7 @@ export function place(order = "abc", changes: Partial<Place["standing"]> = {}): 
   return {
     ordered: [...order].map(candidate),
     excluded: [..."abc"].filter((node) => !order.includes(node)).map((node) => ({ node, reason })),
-    standing: { rule, usable, segments: [["eth0"]], unusable: undefined, ...changes },
+    standing: { rule, usable, segments: [["eth0"]], isLocal: false, unusable: undefined, ...changes },
     reporter: order === "",
   };
 }

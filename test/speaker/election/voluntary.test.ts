@@ -185,6 +185,40 @@ describe("something is wrong with the holder's node", () => {
     expect(sketch(next(start, { place: unready, afterMs: 10 * MINUTE }))).toBe("answers | ");
   });
 
+  describe("externalTrafficPolicy Local", () => {
+    const notReady = peer("a", { nodeReady: false });
+    const local = (order: string, changes: Parameters<typeof placed>[1]): Place => {
+      const there = placed(order, changes);
+      return { ...there, standing: { ...there.standing, isLocal: true } };
+    };
+    const demoted = { demoted: true } as const;
+
+    test("its Node is not Ready, so its endpoints go next: handed over at once", () => {
+      expect(sketch(next(HOLDING, { place: local("bca", { a: demoted }), world: notReady }))).toBe(
+        "answers, pass 4 | write b@4 from a hand-over-node-not-ready",
+      );
+    });
+
+    test("the second time is not a moment later: it is no move by choice", () => {
+      const there = local("bca", { a: demoted });
+      const gone = moved(HOLDING, 4, "b", "hand-over-node-not-ready");
+      const back = moved(gone, 5, "a", "hand-over-preferred");
+      expect(sketch(next(back, { place: there, world: notReady }))).toMatch(
+        /write b@6 from a hand-over-node-not-ready$/,
+      );
+    });
+
+    test.each<[string, Place, Beat["world"]]>([
+      ["nobody's Node is Ready (E9)", local("abc", { a: demoted, b: demoted, c: demoted }), notReady],
+      ["no other node has an endpoint", local("a", { a: demoted }), notReady],
+      ["demoted for another reason", local("bca", { a: demoted }), {}],
+      ["any node can serve it", placed("bca", { a: demoted }), notReady],
+    ])("nothing moves: %s", (_, there, world) => {
+      const start = next(HOLDING, { place: there, world: world ?? {} });
+      expect(sketch(next(start, { place: there, world: world ?? {}, afterMs: 10 * MINUTE }))).toBe("answers | ");
+    });
+  });
+
   test("a fault that ends in time moves nothing", () => {
     const well = next(noticed, { place: NONE, afterMs: 2_000 });
     const again = next(well, { place: THERE, afterMs: 500 });

@@ -13,7 +13,7 @@ function verdict(changes: Partial<WireView> = {}, node = "b"): Pick<World, "wire
     kind: "gone",
     sinceMs: NOW + OLD_MS,
     toldMs: NOW + OLD_MS,
-    addresses: new Set(),
+    addresses: new Set([ADDRESS]),
     proven: true,
     ...changes,
   };
@@ -56,7 +56,7 @@ describe("a holder that the wire finds gone", () => {
 
   test.each([
     ["that this node may not conclude (E1)", "abc", {}, { proven: false }],
-    ["when this node is on its way out", "abc", { stopping: true }, {}],
+    ["when this node is on its way out", "abc", { ending: true }, {}],
     ["of an address that this node is no candidate for", "cb", {}, {}],
   ])("nothing comes of a verdict %s", (_, order, world, view) => {
     expect(sketch(start(...lost(order, world, view)))).toBe("silent | ");
@@ -112,6 +112,11 @@ describe("other verdicts", () => {
     const over = next(silent, { afterMs: 2_000, world: verdict({ kind: "silent" }) });
     expect(sketch(over)).toContain("moved holder-speaker-silent");
     expect(sketch(next(silent, { afterMs: 2_000 }))).toBe("silent | ");
+    // It lost those and was given this one since.
+    const others = { kind: "silent", addresses: new Set(["10.0.0.7"]) } as const;
+    expect(sketch(next(start(...lost("abc", {}, others)), { afterMs: 2_000, world: verdict(others) }))).toBe(
+      "silent | ",
+    );
   });
 
   test("one silent address is recorded first, and only that one (E2)", () => {
@@ -136,6 +141,12 @@ describe("answered before any record", () => {
     const late = next(back, { input: heard(MAC_B, "answer"), afterMs: 10, world: { ...verdict(), apiUp: false } });
     expect(sketch(late)).toBe("answers | ");
     expect(next(back, { afterMs: 1_000, world: verdict() }).state.pursuit).toBeUndefined();
+  });
+
+  test("who has handed on after it was silent is not pursued", () => {
+    const named = (reason: string): Beat => ({ input: { type: "seen", vip: vip(holder("a", 4, { reason })) } });
+    expect(play(vip(holder("b", 3)), {}, named("holder-lease-expired")).state.pursuit).toMatchObject({ node: "b" });
+    expect(play(vip(holder("b", 3)), {}, named("hand-over-no-endpoint")).state.pursuit).toBeUndefined();
   });
 
   test("it answers for it again although the verdict stands: told, once a second, and not yielded to", () => {
@@ -170,12 +181,28 @@ describe("answered before any record", () => {
 
   test("without the API it yields at once to another that announces, and comes back by rank, asking first (rule Y)", () => {
     const down = { apiUp: false };
-    const yielded = next(start(...lost("abc", down)), { input: heard(MAC_C), world: { ...verdict(), ...down } });
+    const hears: Beat = { input: heard(MAC_C), afterMs: 1_000, world: { ...verdict(), ...down } };
+    const yielded = next(start(...lost("abc", down)), hears);
     expect(sketch(yielded)).toContain("silent");
     const later = next(yielded, { afterMs: 6_000, world: { ...verdict(), ...down } });
     expect(sketch(later)).toContain("probe (holder-unreachable)");
     const again = next(later, { input: probed(later, []), afterMs: 300, world: { ...verdict(), ...down } });
     expect(again.state.serving).toBeDefined();
+  });
+
+  test("two have begun, neither heard the other first: the first in line goes on, the second yields at once (E7)", () => {
+    const hears: Beat = { input: heard(MAC_C), world: verdict() };
+    expect(sketch(next(taken, hears))).toBe("answers, claim 4 | ");
+    const second = start(...lost("cab"), { afterMs: 100, world: verdict(), place: place("cab") });
+    expect(sketch(second)).toMatch(/^answers/);
+    expect(sketch(next(second, { ...hears, place: place("cab") }))).toMatch(/^silent.*yielded first-in-line-heard/);
+    // Each takes itself for the first: they hear each other again a round later, and then the record decides.
+    const refused = next(taken, {
+      input: { type: "written", epoch: 4, result: { kind: "refused" } },
+      world: verdict(),
+    });
+    const again = next(refused, { input: answered(refused, vip(holder("b", 3))), world: verdict() });
+    expect(sketch(next(again, { ...hears, afterMs: 1_000 }))).toContain("reads (peer-heard)");
   });
 
   test("the holder of the record is heard announcing: it lives, and an unrecorded holder loses", () => {

@@ -1,0 +1,39 @@
+/** A planned move of hundreds of addresses, while each call of the API server takes seconds (F5). */
+import { Cluster } from "./cluster.ts";
+import { begin } from "./faults.ts";
+import { nodeObject } from "./objects.ts";
+import type { Sabotage } from "./sabotage.ts";
+import { expected } from "./sabotage-stories.ts";
+import { FOR_LONG_MS, unsound } from "./story.ts";
+
+/** One node holds everything and leaves; its successors may learn of that up to 100 ms late. */
+export function manyLeave(options: {
+  readonly sabotage?: Sabotage;
+  readonly addresses: number;
+  readonly slowMs: number;
+}): Cluster {
+  const cluster = new Cluster({ seed: 7, nodes: 3, hosts: false, watchLagMsMax: 100, ...options });
+  for (const node of ["n2", "n3"]) cluster.api.putNode(node, nodeObject({ excluded: true }));
+  cluster.run(10_000);
+  for (const node of ["n2", "n3"]) cluster.api.putNode(node, nodeObject());
+  cluster.run(1_000);
+  cluster.resetOutages();
+  cluster.moves.length = 0;
+  cluster.api.slowMs = options.slowMs;
+  begin(cluster, "sigterm", "n1", FOR_LONG_MS);
+  return cluster;
+}
+
+export function leftWithSlowApi(sabotage: Sabotage): readonly string[] {
+  const cluster = manyLeave({ sabotage, addresses: 300, slowMs: 2_000 });
+  cluster.run(12_000);
+  const isGone = !cluster.isUp("n1");
+  cluster.run(25_000);
+  const { longestGapMs, longestMs } = cluster.invariants;
+  return [
+    ...unsound(cluster),
+    ...expected(isGone, "the one that leaves is still there"),
+    ...expected(longestGapMs === 0, `nobody answered for ${Math.round(longestGapMs)} ms of a planned move`),
+    ...expected(longestMs < 1_000, `two answered at once for ${Math.round(longestMs)} ms`),
+  ];
+}
