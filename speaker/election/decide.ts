@@ -89,7 +89,7 @@ function mustFallSilent(d: Draft): void {
 }
 
 /** No traffic could be carried: answering would only draw it here (F12). */
-function isSilencing(rule: ExclusionReason | undefined): boolean {
+export function isSilencing(rule: ExclusionReason | undefined): boolean {
   return rule === "no-service" || lacksEndpoint(rule);
 }
 

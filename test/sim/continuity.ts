@@ -10,6 +10,7 @@
  *   announce it and gets no record in time is silent, and comes back as a candidate that asks first (rule Y).
  */
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
+import { isSilencing } from "../../speaker/election/decide.ts";
 import { TIMES } from "../../speaker/election/types.ts";
 import type { SimProcess } from "./process.ts";
 import type { SimWire } from "./wire.ts";
@@ -138,8 +139,9 @@ export class Continuity {
     if (!isAble(process) || now - (this.#unableMs.get(process) ?? Number.NEGATIVE_INFINITY) < ABLE_MS) return undefined;
     const wire = this.#world.wireOf(address);
     if (wire.unplugged.has(node) || wire.off.has(node) || wire.unanswered.has(`${node} ${address}`)) return undefined;
-    // Nobody could hold it: without an endpoint there is nothing to answer for.
-    return (process.state.places.get(meta.name)?.ordered.length ?? 0) === 0 ? undefined : process;
+    const place = process.state.places.get(meta.name);
+    // Nobody could hold it, or not this node: without an endpoint there is nothing to answer for.
+    return place === undefined || place.ordered.length === 0 || isSilencing(place.standing.rule) ? undefined : process;
   }
 }
 

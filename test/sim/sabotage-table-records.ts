@@ -1,10 +1,15 @@
 /** The rules about records, Leases, processes, candidates and strangers, each broken on purpose (see sabotage-table.ts). */
 import type { AddressState } from "../../speaker/election/types.ts";
+import type { SpeakerEffect } from "../../speaker/state.ts";
 import { macOf } from "./objects.ts";
 import * as records from "./sabotage-records.ts";
 import * as stories from "./sabotage-stories.ts";
 import type { Broken } from "./sabotage-table.ts";
 import * as wide from "./sabotage-wide.ts";
+
+/** Else the missing renewals of Leases have everything listed anew, some seconds later. */
+const withoutRelist = (effects: readonly SpeakerEffect[]): readonly SpeakerEffect[] =>
+  effects.filter(({ type }) => type !== "relist");
 
 export const BROKEN_RECORDS: readonly Broken[] = [
   {
@@ -62,12 +67,12 @@ export const BROKEN_RECORDS: readonly Broken[] = [
   },
   {
     rule: "a renewal without an answer closes every connection (F7)",
-    sabotage: { ignoresPulse: true },
+    sabotage: { ignoresPulse: true, effects: withoutRelist },
     story: records.halfOpen,
   },
   {
     rule: "a resourceVersion that goes back lists everything anew (F7)",
-    sabotage: { ignoresPulse: true },
+    sabotage: { ignoresPulse: true, effects: withoutRelist },
     story: records.outlivedRestore,
   },
   {

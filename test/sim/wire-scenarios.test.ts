@@ -169,14 +169,14 @@ describe("the holder does not run for a second, and its addresses are announced 
     cluster.run(500);
     const worker = [...cluster.wire.workers].find((one) => one.node === holder);
     worker?.onAnnouncement(cluster.wire, ADDRESS, mac === "" ? macOf(others[0] ?? "") : mac);
-    cluster.run(510);
-    cluster.invariants.resetGaps();
     const defended: string[] = [];
     const announce = cluster.wire.announce.bind(cluster.wire);
     cluster.wire.announce = (from, address, form) => {
       defended.push(from);
       announce(from, address, form);
     };
+    cluster.run(510);
+    cluster.invariants.resetGaps();
     cluster.run(3_000);
     return { cluster, holder, defended: new Set(defended) };
   };

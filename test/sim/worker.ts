@@ -196,9 +196,8 @@ export class SimWorker {
     const { frames, dropped } = this.#queue.take();
     this.#heldNews.beginGap();
     for (const frame of frames) if (frame.type !== "request") this.#onHeard(frame);
-    const announced = this.#heldNews.endGap();
     this.#watching.step({ type: "gap" });
-    this.#step({ type: "drained", dropped, announced });
+    this.#step({ type: "drained", dropped, announced: this.#heldNews.endGap() });
   }
 
   #receive(frame: Frame): void {
