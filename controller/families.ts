@@ -5,6 +5,7 @@ import { choose, poolOf } from "./allocator.ts";
 import { type Decided, drawOrder, roomIn } from "./drawing.ts";
 import { findHeld, type Holding, isDeleting, isMet } from "./holding.ts";
 import { ownerOf } from "./ledger.ts";
+import { sourceOf } from "./pool-source.ts";
 import { explainNoChoice, explainRequestedIp, type Problem, type World } from "./problems.ts";
 import { claimedIps } from "./published.ts";
 import { conflictText, judgeConflict } from "./quarantine.ts";
@@ -53,7 +54,7 @@ function allocate(
 ): ReadonlyMap<Family, Allocation> {
   const result = new Map<Family, Allocation>();
   /** The quotas count what this pass has decided already. */
-  const now = (): World => ({ ...world, decided: decidedSoFar(service, result) });
+  const now = (): World => ({ ...world, decided: decidedSoFar(world, service, result) });
   for (const [family, ip] of request.ips) {
     if (families.includes(family)) result.set(family, allocateRequested(now(), service, ip, request));
   }
@@ -74,12 +75,16 @@ function allocate(
   return result;
 }
 
-function decidedSoFar({ meta }: Service, result: ReadonlyMap<Family, Allocation>): readonly Decided[] {
+function decidedSoFar(
+  { ledger }: World,
+  service: Service,
+  result: ReadonlyMap<Family, Allocation>,
+): readonly Decided[] {
   return [...result].flatMap(([family, one]): readonly Decided[] => {
     if (!("ip" in one)) return [];
     if (one.type === "create") return [{ family, pool: one.pool.name }];
-    const isHeld = one.vip.services.some(({ namespace }) => namespace === meta.namespace);
-    return [{ family, pool: isHeld ? undefined : one.vip.pool }];
+    const isHeld = one.vip.services.some(({ namespace }) => namespace === service.meta.namespace);
+    return [{ family, pool: isHeld ? undefined : sourceOf(one.vip, service, ledger).name }];
   });
 }
 
@@ -89,10 +94,8 @@ function allocateRequested(world: World, service: Service, ip: Ip, request: Addr
   const owner = ownerOf(world.ledger, ip);
   if (owner.type === "vip" && owner.vip.services.length > 0 && !isDeleting(owner.vip)) {
     const { vip } = owner;
-    const inPool = pools === undefined || pools.includes(vip.pool);
     const shares = shareRefusal(world, service, sharingKey, vip) === undefined;
-    if (inPool && shares && poolRefusal(world, service, vip, [vip.pool]) === undefined)
-      return { type: "join", ip, vip };
+    if (shares && poolRefusal(world, service, vip, pools, true) === undefined) return { type: "join", ip, vip };
   }
   const problem = explainRequestedIp(world, service, ip, pools, sharingKey);
   const pool = poolOf(world.ledger.allocator, ip);

@@ -3,18 +3,14 @@ import { type Family, formatIp, type Ip, parseIp, sameIp } from "../lib/address/
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { L2Rules, VirtualIP, VirtualIPService } from "../lib/model/virtual-ip.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
+import { asksFor } from "./drawing.ts";
 import { type Claim, claimantsOf, ownerOf, vipsOfService } from "./ledger.ts";
+import type { PoolSource } from "./pool-source.ts";
 import type { World } from "./problems.ts";
 import { type Given, listedIps, publishedGiven, recordOf } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
 import type { AddressRequest } from "./requests.ts";
-import { asksFor, goesWith, shareConflict, shareRefusal } from "./sharing.ts";
-
-/** What a VirtualIP takes from its pool. */
-export interface PoolSource {
-  readonly name: string;
-  readonly l2: L2Rules;
-}
+import { goesWith, shareConflict, shareRefusal } from "./sharing.ts";
 
 /** How an address is had, or comes to be had. */
 export type Holding =

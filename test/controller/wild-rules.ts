@@ -123,19 +123,14 @@ export class Witness {
     const spec = verb === "create" ? fields(body)["spec"] : specOfPatch(body);
     if (spec === undefined) return;
     const { address = "", pool = "", services: named } = fields(spec);
-    // A defect that is known: who joins is judged by the pool that the VirtualIP names, though the same write hands it to the
-    // pool that has the address now (sharing.ts, mayDraw).
-    const before = vips(this.#wild).find((vip) => vip.address === address)?.pool ?? pool;
     const entries = items(named).map((one) => fields(one));
     for (const { uid, namespace, name } of entries) {
       // What the Service has already, by its status or a VirtualIP, is not given to it but kept.
       if (this.#lately.has(`has ${uid} ${address}`)) continue;
       const what = `${verb} ${address} of ${pool} for ${namespace}/${name}`;
-      if (![pool, before].some((one) => this.#lately.has(`mayDraw ${uid} ${one}`)))
-        this.#wild.faults.push(`${what}, which may not draw from it`);
+      if (!this.#lately.has(`mayDraw ${uid} ${pool}`)) this.#wild.faults.push(`${what}, which may not draw from it`);
       const abroad = entries.some((one) => one["namespace"] !== namespace);
-      if (abroad && ![pool, before].some((one) => this.#lately.has(`shares ${one}`)))
-        this.#wild.faults.push(`${what}, beside another namespace`);
+      if (abroad && !this.#lately.has(`shares ${pool}`)) this.#wild.faults.push(`${what}, beside another namespace`);
     }
   }
 }
