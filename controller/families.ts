@@ -28,8 +28,9 @@ export function decideFamilies(world: World, service: Service, request: AddressR
     const now = held.get(family);
     return now === undefined || !isMet(world, service, now, family, request);
   });
+  const kept = new Map([...held].filter(([family]) => !open.includes(family)));
   const fresh: ReadonlyMap<Family, Allocation> =
-    open.length === 0 ? new Map() : allocate(world, service, open, request);
+    open.length === 0 ? new Map() : allocate(world, service, open, request, kept);
   const decisions = families
     .map((family) => combine(family, held.get(family), fresh.get(family)))
     .map((one) => withConflict(world, service, one, request.sharingKey));
@@ -51,10 +52,11 @@ function allocate(
   service: Service,
   families: readonly Family[],
   request: AddressRequest,
+  kept: ReadonlyMap<Family, Holding | undefined>,
 ): ReadonlyMap<Family, Allocation> {
   const result = new Map<Family, Allocation>();
   /** The quotas count what this pass has decided already. */
-  const now = (): World => ({ ...world, decided: decidedSoFar(world, service, result) });
+  const now = (): World => ({ ...world, decided: decidedSoFar(world, service, [...kept, ...result]) });
   for (const [family, ip] of request.ips) {
     if (families.includes(family)) result.set(family, allocateRequested(now(), service, ip, request));
   }
@@ -75,16 +77,21 @@ function allocate(
   return result;
 }
 
+/** What the pools do not count yet of what this pass writes: what comes to the Service, and what goes on to another pool. */
 function decidedSoFar(
   { ledger }: World,
   service: Service,
-  result: ReadonlyMap<Family, Allocation>,
+  decisions: readonly (readonly [Family, Holding | Allocation | undefined])[],
 ): readonly Decided[] {
-  return [...result].flatMap(([family, one]): readonly Decided[] => {
-    if (!("ip" in one)) return [];
+  return decisions.flatMap(([family, one]): readonly Decided[] => {
+    if (one === undefined || !("ip" in one) || one.type === "await") return [];
     if (one.type === "create") return [{ family, pool: one.pool.name }];
-    const isHeld = one.vip.services.some(({ namespace }) => namespace === service.meta.namespace);
-    return [{ family, pool: isHeld ? undefined : sourceOf(one.vip, service, ledger).name }];
+    const { name } = sourceOf(one.vip, service, ledger);
+    if (name === one.vip.pool) {
+      const isHeld = one.vip.services.some(({ namespace }) => namespace === service.meta.namespace);
+      return one.type === "keep" ? [] : [{ family, pool: isHeld ? undefined : name }];
+    }
+    return [{ family, pool: name }];
   });
 }
 

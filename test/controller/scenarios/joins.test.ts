@@ -75,3 +75,17 @@ describe("who joins an address that another pool takes over", () => {
     expect(table).toEqual(["10.0.0.1 of second: default/a, default/b"]);
   });
 });
+
+test("a pool that takes an address over counts it at once, for the other family of its Service", async () => {
+  const scene = new Scene();
+  const families = ["IPv4", "IPv6"] as const;
+  scene.pool("first", ["10.0.0.1/32"]);
+  scene.service("a", { families });
+  await scene.settle();
+  scene.pool("second", ["10.0.0.1/32", "fd99::1/128"], { quota: 1 });
+  scene.deletePool("first");
+  scene.restart();
+  await scene.settle();
+  expect(scene.table()).toEqual(["10.0.0.1 of second: default/a"]);
+  expect(scene.says("a")).toMatch(/^PartlyAssigned: 10.0.0.1 from IPPool second; .* quota of 1 /);
+});
