@@ -7,6 +7,7 @@ import type { DrawOrder, PoolSpace } from "./allocator.ts";
 import { heldBy, type Ledger, vipsOfService } from "./ledger.ts";
 import type { PoolConfig } from "./pool-config.ts";
 import type { ActivePool } from "./pools.ts";
+import { askedPools } from "./requests.ts";
 import { familyOfName } from "./vip-names.ts";
 
 /** What the rules are judged by. */
@@ -96,6 +97,12 @@ export function roomIn(world: DrawWorld, service: Service, { pool }: PoolSpace, 
   );
   const taken = decided.filter((one) => one.pool === pool.name);
   return pool.quota - heldBy(world.ledger, pool.name, namespace) + given.length - taken.length;
+}
+
+/** Whether this Service or one of the others, by `namespace/name`, names the pool; one whose wish cannot be read may. */
+export function asksFor(ledger: Ledger, pool: string, service: Service, others: readonly string[]): boolean {
+  const sharers = others.map((key) => ledger.sharers.get(key)).filter((one) => one !== undefined);
+  return [askedPools(service), ...sharers.map((one) => one.pools)].some((pools) => pools?.includes(pool) !== false);
 }
 
 function allowsNamespace(world: DrawWorld, { drawers }: PoolConfig, name: string): boolean {

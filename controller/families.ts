@@ -5,6 +5,7 @@ import { choose, poolOf } from "./allocator.ts";
 import { type Decided, drawOrder, roomIn } from "./drawing.ts";
 import { findHeld, type Holding, isDeleting, isMet } from "./holding.ts";
 import { ownerOf } from "./ledger.ts";
+import { sourceOf } from "./pool-source.ts";
 import { explainNoChoice, explainRequestedIp, type Problem, type World } from "./problems.ts";
 import { claimedIps } from "./published.ts";
 import { conflictText, judgeConflict } from "./quarantine.ts";
@@ -27,8 +28,9 @@ export function decideFamilies(world: World, service: Service, request: AddressR
     const now = held.get(family);
     return now === undefined || !isMet(world, service, now, family, request);
   });
+  const kept = new Map([...held].filter(([family]) => !open.includes(family)));
   const fresh: ReadonlyMap<Family, Allocation> =
-    open.length === 0 ? new Map() : allocate(world, service, open, request);
+    open.length === 0 ? new Map() : allocate(world, service, open, request, kept);
   const decisions = families
     .map((family) => combine(family, held.get(family), fresh.get(family)))
     .map((one) => withConflict(world, service, one, request.sharingKey));
@@ -50,10 +52,11 @@ function allocate(
   service: Service,
   families: readonly Family[],
   request: AddressRequest,
+  kept: ReadonlyMap<Family, Holding | undefined>,
 ): ReadonlyMap<Family, Allocation> {
   const result = new Map<Family, Allocation>();
   /** The quotas count what this pass has decided already. */
-  const now = (): World => ({ ...world, decided: decidedSoFar(service, result) });
+  const now = (): World => ({ ...world, decided: decidedSoFar(world, service, [...kept, ...result]) });
   for (const [family, ip] of request.ips) {
     if (families.includes(family)) result.set(family, allocateRequested(now(), service, ip, request));
   }
@@ -74,12 +77,21 @@ function allocate(
   return result;
 }
 
-function decidedSoFar({ meta }: Service, result: ReadonlyMap<Family, Allocation>): readonly Decided[] {
-  return [...result].flatMap(([family, one]): readonly Decided[] => {
-    if (!("ip" in one)) return [];
+/** What the pools do not count yet of what this pass writes: what comes to the Service, and what goes on to another pool. */
+function decidedSoFar(
+  { ledger }: World,
+  service: Service,
+  decisions: readonly (readonly [Family, Holding | Allocation | undefined])[],
+): readonly Decided[] {
+  return decisions.flatMap(([family, one]): readonly Decided[] => {
+    if (one === undefined || !("ip" in one) || one.type === "await") return [];
     if (one.type === "create") return [{ family, pool: one.pool.name }];
-    const isHeld = one.vip.services.some(({ namespace }) => namespace === meta.namespace);
-    return [{ family, pool: isHeld ? undefined : one.vip.pool }];
+    const { name } = sourceOf(one.vip, service, ledger);
+    if (name === one.vip.pool) {
+      const isHeld = one.vip.services.some(({ namespace }) => namespace === service.meta.namespace);
+      return one.type === "keep" ? [] : [{ family, pool: isHeld ? undefined : name }];
+    }
+    return [{ family, pool: name }];
   });
 }
 
@@ -89,10 +101,8 @@ function allocateRequested(world: World, service: Service, ip: Ip, request: Addr
   const owner = ownerOf(world.ledger, ip);
   if (owner.type === "vip" && owner.vip.services.length > 0 && !isDeleting(owner.vip)) {
     const { vip } = owner;
-    const inPool = pools === undefined || pools.includes(vip.pool);
     const shares = shareRefusal(world, service, sharingKey, vip) === undefined;
-    if (inPool && shares && poolRefusal(world, service, vip, [vip.pool]) === undefined)
-      return { type: "join", ip, vip };
+    if (shares && poolRefusal(world, service, vip, pools, true) === undefined) return { type: "join", ip, vip };
   }
   const problem = explainRequestedIp(world, service, ip, pools, sharingKey);
   const pool = poolOf(world.ledger.allocator, ip);

@@ -3,18 +3,14 @@ import { type Family, formatIp, type Ip, parseIp, sameIp } from "../lib/address/
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { L2Rules, VirtualIP, VirtualIPService } from "../lib/model/virtual-ip.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
+import { asksFor } from "./drawing.ts";
 import { type Claim, claimantsOf, ownerOf, vipsOfService } from "./ledger.ts";
+import type { PoolSource } from "./pool-source.ts";
 import type { World } from "./problems.ts";
 import { type Given, listedIps, publishedGiven, recordOf } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
 import type { AddressRequest } from "./requests.ts";
-import { asksFor, goesWith, shareConflict, shareRefusal } from "./sharing.ts";
-
-/** What a VirtualIP takes from its pool. */
-export interface PoolSource {
-  readonly name: string;
-  readonly l2: L2Rules;
-}
+import { goesWith, shareConflict, shareRefusal } from "./sharing.ts";
 
 /** How an address is had, or comes to be had. */
 export type Holding =
@@ -48,7 +44,9 @@ export function isDeleting(object: { readonly meta: { readonly deletionTimestamp
 /**
  * What the Service has in this family. What clients use does not move, so what Berth has published comes first: living,
  * being deleted by hand, or lost. Then a VirtualIP that is not published yet; then an address of the status, from before
- * Berth. Only a wish that one of the later ones fulfils puts it first: that is a change which was cut off half-way.
+ * Berth. Only a wish that one of the later ones fulfils puts it first: that is a change which was cut off half-way. One that is
+ * noted to fulfil `berth.dev/renumber` counts more than one of which it is not known: a store that went back in the middle of the change has
+ * the Service out of the VirtualIP that it was to leave, while its status still names that address.
  */
 export function findHeld(
   world: World,
@@ -57,8 +55,15 @@ export function findHeld(
   request: AddressRequest | undefined,
 ): Holding | undefined {
   const found = candidates(world, service, family, request?.sharingKey);
-  const wanted = request && found.find((held) => isMet(world, service, held, family, request));
-  return wanted ?? found[0];
+  if (request === undefined) return found[0];
+  const met = found.filter((held) => isMet(world, service, held, family, request));
+  const noted = request.renumber !== "" && met.find((held) => isNoted(service, held, request.renumber));
+  return noted || (met[0] ?? found[0]);
+}
+
+function isNoted(service: Service, held: Holding, wish: string): boolean {
+  const entry = held.type === "create" ? undefined : entryIn(held.vip, service);
+  return entry?.renumber === wish || recordOf(service, held.ip)?.renumber === wish;
 }
 
 /** `sharingKey` is undefined if the request cannot be read: then that of the VirtualIP counts. */

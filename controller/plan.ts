@@ -14,13 +14,13 @@ import type { FamilyDecision } from "./families.ts";
 import { decideFamilies, keepOnly } from "./families.ts";
 import { entryIn, fulfilledWish, hasRivals, isDeleting, isUnderWay, ownVips } from "./holding.ts";
 import { isBeingShared, ownerOf, vipsOfService } from "./ledger.ts";
+import { sourceOf } from "./pool-source.ts";
 import type { World } from "./problems.ts";
 import { ASSIGNED_CONDITION, assignedMessage, isPublished, publishedIps } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
 import { type AddressRequest, parseRequest, parseSharingKey } from "./requests.ts";
 import { goesWith } from "./sharing.ts";
 import { dropAll, giveVip, lostAddresses, notShared, putAside } from "./vip-effects.ts";
-import { sourceOf } from "./vip-spec.ts";
 
 export interface PlanInput {
   readonly key: string;
@@ -199,7 +199,7 @@ function claimOf(
   const given = decisions.flatMap((one) => {
     if (one.type === "none") return [];
     const vip = one.type === "create" ? undefined : one.vip;
-    const pool = one.type === "create" ? one.pool.name : sourceOf(one.vip, service, world).name;
+    const pool = one.type === "create" ? one.pool.name : sourceOf(one.vip, service, world.ledger).name;
     const renumber = fulfilledWish(service, one.ip, vip && entryIn(vip, service), request);
     const isContested = hasRivals(world, service, one.ip, vip, request?.sharingKey ?? vip?.sharingKey ?? "");
     return [{ ip: one.ip, pool, renumber, isContested }];

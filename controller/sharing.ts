@@ -10,6 +10,7 @@ import type { ExternalTrafficPolicy, VirtualIP, VirtualIPService } from "../lib/
 import { poolOf, spaceOf } from "./allocator.ts";
 import { type DrawWorld, quotaProblem, ruleProblem } from "./drawing.ts";
 import type { Ledger } from "./ledger.ts";
+import { sourceOf } from "./pool-source.ts";
 import { foreignMac } from "./quarantine.ts";
 import { askedPools } from "./requests.ts";
 import { familyOfName, ipOfName } from "./vip-names.ts";
@@ -45,10 +46,11 @@ export function shareRefusal(world: DrawWorld, service: Service, key: string, vi
     return `${users}; Services share an address when all have the same annotation berth.dev/sharing-key`;
   }
   if (taken !== key) return `${users} with the sharing key ${taken}, not ${key}`;
-  const across = spaceOf(world.ledger.allocator, vip.pool)?.pool.sharing === "AcrossNamespaces";
+  const pool = sourceOf(vip, service, world.ledger).name;
+  const across = spaceOf(world.ledger.allocator, pool)?.pool.sharing === "AcrossNamespaces";
   const abroad = others.find((one) => one.namespace !== service.meta.namespace);
   if (abroad !== undefined && !across) {
-    return `${serviceKey(abroad)} of another namespace, and spec.sharing of the IPPool ${vip.pool} is SameNamespace`;
+    return `${serviceKey(abroad)} of another namespace, and spec.sharing of the IPPool ${pool} is SameNamespace`;
   }
   if (others.length >= SHARERS_MAX) return `${SHARERS_MAX} Services already, which is the most`;
   for (const other of others) {
@@ -64,12 +66,6 @@ export function shareRefusal(world: DrawWorld, service: Service, key: string, vi
 export function commonKey(ledger: Ledger, uid: string, key: string, vip: VirtualIP): string {
   const others = vip.services.filter((one) => one.uid !== uid).map((one) => ledger.sharers.get(serviceKey(one)));
   return key !== "" && others.every((other) => other?.key === key) ? key : (vip.sharingKey ?? "");
-}
-
-/** Whether this Service or one of the others, by `namespace/name`, names the pool; one whose wish cannot be read may. */
-export function asksFor(ledger: Ledger, pool: string, service: Service, others: readonly string[]): boolean {
-  const sharers = others.map((key) => ledger.sharers.get(key)).filter((one) => one !== undefined);
-  return [askedPools(service), ...sharers.map((one) => one.pools)].some((pools) => pools?.includes(pool) !== false);
 }
 
 /** The Services that have the address do not go together (any more): nothing is taken away, but told. */
@@ -115,28 +111,33 @@ function joinRefusal(
   // Nobody is brought to an address that a foreign host uses.
   const mac = foreignMac(vip);
   if (mac !== undefined) return `a host with the MAC ${mac} uses it`;
-  const keptOff = poolRefusal(world, service, vip, pools);
+  const keptOff = poolRefusal(world, service, vip, pools, false);
   if (keptOff !== undefined) return keptOff;
   const text = shareRefusal(world, service, key, vip);
   return text === undefined ? undefined : `it is in use by ${text}`;
 }
 
-/** Why no address of the VirtualIP's pool may come to this Service; undefined if it may. One that its namespace has already counts no second time. */
+/**
+ * Why no address of the pool that the VirtualIP belongs to (`sourceOf`) may come to this Service; undefined if it may. One that its namespace
+ * has already counts no second time. `isByIp`: the Service asks for this very address, whatever the pool's autoAssign.
+ */
 export function poolRefusal(
   world: DrawWorld,
   service: Service,
   vip: VirtualIP,
   pools: readonly string[] | undefined,
+  isByIp: boolean,
 ): string | undefined {
-  const space = spaceOf(world.ledger.allocator, vip.pool);
-  if (space === undefined) return `there is no IPPool ${vip.pool} in force`;
-  if (pools !== undefined && !pools.includes(vip.pool)) {
-    return `it belongs to the IPPool ${vip.pool}, and this Service asks for ${pools.join(" or ")}`;
+  const { name } = sourceOf(vip, service, world.ledger);
+  const space = spaceOf(world.ledger.allocator, name);
+  if (space === undefined) return `there is no IPPool ${name} in force`;
+  if (pools !== undefined && !pools.includes(name)) {
+    return `it belongs to the IPPool ${name}, and this Service asks for ${pools.join(" or ")}`;
   }
   const rule = ruleProblem(world, service, space.pool);
   if (rule !== undefined) return rule.message;
-  if (pools === undefined && !space.pool.autoAssign) {
-    return `the IPPool ${vip.pool} gives only to Services that name it (autoAssign: false), in the annotation berth.dev/pool`;
+  if (pools === undefined && !isByIp && !space.pool.autoAssign) {
+    return `the IPPool ${name} gives only to Services that name it (autoAssign: false), in the annotation berth.dev/pool`;
   }
   const { namespace } = service.meta;
   if (vip.services.some((one) => one.namespace === namespace)) return undefined;

@@ -1,35 +1,15 @@
 /** What a VirtualIP says of its pool and of the Services that have it. */
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { VirtualIP, VirtualIPService, VirtualIPSpec } from "../lib/model/virtual-ip.ts";
-import { poolOf, spaceOf } from "./allocator.ts";
-import type { PoolSource } from "./holding.ts";
-import { contains } from "./interval-set.ts";
+import { sourceOf } from "./pool-source.ts";
 import type { World } from "./problems.ts";
-import { asksFor, commonKey } from "./sharing.ts";
-import { ipOfName } from "./vip-names.ts";
+import { commonKey } from "./sharing.ts";
 
 export function entryOf(service: Service, renumber: string): VirtualIPService {
   const { namespace, name, uid } = service.meta;
   const { externalTrafficPolicy, ports } = service;
   const entry = { namespace, name, uid, externalTrafficPolicy, ports };
   return renumber === "" ? entry : { ...entry, renumber };
-}
-
-/**
- * The pool that the VirtualIP belongs to: its own while that has the address or one of its Services names it (from another pool the
- * address would not be what that one asks for, and it would lose it by an edit of others), else the one that has it now (a
- * range that was moved, a pool that was renamed), else its own all the same, with the last rules that are known.
- */
-export function sourceOf(vip: VirtualIP, service: Service, world: World): PoolSource {
-  const { allocator } = world.ledger;
-  const named = spaceOf(allocator, vip.pool)?.pool;
-  const ip = ipOfName(vip.meta.name);
-  if (ip === undefined) return { name: vip.pool, l2: vip.l2 };
-  if (named !== undefined && !named.leaving && contains(named.whole[ip.family], ip.value)) return named;
-  const isAsked = asksFor(world.ledger, vip.pool, service, vip.services.map(serviceKey));
-  const home = isAsked ? undefined : poolOf(allocator, ip);
-  if (home !== undefined && !home.leaving) return home;
-  return named ?? { name: vip.pool, l2: vip.l2 };
 }
 
 /**
@@ -43,7 +23,7 @@ export function specFor(
   sharingKey: string | undefined,
   world: World,
 ): VirtualIPSpec {
-  const { name, l2 } = sourceOf(vip, service, world);
+  const { name, l2 } = sourceOf(vip, service, world.ledger);
   const at = vip.services.findIndex((one) => serviceKey(one) === serviceKey(entry));
   const services = at < 0 ? [...vip.services, entry] : vip.services.with(at, entry);
   const common = commonKey(world.ledger, service.meta.uid, sharingKey ?? "", vip);

@@ -7,15 +7,12 @@ import { asText, fields, items } from "../../lib/model/decode.ts";
 import type { IPPool } from "../../lib/model/ip-pool.ts";
 import type { Namespace } from "../../lib/model/namespace.ts";
 import { type Service, serviceKey } from "../../lib/model/service.ts";
-import type { LabelSelector, VirtualIP } from "../../lib/model/virtual-ip.ts";
+import type { LabelSelector, VirtualIP, VirtualIPService } from "../../lib/model/virtual-ip.ts";
 import type { Process } from "./crash-world.ts";
 import { KEYS, POOLS, pools, QUOTAS, services, vips, type Wild } from "./wild-store.ts";
 
 /** A plan and its last call lie at most so many steps apart, all but always. */
 const RECENT_STEPS = 100;
-
-/** A Service that is joining an address is not counted before it has: by one a quota may be exceeded then. */
-const JOINING = 1;
 
 export function mayDraw({ drawers }: IPPool, service: Service, namespace: Namespace | undefined): boolean {
   const isOpen = drawers.namespaces.length === 0 && drawers.namespaceSelector === undefined;
@@ -123,19 +120,14 @@ export class Witness {
     const spec = verb === "create" ? fields(body)["spec"] : specOfPatch(body);
     if (spec === undefined) return;
     const { address = "", pool = "", services: named } = fields(spec);
-    // A defect that is known: who joins is judged by the pool that the VirtualIP names, though the same write hands it to the
-    // pool that has the address now (sharing.ts, mayDraw).
-    const before = vips(this.#wild).find((vip) => vip.address === address)?.pool ?? pool;
     const entries = items(named).map((one) => fields(one));
     for (const { uid, namespace, name } of entries) {
       // What the Service has already, by its status or a VirtualIP, is not given to it but kept.
       if (this.#lately.has(`has ${uid} ${address}`)) continue;
       const what = `${verb} ${address} of ${pool} for ${namespace}/${name}`;
-      if (![pool, before].some((one) => this.#lately.has(`mayDraw ${uid} ${one}`)))
-        this.#wild.faults.push(`${what}, which may not draw from it`);
+      if (!this.#lately.has(`mayDraw ${uid} ${pool}`)) this.#wild.faults.push(`${what}, which may not draw from it`);
       const abroad = entries.some((one) => one["namespace"] !== namespace);
-      if (abroad && ![pool, before].some((one) => this.#lately.has(`shares ${one}`)))
-        this.#wild.faults.push(`${what}, beside another namespace`);
+      if (abroad && !this.#lately.has(`shares ${pool}`)) this.#wild.faults.push(`${what}, beside another namespace`);
     }
   }
 }
@@ -159,14 +151,15 @@ function claimed(service: Service): readonly string[] {
  */
 export class QuotaWatch {
   readonly #wild: Wild;
-  /** `pool quota`, by the API server and by every controller. */
+  /** `pool quota`, by the API server and by every controller; `address of pool`. */
   readonly #lately: Lately;
 
   constructor(wild: Wild) {
     this.#wild = wild;
     this.#lately = new Lately(wild, () => {
       const late = wild.processes.flatMap((one) => POOLS.flatMap((name) => one.cached<IPPool>("ippools", name) ?? []));
-      return [...pools(wild), ...late].map(({ meta, quota }) => `${meta.name} ${quota ?? "any"}`);
+      const quotas = [...pools(wild), ...late].map(({ meta, quota }) => `${meta.name} ${quota ?? "any"}`);
+      return [...quotas, ...vips(wild).map(({ pool, address }) => `${address} of ${pool}`)];
     });
   }
 
@@ -182,16 +175,31 @@ export class QuotaWatch {
     if (service !== undefined && claimed(service).includes(vip.address)) return;
     const quota = [...QUOTAS].sort((one, other) => other - one).find((most) => this.#lately.has(`${vip.pool} ${most}`));
     if (this.#lately.has(`${vip.pool} any`) || quota === undefined) return;
-    const held = heldIn(this.#wild, vip.pool, owner.namespace);
-    const own = vips(this.#wild).filter(
-      (one) => one.pool === vip.pool && one.services.every(({ uid }) => uid === owner.uid),
-    );
-    const same = own.filter((one) => one.address.includes(":") === vip.address.includes(":")).length;
-    // One of each family stays when a change is over.
-    const leaving = same - 1 + Math.max(0, own.length - same - 1);
-    if (held - leaving > quota + JOINING)
+    const near = vips(this.#wild).filter((one) => one.services.some(({ namespace }) => namespace === owner.namespace));
+    const counted = near.filter((one) => one.pool === vip.pool && !this.#isTakenOver(one));
+    const replaced = counted.filter((one) => isReplaced(one, near, owner));
+    if (counted.length - replaced.length > quota)
       this.#wild.faults.push(
-        `${vip.address} of ${vip.pool} is beyond the quota ${quota} of ${owner.namespace}: ${held}`,
+        `${vip.address} of ${vip.pool} is beyond the quota ${quota} of ${owner.namespace}: ${counted.length}`,
       );
   }
+
+  /** What a pool takes over is kept, whatever its quota says, and counts in it from that write on. */
+  #isTakenOver(vip: VirtualIP): boolean {
+    return POOLS.some((pool) => pool !== vip.pool && this.#lately.has(`${vip.address} of ${pool}`));
+  }
+}
+
+/** One that its Service has alone in the namespace, and will give up for a newer one of the same family. */
+function isReplaced(vip: VirtualIP, near: readonly VirtualIP[], owner: VirtualIPService): boolean {
+  const isOwn = (one: VirtualIP) =>
+    one.services.every(({ namespace, uid }) => namespace !== owner.namespace || uid === owner.uid);
+  const isNewer = (one: VirtualIP) =>
+    one.address.includes(":") === vip.address.includes(":") && bornAt(one) > bornAt(vip);
+  return isOwn(vip) && near.some((one) => isNewer(one) && one.services.some(({ uid }) => uid === owner.uid));
+}
+
+/** The API server of the tests numbers its objects. */
+function bornAt({ meta }: VirtualIP): number {
+  return Number(meta.uid.replace("uid-", ""));
 }

@@ -4,6 +4,7 @@
  */
 import { setImmediate as settled } from "node:timers/promises";
 import type { JsonObject } from "../../lib/model/decode.ts";
+import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { below, pick } from "./crash-draw.ts";
 import { Process } from "./crash-world.ts";
 import { Witness } from "./wild-rules.ts";
@@ -77,8 +78,16 @@ function meddle(wild: Wild): void {
   wild.upsetAt = wild.steps;
   const isKnown = wild.isAlone || (isPublished && wild.processes.every((process) => process.lag === 0));
   // Else one of two controllers at once may let an address go that the other is about to publish (docs/next-allocation.md).
-  if (wild.random() < 0.5 && isKnown) wild.api.call({ verb: "delete", path });
-  else patch(wild, path, { spec: { services: [], pool: "nowhere" } });
+  const draw = wild.random();
+  if (draw < 0.4 && isKnown) wild.api.call({ verb: "delete", path });
+  else if (draw < 0.8) patch(wild, path, { spec: { services: [], pool: "nowhere" } });
+  else patch(wild, path, { spec: misled(wild, vip) });
+}
+
+/** What is for people says something else, and the marks of fulfilled wishes are such as a user may write, or none. */
+function misled(wild: Wild, { services: named }: VirtualIP): JsonObject {
+  const marked = named.map((one) => ({ ...one, renumber: pick(wild, ["evil", "7", undefined]) }));
+  return { usedBy: "nobody/else", services: JSON.parse(JSON.stringify(marked)) };
 }
 
 /** The speaker takes what nobody holds, writes its silence, and hears foreign hosts now and then. */

@@ -6,7 +6,7 @@ import { fields } from "../../lib/model/decode.ts";
 import type { IPPool } from "../../lib/model/ip-pool.ts";
 import { parseNamespace } from "../../lib/model/namespace.ts";
 import { parseService, type Service } from "../../lib/model/service.ts";
-import { parseVirtualIP, type VirtualIP } from "../../lib/model/virtual-ip.ts";
+import { parseVirtualIP, usedByText, type VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { IS_FULL } from "../scale.ts";
 import { must } from "./objects.ts";
 import { heldIn, inOrder, mayDraw, QuotaWatch } from "./wild-rules.ts";
@@ -110,6 +110,7 @@ function checkRest(wild: Wild): void {
       vip: vip.address,
       empty: vip.quarantine !== undefined,
     });
+    expect(vip.usedBy).toBe(usedByText(vip.services));
     for (const { uid, name } of vip.services) {
       const listed = byUid.get(uid)?.ingress.map((entry) => entry.ip) ?? [];
       expect({ name, has: listed.includes(vip.address) }).toEqual({ name, has: true });

@@ -16,7 +16,6 @@ type Problems = typeof import("../../../controller/problems.ts");
 type Published = typeof import("../../../controller/published.ts");
 type Requests = typeof import("../../../controller/requests.ts");
 type Selector = typeof import("../../../lib/model/selector.ts");
-type Sharing = typeof import("../../../controller/sharing.ts");
 type VipCondition = typeof import("../../../controller/vip-condition.ts");
 type VipEffects = typeof import("../../../controller/vip-effects.ts");
 type VipSpec = typeof import("../../../controller/vip-spec.ts");
@@ -177,7 +176,7 @@ export const KEEPING: readonly Broken[] = [
     ({ specFor }) => ({ specFor: (vip, ...rest) => ({ ...specFor(vip, ...rest), pool: vip.pool }) }),
     { by: "scenarios/pools" },
   ),
-  broken<Sharing>("a pool that is named keeps its addresses", "sharing", () => ({ asksFor: () => false }), {
+  broken<Drawing>("a pool that is named keeps its addresses", "drawing", () => ({ asksFor: () => false }), {
     by: "scenarios/edits",
   }),
   broken<LedgerRules>(

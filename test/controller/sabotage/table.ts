@@ -1,7 +1,8 @@
 /** Each rule of allocation, how it is broken on purpose, and the test that must find it. */
 import type { Broken } from "./broken.ts";
 import { GIVING, KEEPING } from "./giving.ts";
+import { RECORDED } from "./recorded.ts";
 import { CONFLICTS, SHARING } from "./using.ts";
 import { WRITES } from "./writing.ts";
 
-export const BROKEN: readonly Broken[] = [...GIVING, ...KEEPING, ...SHARING, ...CONFLICTS, ...WRITES];
+export const BROKEN: readonly Broken[] = [...GIVING, ...KEEPING, ...RECORDED, ...SHARING, ...CONFLICTS, ...WRITES];

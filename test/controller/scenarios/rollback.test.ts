@@ -1,5 +1,6 @@
 /** A store that goes back to a backup. docs/allocation.md names these. */
 import { describe, expect, test } from "@jest/globals";
+import type { Snapshot } from "../scripted-api.ts";
 import { addressesOf, Scene } from "./scene.ts";
 
 /** Less than an assumption lives: what is set right only when it ends by age is too late. */
@@ -37,3 +38,35 @@ describe.each(["go on", "go back"] as const)("a store that goes back, versions %
     expect(scene.table()).toEqual(["10.0.0.2 of first: default/c"]);
   });
 });
+
+test.each(["go on", "go back"] as const)(
+  "a wish whose publication is lost in the middle of its pass is fulfilled all the same, versions %s",
+  async (versions) => {
+    const scene = new Scene();
+    const key = { "berth.dev/sharing-key": "edge" };
+    scene.pool("first", ["10.0.0.1-10.0.0.9"]);
+    for (const [name, port] of [
+      ["a", 80],
+      ["b", 81],
+    ] as const) {
+      scene.service(name, { annotations: key, ports: [port] });
+      await scene.settle();
+    }
+    // The wish takes three writes: VirtualIP, status, and the Service out of the VirtualIP that it leaves; the last arrives after the restore.
+    const from = scene.written;
+    let backup: Snapshot | undefined;
+    scene.atWrite = async (write) => {
+      if (write === from + 2) backup = scene.api.snapshot();
+      if (write !== from + 3 || backup === undefined) return "go on";
+      expect(addressesOf(scene, "a")).toEqual({ a: ["10.0.0.2"] });
+      scene.rollBack(backup, versions);
+      expect(addressesOf(scene, "a")).toEqual({ a: ["10.0.0.1"] });
+      return "go on";
+    };
+    scene.annotate("a", { "berth.dev/renumber": "today" });
+    await scene.settle();
+    expect(scene.written).toBeGreaterThan(from + 3);
+    expect(scene.table()).toEqual(["10.0.0.1 of first: default/b", "10.0.0.2 of first: default/a"]);
+    expect(scene.says("a")).toBe("Assigned: 10.0.0.2 from IPPool first (renumber today)");
+  },
+);
