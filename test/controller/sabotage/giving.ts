@@ -74,7 +74,10 @@ export const GIVING: readonly Broken[] = [
   broken<Drawing>(
     "a quota counts what the same pass takes",
     "drawing",
-    ({ roomIn }) => ({ roomIn: (world, ...rest) => roomIn({ ...world, decided: [] }, ...rest) }),
+    ({ roomIn, quotaProblem }) => ({
+      roomIn: (world, ...rest) => roomIn({ ...world, decided: [] }, ...rest),
+      quotaProblem: (world, ...rest) => quotaProblem({ ...world, decided: [] }, ...rest),
+    }),
     { by: "scenarios/reasons" },
   ),
   broken<OffLimits>("addresses of Nodes and ends of subnets", "off-limits", () => ({ offLimits: () => [] }), {
