@@ -149,8 +149,8 @@ function reclaim(
 
 /**
  * Of a VirtualIP that is there the Service gets back what Berth has published by its own record, if none of those that are named in it
- * has published it too. Of two that have, both keep it who had it together when they were edited apart: the records of both
- * say so. From before Berth: what was shared then, if it can be shared now.
+ * has published it too. Of several that have, all keep it who had it together when they were edited apart: the records of those that
+ * collide say so. From before Berth: what was shared then, if it can be shared now.
  */
 function isRefused(
   world: World,
@@ -163,7 +163,9 @@ function isRefused(
   const others = new Set(vip.services.map((one) => one.uid));
   const rivals = claimantsOf(world.ledger, ip).filter(({ uid }) => uid !== service.meta.uid && others.has(uid));
   if (record !== undefined && rivals.length === 0) return false;
-  if (record?.isContested === true && rivals.every((claim) => claim.isContested)) return false;
+  // Of three of which two collide, the third has no such note: it goes with both.
+  const goes = (claim: Claim) => goesWith(world, service, sharingKey ?? vip.sharingKey ?? "", claim.key, ip);
+  if (record?.isContested === true && rivals.every((claim) => claim.isContested || goes(claim))) return false;
   return !isShareable(world, service, vip, sharingKey);
 }
 
