@@ -182,6 +182,8 @@ function sharedRuns(left: IntervalSet, right: IntervalSet): readonly Run[] {
   return runs(addAll(undefined, shared));
 }
 
+/** Uid and generation alone do not tell: a store that went back counts the generations a second time. */
 function sameSpec(left: IPPool, right: IPPool): boolean {
-  return left.meta.uid === right.meta.uid && left.meta.generation === right.meta.generation && left.meta.generation > 0;
+  const isNumbered = left.meta.generation === right.meta.generation && left.meta.generation > 0;
+  return left.meta.uid === right.meta.uid && isNumbered && JSON.stringify(left.raw) === JSON.stringify(right.raw);
 }

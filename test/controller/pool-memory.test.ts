@@ -92,6 +92,16 @@ test("one that leads again after another did goes by what stands there now", asy
   expect(written?.status).not.toHaveProperty("lastValidSpec");
 });
 
+test("a store went back meanwhile: the same generation of the same object has another spec", async () => {
+  const { controller, has, status } = build(poolOf({ addresses: GOOD, generation: 2 }));
+  controller.begin();
+  expect((await status())[0]?.status).toMatchObject({ totalIPv4: 14 });
+  controller.end();
+  has(poolOf({ addresses: ["10.0.0.0/24"], generation: 2 }));
+  controller.begin();
+  expect((await status())[0]?.status).toMatchObject({ totalIPv4: 254 });
+});
+
 test("a status that was written late is read, and is not overwritten by who has not read it", async () => {
   const { controller, has, status } = build(poolOf({ addresses: BAD, generation: 2 }));
   controller.begin();
