@@ -9,7 +9,7 @@ import type { PoolSource } from "./pool-source.ts";
 import type { World } from "./problems.ts";
 import { type Given, listedIps, publishedGiven, recordOf } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
-import type { AddressRequest } from "./requests.ts";
+import { type AddressRequest, askedKey } from "./requests.ts";
 import { goesWith, shareConflict, shareRefusal } from "./sharing.ts";
 
 /** How an address is had, or comes to be had. */
@@ -54,7 +54,7 @@ export function findHeld(
   family: Family,
   request: AddressRequest | undefined,
 ): Holding | undefined {
-  const found = candidates(world, service, family, request?.sharingKey);
+  const found = candidates(world, service, family, askedKey(service));
   if (request === undefined) return found[0];
   const met = found.filter((held) => isMet(world, service, held, family, request));
   const noted = request.renumber !== "" && met.find((held) => isNoted(service, held, request.renumber));
@@ -66,7 +66,7 @@ function isNoted(service: Service, held: Holding, wish: string): boolean {
   return entry?.renumber === wish || recordOf(service, held.ip)?.renumber === wish;
 }
 
-/** `sharingKey` is undefined if the request cannot be read: then that of the VirtualIP counts. */
+/** `sharingKey` is undefined if it cannot be read: then that of the VirtualIP counts. */
 function candidates(
   world: World,
   service: Service,
@@ -127,7 +127,7 @@ function reclaim(
   if (owner.type === "claim" && owner.claim.uid !== service.meta.uid) {
     // Of several that have shared it, whoever comes first makes the VirtualIP, and the others join.
     const other = world.ledger.sharers.get(owner.claim.key);
-    const isShared = record !== undefined && sharingKey !== "" && other?.key === sharingKey;
+    const isShared = record !== undefined && (sharingKey ?? "") !== "" && other?.key === sharingKey;
     const isOld = record?.isContested === true && owner.claim.isContested;
     if (!isShared && !isOld && !goesWith(world, service, sharingKey ?? "", owner.claim.key, ip)) return undefined;
   }

@@ -18,7 +18,7 @@ import { sourceOf } from "./pool-source.ts";
 import type { World } from "./problems.ts";
 import { ASSIGNED_CONDITION, assignedMessage, isPublished, publishedIps } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
-import { type AddressRequest, parseRequest, parseSharingKey } from "./requests.ts";
+import { type AddressRequest, askedKey, parseRequest } from "./requests.ts";
 import { goesWith } from "./sharing.ts";
 import { dropAll, giveVip, lostAddresses, notShared, putAside } from "./vip-effects.ts";
 
@@ -68,8 +68,8 @@ function staleVips({ key, service, world }: PlanInput): readonly VirtualIP[] {
 function planGive(service: Service, stale: readonly VirtualIP[], { world, wallMs }: PlanInput): Plan {
   const request = parseRequest(service);
   // Another Service with the same sharing key is being given an address: this one may join it in a moment.
-  const sharingKey = request.ok ? request.value.sharingKey : undefined;
-  const joinsSoon = sharingKey && isBeingShared(world.ledger, sharingKey, serviceKey(service.meta));
+  const sharingKey = askedKey(service) ?? "";
+  const joinsSoon = sharingKey !== "" && isBeingShared(world.ledger, sharingKey, serviceKey(service.meta));
   if (joinsSoon || isUnderWay(world, service)) {
     return { effects: [], outcome: "not-assigned", waiting: true };
   }
@@ -99,7 +99,7 @@ function planGive(service: Service, stale: readonly VirtualIP[], { world, wallMs
     ...(write === undefined ? confirmed(deletes) : deletes),
     ...(warn ? [{ type: "warn" as const, reason: claim.reason, message: claim.message }] : []),
     ...(request.ok ? notShared(decisions, service, request.value, world) : []),
-    ...lostAddresses(decisions, service, sharingKey ?? "", world),
+    ...lostAddresses(decisions, service, sharingKey, world),
   ];
   const waiting = decisions.some((one) => one.problem !== undefined || one.type === "await");
   return { effects, outcome: outcomeOf(claim), waiting, kind: waiting ? kindOf(service, request, decisions) : "" };
@@ -150,8 +150,7 @@ function ingressWithoutAddress(service: Service, world: World): readonly Ingress
     const owner = ownerOf(world.ledger, ip.value);
     if (owner.type !== "claim" || owner.claim.uid === service.meta.uid)
       return owner.type !== "vip" && owner.type !== "reserved";
-    const key = parseSharingKey(service.meta.annotations);
-    return key.ok && goesWith(world, service, key.value, owner.claim.key, ip.value);
+    return goesWith(world, service, askedKey(service) ?? "", owner.claim.key, ip.value);
   });
 }
 
@@ -201,7 +200,7 @@ function claimOf(
     const vip = one.type === "create" ? undefined : one.vip;
     const pool = one.type === "create" ? one.pool.name : sourceOf(one.vip, service, world.ledger).name;
     const renumber = fulfilledWish(service, one.ip, vip && entryIn(vip, service), request);
-    const isContested = hasRivals(world, service, one.ip, vip, request?.sharingKey ?? vip?.sharingKey ?? "");
+    const isContested = hasRivals(world, service, one.ip, vip, askedKey(service) ?? "");
     return [{ ip: one.ip, pool, renumber, isContested }];
   });
   const problems = decisions.flatMap((one) => (one.problem === undefined ? [] : [one.problem]));

@@ -60,6 +60,12 @@ export function askedPools({ meta }: Service): readonly string[] | undefined {
   return pools.ok ? (pools.value ?? []) : undefined;
 }
 
+/** The sharing key by itself, "" for none: it counts also while the rest of the request cannot be read. Undefined if it cannot be read either. */
+export function askedKey({ meta }: Service): string | undefined {
+  const key = parseSharingKey(meta.annotations);
+  return key.ok ? key.value : undefined;
+}
+
 export function parseSharingKey(annotations: Labels): Result<string> {
   const [first, ...more] = present(annotations, SHARING_SOURCES);
   if (first === undefined) return ok("");

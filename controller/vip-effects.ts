@@ -10,7 +10,7 @@ import { type Owner, ownerOf } from "./ledger.ts";
 import type { World } from "./problems.ts";
 import { claimedIps, publishedGiven } from "./published.ts";
 import { quarantineOf } from "./quarantine.ts";
-import type { AddressRequest } from "./requests.ts";
+import { type AddressRequest, askedKey } from "./requests.ts";
 import { findJoinable } from "./sharing.ts";
 import { entryOf, specFor, withoutService } from "./vip-spec.ts";
 
@@ -21,7 +21,7 @@ export function giveVip(
   request: AddressRequest | undefined,
   world: World,
 ): readonly Effect[] {
-  const sharingKey = request?.sharingKey;
+  const sharingKey = askedKey(service);
   switch (decision.type) {
     case "create": {
       const { ip, pool, inUseBefore } = decision;

@@ -19,7 +19,7 @@ import {
 import { blindness, type NodeNetworks, offLimits } from "../off-limits.ts";
 import { activePools, type PoolEntry, type Pools, setPool } from "../pools.ts";
 import type { World } from "../problems.ts";
-import { parseSharingKey } from "../requests.ts";
+import { askedKey } from "../requests.ts";
 import { sharerOf } from "../sharing.ts";
 import { createView, type View } from "../view.ts";
 import { ipOfName } from "../vip-names.ts";
@@ -251,8 +251,7 @@ export class Books {
 
   /** One that has taken its key back counts on while it is among others. */
   #noteSharer(key: string, service: Service | undefined): boolean {
-    const sharingKey = service && parseSharingKey(service.meta.annotations);
-    const text = sharingKey?.ok === true ? sharingKey.value : "";
+    const text = (service && askedKey(service)) ?? "";
     const isAmongOthers = () => vipsOfService(this.ledger, key).some((vip) => vip.services.length > 1);
     const counts = service !== undefined && (text !== "" || isAmongOthers());
     return setSharer(this.ledger, key, counts ? sharerOf(service, text) : undefined);

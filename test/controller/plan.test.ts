@@ -240,6 +240,17 @@ const KEEPING: typeof GIVING = [
       : ["create 10.0.0.1 of first", "write [10.0.0.1] True/Assigned", "warn AddressLost"],
   })),
   {
+    name: "one whose sharing key cannot be read shares with nobody who has none",
+    service: serviceOf("web", {
+      ...done,
+      annotations: { "berth.dev/sharing-key": "one", "metallb.io/allow-shared-ip": "two" },
+      created: "2026-01-02T00:00:00Z",
+    }),
+    others: [serviceOf("old", done)],
+    effects: ["write [] -finalizer False/BadRequest", "warn BadRequest", "warn AddressLost"],
+    waiting: true,
+  },
+  {
     name: "a foreign write to the status is undone",
     service: serviceOf("web", { ...done, ingress: ["10.0.0.3"] }),
     vips: [vipOf("10.0.0.2", web)],

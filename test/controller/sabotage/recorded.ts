@@ -4,6 +4,7 @@ import { type Broken, broken } from "./broken.ts";
 
 type Holding = typeof import("../../../controller/holding.ts");
 type PoolSource = typeof import("../../../controller/pool-source.ts");
+type Requests = typeof import("../../../controller/requests.ts");
 type Sharing = typeof import("../../../controller/sharing.ts");
 type VipEffects = typeof import("../../../controller/vip-effects.ts");
 type VipSpec = typeof import("../../../controller/vip-spec.ts");
@@ -64,5 +65,16 @@ export const RECORDED: readonly Broken[] = [
     "sharing",
     () => ({ poolRefusal: () => undefined }),
     { by: "scenarios/joins" },
+  ),
+  broken<Requests>(
+    "the sharing key counts also while the rest of the request cannot be read",
+    "requests",
+    ({ parseRequest }) => ({
+      askedKey: (service) => {
+        const request = parseRequest(service);
+        return request.ok ? request.value.sharingKey : undefined;
+      },
+    }),
+    { by: "scenarios/lost-shared" },
   ),
 ];

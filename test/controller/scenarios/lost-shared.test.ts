@@ -26,6 +26,11 @@ function takeOut(scene: Scene, name: string): void {
   scene.editVip("10.0.0.1", { spec: { services: JSON.parse(JSON.stringify(left)) } });
 }
 
+function putFirst(scene: Scene, first: string): void {
+  const services = [...(scene.vips()[0]?.services ?? [])].sort((one) => (one.name === first ? -1 : 1));
+  scene.editVip("10.0.0.1", { spec: { services: JSON.parse(JSON.stringify(services)) } });
+}
+
 function moveToPort(scene: Scene, name: string, port: number): void {
   scene.edit(name, { spec: { ports: [{ name: "p", protocol: "TCP", port }] } });
 }
@@ -69,4 +74,35 @@ describe("of three sharers two collide, and the third goes with both", () => {
       expect(scene.warnings.filter(({ reason }) => reason === "AddressLost")).toEqual([]);
     },
   );
+});
+
+describe("what one of the sharers asks for cannot be read", () => {
+  const TYPOS = [
+    { typo: "berth.dev/ips", annotations: { "berth.dev/ips": "10.0.0.x" } },
+    { typo: "the key itself", annotations: { "metallb.io/allow-shared-ip": "other" } },
+  ];
+  const cases = TYPOS.flatMap((one) => ["older", "younger"].map((who) => ({ ...one, who })));
+
+  test.each(cases)("$typo of the $who", async ({ annotations, who }) => {
+    const scene = await sharing(["older", 80], ["younger", 81]);
+    scene.annotate(who, annotations);
+    await scene.settle();
+    for (const isNew of [false, true]) {
+      // Whoever stands first in the VirtualIP has the first pass when it is gone: also before that of who is older.
+      putFirst(scene, who);
+      await scene.settle();
+      scene.deleteVip("10.0.0.1");
+      if (isNew) scene.restart();
+      await scene.settle();
+      expect(addressesOf(scene, "older", "younger")).toEqual({ older: SHARED, younger: SHARED });
+      expect(users(scene)).toEqual([["older", "younger"]]);
+      expect(scene.says(who)).toMatch(/^RequestNotMet: 10.0.0.1 from IPPool first/);
+    }
+    scene.annotate(who, Object.fromEntries(Object.keys(annotations).map((name) => [name, null])));
+    await scene.settle();
+    expect(scene.vips()[0]?.sharingKey).toBe("edge");
+    const assigned = "Assigned: 10.0.0.1 from IPPool first";
+    expect([scene.says("older"), scene.says("younger")]).toEqual([assigned, assigned]);
+    expect(scene.warnings.filter(({ reason }) => reason === "AddressLost")).toEqual([]);
+  });
 });
