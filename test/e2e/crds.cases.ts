@@ -28,12 +28,12 @@ function pool(spec: { readonly [key: string]: Json }): CrdCase["object"] {
   return { apiVersion: "berth.dev/v1alpha1", kind: "IPPool", metadata: { name: "case" }, spec };
 }
 
-function vip(name: string, address: string): CrdCase["object"] {
+function vip(name: string, address: string, spec: { readonly [key: string]: Json } = {}): CrdCase["object"] {
   return {
     apiVersion: "berth.dev/v1alpha1",
     kind: "VirtualIP",
     metadata: { name },
-    spec: { address, pool: "case", services: [] },
+    spec: { address, pool: "case", services: [], ...spec },
   };
 }
 
@@ -215,6 +215,7 @@ export const virtualIpCases: readonly CrdCase[] = [
 
 const since = "2026-11-01T10:00:00Z";
 const epochRefusal = ["status.holder changes only with a higher epoch"];
+const inUseRefusal = ["inUseBefore is never added or changed later"];
 const removalRefusal = ["status.holder is never removed"];
 
 /** The nodes named in the stories are none of the lab: its speakers act on records that name them. */
@@ -260,8 +261,19 @@ export const stories: readonly CrdStory[] = [
     name: "how a VirtualIP came to be never changes",
     object: vip("10.99.0.204", "10.99.0.204"),
     steps: [
-      { patch: { spec: { inUseBefore: true } }, subresource: "", refusal: ["inUseBefore never changes"] },
+      { patch: { spec: { inUseBefore: true } }, subresource: "", refusal: inUseRefusal },
+      { patch: { spec: { inUseBefore: false } }, subresource: "", refusal: inUseRefusal },
       { patch: { spec: { pool: "other" } }, subresource: "", refusal: undefined },
+    ],
+  },
+  {
+    name: "what a VirtualIP says of how it came to be can go, since a controller may not know it, and never comes back",
+    object: vip("10.99.0.205", "10.99.0.205", { inUseBefore: true }),
+    steps: [
+      { patch: { spec: { inUseBefore: false } }, subresource: "", refusal: inUseRefusal },
+      { patch: { spec: { pool: "other" } }, subresource: "", refusal: undefined },
+      { patch: { spec: { inUseBefore: null } }, subresource: "", refusal: undefined },
+      { patch: { spec: { inUseBefore: true } }, subresource: "", refusal: inUseRefusal },
     ],
   },
 ];
