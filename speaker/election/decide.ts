@@ -16,6 +16,7 @@ import {
   successor,
   wake,
 } from "./draft.ts";
+import { settleDefence } from "./hear.ts";
 import { isLeftToTaker } from "./left.ts";
 import { startProbe } from "./probe.ts";
 import { decideOther } from "./take.ts";
@@ -61,6 +62,7 @@ function expire(d: Draft): void {
   if (s.task.kind === "probe" && due(d, s.task.sinceMs + TIMES.probeLimitMs)) s.task = { kind: "none" };
   if (s.foreign !== undefined && s.serving !== undefined && due(d, s.foreign.sinceMs + TIMES.conflictHoldMs))
     s.foreign = undefined;
+  settleDefence(d);
   endPursuit(d);
 }
 

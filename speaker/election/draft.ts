@@ -251,6 +251,7 @@ export function initialState(vip: VirtualIP, now: number): AddressState {
     voluntary: { count: 0, atMs: 0 },
     heardEarly: "",
     defendedMs: Number.NEGATIVE_INFINITY,
+    owesDefence: false,
     askedMs: Number.NEGATIVE_INFINITY,
     foreign: undefined,
     posted: [],

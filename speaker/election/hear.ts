@@ -1,6 +1,6 @@
 /** What the wire says (election.md section 7): announcements by others, answers to this node's own probes. */
 import type { MoveReason } from "../reasons.ts";
-import { claim, type Draft, fallSilent, isMine, needRead, ownCandidate, serve } from "./draft.ts";
+import { claim, type Draft, due, fallSilent, isMine, needRead, ownCandidate, serve } from "./draft.ts";
 import { hearLeaver, isTakenOver } from "./left.ts";
 import { type Input, type ProbeWhy, TIMES } from "./types.ts";
 import { lostOnWire, takeNow } from "./wire.ts";
@@ -97,7 +97,20 @@ function defend(d: Draft, mac: string): void {
   const before = s.foreign;
   if (before === undefined || before.mac === mac || d.now >= before.sinceMs + TIMES.conflictHoldMs)
     s.foreign = { mac, sinceMs: d.now };
-  if (s.serving === undefined || d.now < s.defendedMs + TIMES.defendMs) return;
+  s.owesDefence = s.serving !== undefined;
+  settleDefence(d);
+}
+
+/**
+ * The announcement that is owed, once ten seconds are over: a host that comes up announces more than once, and its last word would stand in
+ * every neighbour cache until that gives up on it, which takes a minute.
+ */
+export function settleDefence(d: Draft): void {
+  const { s } = d;
+  if (!s.owesDefence) return;
+  if (s.serving !== undefined && !due(d, s.defendedMs + TIMES.defendMs)) return;
+  s.owesDefence = false;
+  if (s.serving === undefined) return;
   s.defendedMs = d.now;
   const reason = (s.record?.reason ?? "first-holder") as MoveReason;
   d.effects.push({ type: "announce", address: s.address, interface: s.serving.interface, reason, once: true });

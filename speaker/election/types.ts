@@ -193,6 +193,8 @@ export interface AddressState {
   /** Announced while a write of this node was under way: the successor may see the record before the write is answered. */
   readonly heardEarly: string;
   readonly defendedMs: number;
+  /** A foreign host has announced it since: one more defence is due when ten seconds are over. */
+  readonly owesDefence: boolean;
   /** When a peer's question last made this node read. */
   readonly askedMs: number;
   readonly foreign: { readonly mac: string; readonly sinceMs: number } | undefined;

@@ -265,6 +265,16 @@ describe("rule Y: a known peer announces what is answered here", () => {
     expect(sketch(first)).toBe("answers | announce, Conflict=True ForeignHost");
     expect(sketch(next(first, { ...stranger, afterMs: 9_999 }))).toBe("answers | ");
     expect(sketch(next(first, { ...stranger, afterMs: 10_000 }))).toBe("answers | announce");
+    expect(sketch(next(first, { afterMs: 60_000 }))).not.toContain("announce");
     expect(next(first, { afterMs: 60_000 }).state.foreign).toBeUndefined();
+  });
+
+  test("A4: what a stranger says within the ten seconds is answered once when they are over", () => {
+    const stranger: Beat = { input: { type: "heard", mac: FOREIGN, how: "announcement" } };
+    const again = next(next(HOLDING, stranger), { ...stranger, afterMs: 1_000 });
+    expect(again.wakeAt).toBe(again.now + 9_000);
+    const settled = next(again, { afterMs: 9_000 });
+    expect(sketch(settled)).toBe("answers | announce");
+    expect(sketch(next(settled, { afterMs: 10_000 }))).toBe("answers | ");
   });
 });
