@@ -283,22 +283,3 @@ describe("a stop of the process (S3)", () => {
     expect(names(prompt.effects)).toEqual(["table", "announce", "moved"]);
   });
 });
-
-describe("own renewals that do not come through the watch (F7)", () => {
-  test("the Leases are listed each time, everything else once a minute: a server that is late could do nothing else", () => {
-    let { state } = HOLDING;
-    const doubts: (readonly [number, boolean])[] = [];
-    for (let afterMs = 1_000; afterMs <= 70_000; afterMs += 1_000) {
-      const renewed: SpeakerInput = {
-        type: "lease",
-        input: { type: "renewed", resourceVersion: String(9_000 + afterMs) },
-      };
-      const done = on(state, HOLDING.now + afterMs, renewed, { type: "tick" });
-      state = done.state;
-      for (const effect of done.effects) if (effect.type === "doubt-watches") doubts.push([afterMs, effect.all]);
-    }
-    expect(doubts.length).toBeGreaterThan(10);
-    const everything = doubts.filter(([, all]) => all).map(([afterMs]) => afterMs);
-    expect(everything).toEqual([4_000, 64_000]);
-  });
-});
