@@ -10,7 +10,7 @@ import { kernelAnswers, localAddresses } from "./kernel.ts";
 import type { FromWorker } from "./net/messages.ts";
 import { interfaceFactsOf } from "./publish.ts";
 import { join, stillJoined, stillMet } from "./segments.ts";
-import type { SpeakerInput, SpeakerState } from "./state.ts";
+import { DOUBT_ALL_MS, type SpeakerInput, type SpeakerState } from "./state.ts";
 import { onBack, onVerdict } from "./verdicts.ts";
 
 export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], now: number): Batch {
@@ -125,7 +125,14 @@ function onLease(batch: Batch, input: PeersInput, now: number): void {
   const { state, effects, wakeAt } = stepPeers(batch.state.peers, input, now);
   batch.state = { ...batch.state, peers: state, peersWakeAt: wakeAt ?? Number.POSITIVE_INFINITY };
   batch.leasesTouched = true;
-  if (effects.length > 0) batch.effects.push({ type: "relist" });
+  if (effects.length > 0) doubtWatches(batch, now);
+}
+
+/** One watch is dead; the others have no such sign, and may have been hit by the same. */
+function doubtWatches(batch: Batch, now: number): void {
+  const all = now - batch.state.allDoubtedMs >= DOUBT_ALL_MS;
+  if (all) batch.state = { ...batch.state, allDoubtedMs: now };
+  batch.effects.push({ type: "doubt-watches", all });
 }
 
 function onOwnLease(batch: Batch, input: Extract<SpeakerInput, { type: "own-lease" }>, now: number): void {

@@ -23,10 +23,7 @@ export function leave(state: SpeakerState, told: LeaveInputs, now: number, effec
   if (leaving === undefined) return told.shutdown ? ask(state, now, effects) : state;
   switch (leaving.kind) {
     case "asked":
-      if (told.events.includes("handed-over")) {
-        const successorMs = told.events.includes("successor-acting") ? now : Number.POSITIVE_INFINITY;
-        return { ...state, leaving: { kind: "giving", sinceMs: leaving.sinceMs, successorMs } };
-      }
+      if (told.events.includes("handed-over")) return give(state, leaving.sinceMs, told, now);
       if (told.events.includes("ended")) return exit(state, "handed-over", effects);
       if (!told.events.includes("leaving") && now - leaving.sinceMs < ASK_LIMIT_MS) return state;
       // A process that never acted holds nothing; its heartbeat may not even have begun.
@@ -38,6 +35,8 @@ export function leave(state: SpeakerState, told: LeaveInputs, now: number, effec
       return bounded({ ...state, leaving: { ...leaving, successorMs } }, leaving.sinceMs, now, effects);
     }
     case "handing-over":
+      // The next instance has come to wait after the mark: those who read of it take nothing, and this one must pass nothing on, either.
+      if (told.events.includes("handed-over")) return give(state, leaving.sinceMs, told, now);
       if (told.events.includes("leaving")) return { ...state, leaving: { ...leaving, markedMs: now } };
       if (!allHandedOver(state)) return bounded(state, leaving.sinceMs, now, effects);
       effects.push({ type: "heartbeat", input: "release" });
@@ -50,6 +49,12 @@ export function leave(state: SpeakerState, told: LeaveInputs, now: number, effec
     default:
       return assertNever(leaving);
   }
+}
+
+/** The next instance has the Lease: this one answers on until it acts. */
+function give(state: SpeakerState, sinceMs: number, told: LeaveInputs, now: number): SpeakerState {
+  const successorMs = told.events.includes("successor-acting") ? now : Number.POSITIVE_INFINITY;
+  return { ...state, leaving: { kind: "giving", sinceMs, successorMs } };
 }
 
 function markedAt(told: LeaveInputs, now: number): number {

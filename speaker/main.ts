@@ -61,7 +61,7 @@ async function start(options: SpeakerFlags, log: Logger): Promise<void> {
         else heartbeat.fenceAnswered();
       },
     },
-    relist: () => watches.relist(),
+    doubt: (all) => watches.doubt(all),
     onReady: () => begin(shell, heartbeat, options.uplinkCheck, log),
   });
   const watches = createWatches({

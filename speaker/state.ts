@@ -80,6 +80,8 @@ export interface SpeakerState {
   readonly uplinkLost: ReadonlySet<string>;
   readonly peers: PeersState;
   readonly peersWakeAt: number;
+  /** When a dead watch of Leases last had everything else listed, too. */
+  readonly allDoubtedMs: number;
   /** This node's own renewals come through the watch, so the age of others' Leases says something. */
   readonly judging: boolean;
   readonly speakers: ReadonlyMap<string, SpeakerView>;
@@ -165,8 +167,8 @@ export type SpeakerEffect =
   | { readonly type: "facts"; readonly facts: LeaseFacts }
   /** For the heartbeat: the process goes; everything is handed over; every record was read after a fence. */
   | { readonly type: "heartbeat"; readonly input: "shutdown" | "release" | "fence-answered" }
-  /** The watch of Leases does not deliver, so nothing proves that any does: everything is to be listed again (F7). */
-  | { readonly type: "relist" }
+  /** The watch of Leases does not deliver: they are to be listed again, and now and then `all`, since nothing proves that any watch does (F7). */
+  | { readonly type: "doubt-watches"; readonly all: boolean }
   /** Nothing is answered any more that somebody else could answer: the process may end. */
   | { readonly type: "exit"; readonly reason: ExitReason };
 
@@ -181,6 +183,11 @@ export interface SpeakerStep {
 
 /** Probes the worker may owe an answer to. */
 export const PROBES_MAX = 10_000;
+/**
+ * A watch of Leases that is dead has all the others listed again, at most so often: what it lacks may be a server that is late, on every
+ * node at once, and lists of everything are what such a server can do least. A watch that is silent for good ends by itself (reflector.ts).
+ */
+export const DOUBT_ALL_MS = 60_000;
 /** The heartbeat says within this which way it is, or addresses are handed over without its mark. */
 export const ASK_LIMIT_MS = 1_500;
 /** The next instance acts: so long both answer, with one MAC, and then this process ends. */
@@ -233,6 +240,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     uplinkLost: new Set(),
     peers: initialPeers(node, now),
     peersWakeAt: Number.POSITIVE_INFINITY,
+    allDoubtedMs: Number.NEGATIVE_INFINITY,
     judging: false,
     speakers: new Map(),
     verdicts: new Map(),

@@ -48,6 +48,8 @@ export interface Informer<T> {
   list(): readonly T[];
   /** Lists again without a resourceVersion (the API server was rolled back, or a connection died). */
   relist(): void;
+  /** The same because the watch is late or dead: a list that is under way goes on. */
+  doubt(): void;
   /** The API server was heard elsewhere: end a back-off now. Does nothing while a list or a watch is under way. */
   retryNow(): void;
 }

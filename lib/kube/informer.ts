@@ -79,6 +79,9 @@ class ReflectorInformer<T> implements Informer<T> {
   relist(): void {
     this.#inbox.put({ type: "relist" });
   }
+  doubt(): void {
+    this.#inbox.put({ type: "doubt" });
+  }
   retryNow(): void {
     this.#inbox.put({ type: "retry-now" });
   }

@@ -83,6 +83,8 @@ export type ReflectorInput =
   | { readonly type: "watch-ended"; readonly watch: number; readonly failure: ReflectorFailure | undefined }
   /** The API server was rolled back, or a connection died unseen: nothing known counts. */
   | { readonly type: "relist" }
+  /** The watch is late or dead: listed anew, too, but a list that is under way is the answer to that already. */
+  | { readonly type: "doubt" }
   /** The API server was heard elsewhere: do not sit out a back-off. */
   | { readonly type: "retry-now" }
   | { readonly type: "tick" };

@@ -72,6 +72,9 @@ export function stepReflector(state: ReflectorState, input: ReflectorInput, now:
       return input.failure === undefined ? onClosed(state, phase, now) : onWatchFailed(state, input.failure, now);
     case "relist":
       return onRelist(state);
+    case "doubt":
+      // Not again from the first page: a server so slow that doubts come faster than its lists would never finish one.
+      return phase.type === "listing" ? same(state) : onRelist(state);
     case "retry-now":
       return phase.type === "waiting" && !phase.asked ? proceed(state, phase.next, now) : same(state);
     case "tick":

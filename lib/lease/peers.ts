@@ -61,8 +61,8 @@ export type PeersInput =
 
 export type PeersEffect =
   /**
-   * Renewals succeed but do not arrive (a half-open connection, or a watch above the server's revision): relist everything, for
-   * the other watches have no such sign, and what keeps this one silent is likely to have hit them too.
+   * Renewals succeed but do not arrive (a half-open connection, or a watch above the server's revision, or a server that is late):
+   * list the Leases, and now and then the rest, for the other watches have no such sign and may have been hit by the same.
    */
   { readonly type: "watch-dead" };
 

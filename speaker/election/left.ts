@@ -15,8 +15,9 @@ export function takeLeft(d: Draft, on: On): boolean {
   if (record === undefined || peer?.leaving !== true || peer.lease !== "fresh" || record.node === w.node) return false;
   if (s.skipped.some((one) => one.node === record.node && one.untilMs > d.now)) return false;
   if (!w.apiUp || w.ending || s.deleting || s.reading !== undefined || rankOf(d, record.node) !== 0) return false;
-  // Somebody else has it already, and the record will say so; if not, the Lease of the one that left will be released soon.
-  if (announcer !== undefined && announcer.node !== record.node && announcer.atMs >= s.recordSeenMs) return false;
+  // Somebody else has it already, and the record will say so; if it does not, that one has given up or gone.
+  const isTaken = announcer !== undefined && announcer.node !== record.node && announcer.atMs >= s.recordSeenMs;
+  if (isTaken && !due(d, announcer.atMs + TIMES.announcedMs)) return false;
   // Who was stopped sees a backlog: the node may have left, and come back, long ago.
   if (!due(d, w.stalledMs + TIMES.backlogMs) || s.task.kind === "write" || !fitsInLot(d, w.node)) return true;
   serveLeft(d, on, "hand-over-shutdown");

@@ -296,8 +296,11 @@ export const TIMES = {
   lotMs: 200,
   /** Successors that have seen in the Lease that a node leaves are heard within this; what is left then it hands over itself (F5). */
   markMs: 1_000,
-  /** Rounds of a node that leaves may be under way for so long while it hears that somebody has begun in its place. */
-  crossMs: 200,
+  /**
+   * Rounds of a node that leaves may be under way for so long after somebody has begun in its place: the last of a lot is announced at
+   * the end of `lotMs`, and only then the other can hear it. Less, and both fall silent.
+   */
+  crossMs: 400,
   /** A successor that was not heard is passed over for so long (section 8). */
   skipMs: 30_000,
   /** What each rank waits more than the one before it, while the Lease is the only detector. */

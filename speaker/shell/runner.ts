@@ -91,8 +91,8 @@ export class Runner {
       case "heartbeat":
         executors.heartbeat(effect, state);
         break;
-      case "relist":
-        executors.relist(effect, state);
+      case "doubt-watches":
+        executors["doubt-watches"](effect, state);
         break;
       case "exit":
         executors.exit(effect, state);

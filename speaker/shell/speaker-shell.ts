@@ -41,7 +41,8 @@ export interface SpeakerShellOptions {
   readonly log: Logger;
   readonly frames: FramePortLike;
   readonly heartbeat: HeartbeatPort;
-  readonly relist: () => void;
+  /** The watch of Leases does not deliver, and perhaps none does (`all`). */
+  readonly doubt: (all: boolean) => void;
   /** The lists are there and the interfaces are known: from here on the Lease may be asked for. */
   readonly onReady: () => void;
 }
@@ -95,7 +96,7 @@ export class SpeakerShell {
         fence: (effect) => this.#fence(effect),
         facts: (effect) => options.heartbeat.setFacts(effect.facts),
         heartbeat: (effect) => options.heartbeat.tell(effect.input),
-        relist: () => options.relist(),
+        "doubt-watches": (effect) => options.doubt(effect.all),
         exit: (effect) => this.#exit(effect),
       },
     });

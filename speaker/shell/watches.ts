@@ -23,8 +23,10 @@ export interface WatchOptions {
 export interface Watches {
   start(): void;
   stop(): void;
-  /** Lists everything again: the API server was rolled back, or a watch does not deliver. */
+  /** Lists everything again: the API server was rolled back. */
   relist(): void;
+  /** Lists the Leases again, or `all`, but for what is being listed: a watch does not deliver. */
+  doubt(all: boolean): void;
   /** The API answers again: pauses after failures end now. */
   retryNow(): void;
 }
@@ -61,7 +63,7 @@ export function createWatches(options: WatchOptions): Watches {
   );
   const leases = leaseInformer(options, onSynced);
   const slices = sliceInformer(options, onSynced);
-  const all: readonly Pick<Informer<unknown>, "start" | "stop" | "relist" | "retryNow">[] = [
+  const all: readonly Pick<Informer<unknown>, "start" | "stop" | "relist" | "doubt" | "retryNow">[] = [
     vips,
     nodes,
     leases,
@@ -71,6 +73,7 @@ export function createWatches(options: WatchOptions): Watches {
     start: () => all.forEach((one) => void one.start()),
     stop: () => all.forEach((one) => void one.stop()),
     relist: () => all.forEach((one) => void one.relist()),
+    doubt: (everything) => (everything ? all : [leases]).forEach((one) => void one.doubt()),
     retryNow: () => all.forEach((one) => void one.retryNow()),
   };
 }

@@ -56,6 +56,10 @@ export class SimInformers {
     for (const kind of KINDS) this.#byKind[kind].input(input);
   }
 
+  doubt(all: boolean): void {
+    for (const kind of KINDS) if (all || kind === "leases") this.#byKind[kind].input({ type: "doubt" });
+  }
+
   closeConnections(): void {
     for (const kind of KINDS) this.#byKind[kind].closeConnections();
   }

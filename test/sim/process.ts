@@ -249,8 +249,8 @@ export class SimProcess {
         this.kill();
         this.#options.onExit(this);
         break;
-      case "relist":
-        this.#informers.input({ type: "relist" });
+      case "doubt-watches":
+        this.#informers.doubt(effect.all);
         break;
       case "yielded":
         break;

@@ -8,8 +8,8 @@ import type { Broken } from "./sabotage-table.ts";
 import * as wide from "./sabotage-wide.ts";
 
 /** Else the missing renewals of Leases have everything listed anew, some seconds later. */
-const withoutRelist = (effects: readonly SpeakerEffect[]): readonly SpeakerEffect[] =>
-  effects.filter(({ type }) => type !== "relist");
+const withoutDoubt = (effects: readonly SpeakerEffect[]): readonly SpeakerEffect[] =>
+  effects.filter(({ type }) => type !== "doubt-watches");
 
 export const BROKEN_RECORDS: readonly Broken[] = [
   {
@@ -67,12 +67,12 @@ export const BROKEN_RECORDS: readonly Broken[] = [
   },
   {
     rule: "a renewal without an answer closes every connection (F7)",
-    sabotage: { ignoresPulse: true, effects: withoutRelist },
+    sabotage: { ignoresPulse: true, effects: withoutDoubt },
     story: records.halfOpen,
   },
   {
     rule: "a resourceVersion that goes back lists everything anew (F7)",
-    sabotage: { ignoresPulse: true, effects: withoutRelist },
+    sabotage: { ignoresPulse: true, effects: withoutDoubt },
     story: records.outlivedRestore,
   },
   {

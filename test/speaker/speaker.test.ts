@@ -229,6 +229,18 @@ describe("how a speaker goes", () => {
     ]);
   });
 
+  test("the next instance comes to wait after the mark: it gets everything all the same, and nothing is passed on", () => {
+    const marked = on(shutdown.state, HOLDING.now + 2, event("leaving"));
+    const given = on(marked.state, HOLDING.now + 600, event("handed-over"));
+    const acting = on(given.state, HOLDING.now + 700, event("successor-acting"), event("ended"));
+    const late = on(acting.state, HOLDING.now + 1_600, { type: "tick" });
+    expect([given.effects, acting.effects, late.effects]).toEqual([[], [], []]);
+    expect(late.state.table).toHaveLength(1);
+    expect(on(late.state, HOLDING.now + 1_700, { type: "tick" }).effects).toEqual([
+      { type: "exit", reason: "lease-given" },
+    ]);
+  });
+
   test.each([
     ["no API", [{ type: "api", up: false } as SpeakerInput]],
     ["a hand-over nobody answers", []],

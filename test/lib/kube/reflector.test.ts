@@ -281,6 +281,28 @@ const rows: readonly [name: string, before: readonly At[], last: At, effects: re
     "listing",
   ],
   [
+    "a doubt in a watch lists",
+    watching,
+    [5, { type: "doubt" }],
+    ["close 2", "commanded", "list 3 limit=500"],
+    "listing",
+  ],
+  ["a doubt in a list lets it go on", [start], [5, { type: "doubt" }], [], "listing"],
+  [
+    "a doubt between two pages lets them come",
+    [start, [0, listed(1, "100", [a], "t")], [5, { type: "doubt" }]],
+    [6, listed(2, "100", [b])],
+    ["replace 2", "watch 3 from 100"],
+    "watching",
+  ],
+  [
+    "a doubt in a back-off does not wait",
+    [...watching, [5, { type: "watch-ended", watch: 2, failure: unanswered }]],
+    [6, { type: "doubt" }],
+    ["commanded", "list 3 limit=500"],
+    "listing",
+  ],
+  [
     "the relist command in a back-off does not wait",
     [...watching, [5, { type: "watch-ended", watch: 2, failure: unanswered }]],
     [6, { type: "relist" }],
@@ -338,6 +360,7 @@ describe("the reflector", () => {
   test("each kind of input occurs in the table", () => {
     const kinds = new Set(rows.flatMap(([, before, last]) => [...before, last].map(([, input]) => input.type)));
     const all = [
+      "doubt",
       "event",
       "event-error",
       "list-failed",

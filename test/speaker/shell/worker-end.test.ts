@@ -24,7 +24,7 @@ function shell() {
       },
     },
     heartbeat: { setFacts: () => {}, tell: () => {} },
-    relist: () => {},
+    doubt: () => {},
     onReady: () => {},
   });
   const lost: string[] = [];
