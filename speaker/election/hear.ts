@@ -27,7 +27,9 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
     if (owner === s.handing.to) fallSilent(d, "successor-heard");
     return;
   }
-  if (how === "announcement" && owner !== s.record?.from && isTakenOver(d, owner)) {
+  // Rounds of the predecessor that were under way when it named this node say nothing.
+  const isOldRound = owner === s.record?.from && d.now < s.serving.sinceMs + TIMES.declineMs;
+  if (how === "announcement" && !isOldRound && isTakenOver(d, owner)) {
     fallSilent(d, "successor-heard");
     return;
   }
@@ -37,8 +39,7 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
     tellFormer(d);
     return;
   }
-  // Rounds of the predecessor that were under way when it named this node say nothing.
-  if (owner === s.record?.from && d.now < s.serving.sinceMs + TIMES.declineMs) return;
+  if (isOldRound) return;
   if (how === "announcement" && hearLeaver(d, owner)) return;
   if (how === "announcement" && yieldByRank(d, owner)) return;
   if (s.reading?.why !== "peer-heard") needRead(d, "peer-heard");

@@ -121,7 +121,12 @@ export const rows: readonly Row[] = [
   { name: "local-endpoint", runs: 20, promised: localOnly, break: faults.withoutEndpoint },
   { name: "iface", runs: 20, promised: taken, break: faults.withoutAddress },
   { name: "iface-renamed", runs: 20, promised: { within: { outageMs: soon, lost: none } }, break: faults.renamed },
-  { name: "foreign", runs: 20, promised: { moved: "none", within: { outageMs: [0, 11_500], defences: [1, 1] } }, break: faults.claimed },
+  {
+    name: "foreign",
+    runs: 20,
+    promised: { moved: "none", within: { outageMs: [0, 11_500], defences: [1, 1] } },
+    break: faults.claimed,
+  },
   { name: "loss-20", runs: 20, promised: undisturbed, break: faults.lossy },
   {
     name: "cpu",

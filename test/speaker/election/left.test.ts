@@ -72,4 +72,11 @@ describe("a Lease says that its node leaves (F5)", () => {
     expect(sketch(next(silent, { ...later, afterMs: 5_000 }))).toBe("silent, pass 4 | write b@4 hand-over-shutdown");
     expect(sketch(next(HOLDING, { ...heard, place: place("ab") }))).toMatch(/^answers, reads \(peer-heard\)/);
   });
+
+  test("the one that it got the address from counts as well, once its own rounds cannot be under way any more", () => {
+    const heard: Beat = { ...ending, input: { type: "heard", mac: MACS["c"] ?? "", how: "announcement" } };
+    const got = play(vip(holder("a", 3, { from: "c" })), {});
+    expect(sketch(next(got, { ...heard, afterMs: 1_499 }))).toMatch(/^answers/);
+    expect(sketch(next(got, { ...heard, afterMs: 1_500 }))).toBe("silent | yielded successor-heard");
+  });
 });
