@@ -55,6 +55,9 @@ export async function away(stage: Stage): Promise<Broken> {
   await lab.pullCable(VICTIM);
   await sleep(60_000);
   await lab.startApiServer();
+  // The takers find out by their next renewal that they can write.
+  const recorded = async (): Promise<true | undefined> => ((await stage.holders()).includes(VICTIM) ? undefined : true);
+  await lab.waitFor("the records of what was taken meanwhile", recorded, { timeoutMs: 20_000, everyMs: 200 });
   return {};
 }
 
