@@ -18,8 +18,11 @@ const none = [0, 0] as const;
 
 const taken: Promised = { moved: "all", within: { outageMs: soon } };
 const handedOver: Promised = { moved: "all", within: { lost: none } };
-/** Whoever knows the address goes on while its speaker is silent: the kernel still forwards. */
-const silent: Promised = { within: { outageMs: soon, lost: none } };
+/**
+ * Whoever knows the address goes on while its speaker is silent: the kernel still forwards. Should it move, who connects at that very moment
+ * may have to try again, since nobody hands it over.
+ */
+const silent: Promised = { within: { outageMs: soon, lost: [0, 5] } };
 const untouched: Promised = { moved: "none", within: { outageMs: soon, lost: none, cut: none } };
 const undisturbed: Promised = { moved: "none", within: { verdicts: none } };
 const localOnly: Promised = { moved: "local", within: { lost: none } };
