@@ -114,7 +114,7 @@ export const rows: readonly Row[] = [
   },
   { name: "api-down", runs: 5, promised: taken, break: faults.away },
   { name: "api-slow", runs: 20, promised: taken, break: faults.slow },
-  { name: "api-cut", runs: 5, promised: { within: { lost: none, early: none } }, break: faults.cutOff },
+  { name: "api-cut", runs: 5, promised: { within: { lost: [0, 5], early: none } }, break: faults.cutOff },
   {
     name: "split",
     runs: 20,
