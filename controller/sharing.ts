@@ -4,6 +4,7 @@
  * other namespaces only where the pool says so.
  */
 import { compareIps, type Family, type Ip } from "../lib/address/ip.ts";
+import { sortedJson } from "../lib/model/decode.ts";
 import type { Labels } from "../lib/model/meta.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { ExternalTrafficPolicy, VirtualIP, VirtualIPService } from "../lib/model/virtual-ip.ts";
@@ -183,13 +184,12 @@ function collision(
   if (policy !== service.externalTrafficPolicy) {
     return `has externalTrafficPolicy ${policy}, this one ${service.externalTrafficPolicy}`;
   }
-  if (policy === "Local" && other.selector !== undefined && !sameLabels(other.selector, service.selector)) {
+  if (
+    policy === "Local" &&
+    other.selector !== undefined &&
+    sortedJson(other.selector) !== sortedJson(service.selector)
+  ) {
     return "selects other pods; with externalTrafficPolicy Local the selectors must be the same";
   }
   return undefined;
-}
-
-function sameLabels(left: Labels, right: Labels): boolean {
-  const text = (labels: Labels) => JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return text(left) === text(right);
 }

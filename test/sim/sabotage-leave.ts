@@ -1,10 +1,9 @@
 /** A planned move of hundreds of addresses, while each call of the API server takes seconds (F5). */
-import { Cluster } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
 import { begin } from "./faults.ts";
-import { nodeObject } from "./objects.ts";
 import type { Sabotage } from "./sabotage.ts";
 import { expected } from "./sabotage-stories.ts";
-import { FOR_LONG_MS, unsound } from "./story.ts";
+import { allOnFirst, FOR_LONG_MS, unsound } from "./story.ts";
 
 /** One node holds everything and leaves; its successors may learn of that up to 100 ms late. */
 export function manyLeave(options: {
@@ -12,13 +11,7 @@ export function manyLeave(options: {
   readonly addresses: number;
   readonly slowMs: number;
 }): Cluster {
-  const cluster = new Cluster({ seed: 7, nodes: 3, hosts: false, watchLagMsMax: 100, ...options });
-  for (const node of ["n2", "n3"]) cluster.api.putNode(node, nodeObject({ excluded: true }));
-  cluster.run(10_000);
-  for (const node of ["n2", "n3"]) cluster.api.putNode(node, nodeObject());
-  cluster.run(1_000);
-  cluster.resetOutages();
-  cluster.moves.length = 0;
+  const cluster = allOnFirst({ seed: 7, watchLagMsMax: 100, ...options });
   cluster.api.slowMs = options.slowMs;
   begin(cluster, "sigterm", "n1", FOR_LONG_MS);
   return cluster;

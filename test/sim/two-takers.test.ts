@@ -1,20 +1,12 @@
 /** The first in line announces at its pace, and the second, a tenth of a second later, has not heard all of it yet: two answer, unrecorded. */
 import { expect, test } from "@jest/globals";
-import { Cluster } from "./cluster.ts";
 import { begin } from "./faults.ts";
-import { nodeObject } from "./objects.ts";
-import { FOR_LONG_MS, unsound } from "./story.ts";
+import { allOnFirst, FOR_LONG_MS, unsound } from "./story.ts";
 
 test.each([1, 2, 3])(
   "F5, E7: 200 addresses, an API of two seconds a call: one of the two goes on answering (seed %i)",
   (seed) => {
-    const cluster = new Cluster({ seed, nodes: 3, addresses: 200, hosts: false });
-    for (const node of ["n2", "n3"]) cluster.api.putNode(node, nodeObject({ excluded: true }));
-    cluster.run(10_000);
-    for (const node of ["n2", "n3"]) cluster.api.putNode(node, nodeObject());
-    cluster.run(1_000);
-    cluster.resetOutages();
-    cluster.moves.length = 0;
+    const cluster = allOnFirst({ seed, addresses: 200 });
     cluster.api.slowMs = 2_000;
     begin(cluster, "power", "n1", FOR_LONG_MS);
     cluster.run(20_000);
