@@ -1,5 +1,5 @@
 /**
- * The prober: does anybody answer for this address? Three questions 100 ms apart, and the MACs that answered, 100 ms
+ * The prober: does anybody answer for this address, or one station? Three questions 100 ms apart, to one station six, and the MACs that answered, 100 ms
  * after the last one or as soon as somebody has answered (a documented departure from the timers of RFC 5227 section
  * 1.1, which would take 4 to 7 s). A question of somebody else is not an answer: in an election all candidates ask.
  */
@@ -7,6 +7,8 @@ import { assertNever } from "../lib/runtime/errors.ts";
 import { affordableAt, createPacer, type Pacer, refill, spend } from "./pacer.ts";
 
 export const PROBES = 3;
+/** To one station alone: it has answered a moment ago, and is not to be thought dead because some frames were lost. */
+export const PROBES_TO_ONE = 6;
 export const PROBE_INTERVAL_MS = 100;
 export const PROBE_FRAMES_PER_SECOND = 500;
 const BURST = 10;
@@ -19,6 +21,7 @@ interface Probe {
   readonly id: number;
   readonly address: string;
   readonly interface: string;
+  readonly to: string | undefined;
   readonly asked: number;
   /** When the next question is due, or after the last one, when the probe ends. */
   readonly dueAt: number;
@@ -36,6 +39,8 @@ export interface ProbeRequest {
   readonly id: number;
   readonly address: string;
   readonly interface: string;
+  /** The MAC that alone is asked; absent: everybody. */
+  readonly to?: string;
 }
 
 /** Somebody else, with this MAC, spoke as the owner of the address on that interface. */
@@ -43,6 +48,8 @@ export interface ProbeAnswer {
   readonly address: string;
   readonly interface: string;
   readonly mac: string;
+  /** It answers a question of the detector, which asks everybody now and then: no sign of the one that alone was probed. */
+  readonly toQuestion: boolean;
 }
 
 /** Requests and answers come as they were gathered in one turn of the loop, so that a step costs one pass. */
@@ -54,7 +61,7 @@ export type ProberInput =
   | { readonly type: "tick" };
 
 export type ProberEffect =
-  | { readonly type: "ask"; readonly address: string; readonly interface: string }
+  | { readonly type: "ask"; readonly address: string; readonly interface: string; readonly to?: string }
   | {
       readonly type: "probed";
       readonly id: number;
@@ -92,26 +99,34 @@ export function stepProber(state: ProberState, input: ProberInput, now: number):
 function started(state: ProberState, requests: readonly ProbeRequest[], now: number): ProberStep {
   const probes = new Map(state.probes);
   const refused: ProberEffect[] = [];
-  for (const { id, address, interface: name } of requests) {
-    if (probes.size < PROBES_MAX) probes.set(id, { id, address, interface: name, asked: 0, dueAt: now, answers: [] });
+  for (const { id, address, interface: name, to } of requests) {
+    const probe = { id, address, interface: name, to, asked: 0, dueAt: now, answers: [] };
+    if (probes.size < PROBES_MAX) probes.set(id, probe);
     else refused.push({ type: "probed", id, address, answers: [], sent: false });
   }
   return ticked({ ...state, probes }, now, refused);
 }
 
 function answered(state: ProberState, answers: readonly ProbeAnswer[], now: number): ProberStep {
+  const all = macsOf(answers);
+  const toProbes = macsOf(answers.filter(({ toQuestion }) => !toQuestion));
+  const probes = new Map(state.probes);
+  for (const probe of state.probes.values()) {
+    const heard = (probe.to === undefined ? all : toProbes).get(`${probe.interface} ${probe.address}`);
+    if (heard !== undefined) probes.set(probe.id, { ...probe, answers: [...heard] });
+  }
+  return ticked({ ...state, probes }, now, []);
+}
+
+/** By interface and address. */
+function macsOf(answers: readonly ProbeAnswer[]): ReadonlyMap<string, ReadonlySet<string>> {
   const macs = new Map<string, Set<string>>();
   for (const answer of answers) {
     const key = `${answer.interface} ${answer.address}`;
     const known = macs.get(key) ?? new Set();
     if (known.size < ANSWERS_MAX) macs.set(key, known.add(answer.mac));
   }
-  const probes = new Map(state.probes);
-  for (const probe of state.probes.values()) {
-    const heard = macs.get(`${probe.interface} ${probe.address}`);
-    if (heard !== undefined) probes.set(probe.id, { ...probe, answers: [...heard] });
-  }
-  return ticked({ ...state, probes }, now, []);
+  return macs;
 }
 
 function failed(state: ProberState, name: string | undefined, now: number): ProberStep {
@@ -152,13 +167,13 @@ function ticked(state: ProberState, now: number, before: readonly ProberEffect[]
 
 /** The probe after this moment, or undefined when it has ended; what is to be done is added to `effects`. */
 function advance(probe: Probe, affordable: boolean, now: number, effects: ProberEffect[]): Probe | undefined {
-  const { id, address } = probe;
-  const over = probe.asked === PROBES && probe.dueAt <= now;
+  const { id, address, to } = probe;
+  const over = probe.asked === (to === undefined ? PROBES : PROBES_TO_ONE) && probe.dueAt <= now;
   if (probe.answers.length > 0 || over) {
     effects.push({ type: "probed", id, address, answers: probe.answers, sent: true });
     return undefined;
   }
   if (probe.dueAt > now || !affordable) return probe;
-  effects.push({ type: "ask", address, interface: probe.interface });
+  effects.push({ type: "ask", address, interface: probe.interface, ...(to === undefined ? {} : { to }) });
   return { ...probe, asked: probe.asked + 1, dueAt: now + PROBE_INTERVAL_MS };
 }

@@ -22,7 +22,7 @@ import {
   isArpProbe,
   writeArpReply,
 } from "./packet/arp.ts";
-import { macText, read16, sameBytes } from "./packet/bytes.ts";
+import { isZero, macText, read16, sameBytes } from "./packet/bytes.ts";
 import {
   ETHER_TYPE_ARP,
   ETHER_TYPE_AT,
@@ -161,6 +161,8 @@ export interface Heard {
   readonly known: Known;
   readonly mac: string;
   readonly how: HeardHow;
+  /** It answers who has told an address of its own, as the detector does; a probe tells none (RFC 5227 section 2.1.1, RFC 4862 section 5.4.2). */
+  readonly toQuestion: boolean;
 }
 
 /**
@@ -184,10 +186,11 @@ function hearArp(index: AddressIndex, bytes: Uint8Array, at: number, end: number
   // Who probes asks everybody. A node without an IPv4 address asks one station whether it lives: that is about the station.
   if (probe && toOne) return undefined;
   const mac = macText(bytes, at + ARP_SENDER_MAC_AT);
-  if (probe) return { known, mac, how: "probe" };
+  if (probe) return { known, mac, how: "probe", toQuestion: false };
   // A reply to one station answers a question; every other use of the sender field claims the address before all.
   const answers = read16(bytes, at + ARP_OPERATION_AT) === ARP_REPLY && toOne;
-  return { known, mac, how: answers ? "answer" : "announcement" };
+  const toQuestion = answers && !isZero(bytes, at + ARP_TARGET_IP_AT, 4);
+  return { known, mac, how: answers ? "answer" : "announcement", toQuestion };
 }
 
 function hearNd(index: AddressIndex, bytes: Uint8Array, at: number, end: number): Heard | undefined {
@@ -198,10 +201,11 @@ function hearNd(index: AddressIndex, bytes: Uint8Array, at: number, end: number)
   const known = findV6(index, bytes, icmpAt + ND_TARGET_AT);
   if (known === undefined || ndProblem(bytes, at, end) !== undefined) return undefined;
   const sourceAt = at - ETHERNET_HEADER_BYTES + ETHERNET_SOURCE_AT;
-  if (!advertisement) return { known, mac: macText(bytes, sourceAt), how: "probe" };
+  if (!advertisement) return { known, mac: macText(bytes, sourceAt), how: "probe", toQuestion: false };
   const optionAt = linkLayerOptionAt(bytes, at, TARGET_LINK_LAYER);
   const solicited = ((bytes[icmpAt + ND_FLAGS_AT] as number) & FLAG_SOLICITED) !== 0;
-  return { known, mac: macText(bytes, optionAt < 0 ? sourceAt : optionAt), how: solicited ? "answer" : "announcement" };
+  const mac = macText(bytes, optionAt < 0 ? sourceAt : optionAt);
+  return { known, mac, how: solicited ? "answer" : "announcement", toQuestion: solicited };
 }
 
 /** Somebody asks everybody for a known address. */

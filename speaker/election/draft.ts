@@ -251,7 +251,7 @@ export function initialState(vip: VirtualIP, now: number): AddressState {
     voluntary: { count: 0, atMs: 0 },
     heardEarly: "",
     defendedMs: Number.NEGATIVE_INFINITY,
-    owesDefence: false,
+    owesDefenceMs: undefined,
     askedMs: Number.NEGATIVE_INFINITY,
     foreign: undefined,
     posted: [],

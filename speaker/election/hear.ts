@@ -2,6 +2,7 @@
 import type { MoveReason } from "../reasons.ts";
 import { claim, type Draft, due, fallSilent, isMine, needRead, ownCandidate, serve } from "./draft.ts";
 import { hearLeaver, isTakenOver } from "./left.ts";
+import { startProbe } from "./probe.ts";
 import { type Input, type ProbeWhy, TIMES } from "./types.ts";
 import { lostOnWire, takeNow } from "./wire.ts";
 
@@ -98,19 +99,20 @@ function defend(d: Draft, mac: string): void {
   const before = s.foreign;
   if (before === undefined || before.mac === mac || d.now >= before.sinceMs + TIMES.conflictHoldMs)
     s.foreign = { mac, sinceMs: d.now };
-  s.owesDefence = s.serving !== undefined;
+  s.owesDefenceMs ??= d.now;
   settleDefence(d);
 }
 
 /**
- * The announcement that is owed, once ten seconds are over: a host that comes up announces more than once, and its last word would stand in
- * every neighbour cache until that gives up on it, which takes a minute.
+ * The announcement that is owed, once ten seconds are over since the last, and the host has had the time to say all it says when it comes
+ * up. There is only one, and the last word stands in every neighbour cache until that gives up on it, which takes a minute.
  */
 export function settleDefence(d: Draft): void {
   const { s } = d;
-  if (!s.owesDefence) return;
-  if (s.serving !== undefined && !due(d, s.defendedMs + TIMES.defendMs)) return;
-  s.owesDefence = false;
+  if (s.owesDefenceMs === undefined) return;
+  const dueMs = Math.max(s.defendedMs + TIMES.defendMs, s.owesDefenceMs + TIMES.defendAfterMs);
+  if (s.serving !== undefined && !due(d, dueMs)) return;
+  s.owesDefenceMs = undefined;
   if (s.serving === undefined) return;
   s.defendedMs = d.now;
   const reason = (s.record?.reason ?? "first-holder") as MoveReason;
@@ -139,11 +141,14 @@ export function onProbed(d: Draft, probed: Probed): void {
     onComeBack(d, peers);
     return;
   }
-  if (holderAnswers(d, probed.answers)) {
+  const holder = answerOfHolder(d, probed.answers);
+  if (holder !== undefined) {
     // Its speaker lives and is cut off from the API only: nothing moves until its Node is not ready either (E10).
     const peer = d.w.peers.get(s.record?.node ?? "");
     if (peer?.nodeExists === true && peer.nodeReady) {
-      retry(d, TIMES.cutOffRetryMs);
+      // Or a switch answers in its name what is asked of everybody, as EVPN and access points do; what is for its MAC alone they pass on (E12).
+      if (task.to === undefined) startProbe(d, task.why, holder);
+      else retry(d, TIMES.cutOffRetryMs);
       return;
     }
   } else if (peers.some((mac) => mayHold(d, mac))) {
@@ -161,11 +166,11 @@ export function onProbed(d: Draft, probed: Probed): void {
   take(d, task.why);
 }
 
-/** The record's own node was asked for by name; its MAC, or another of its interfaces, has answered. */
-function holderAnswers(d: Draft, answers: readonly string[]): boolean {
+/** The MAC by which the node that the record names has answered: the recorded one, or another of its interfaces. */
+function answerOfHolder(d: Draft, answers: readonly string[]): string | undefined {
   const { record } = d.s;
-  if (record === undefined || record.node === "" || record.node === d.w.node) return false;
-  return answers.some((mac) => mac === record.mac || d.w.macOwners.get(mac) === record.node);
+  if (record === undefined || record.node === "" || record.node === d.w.node) return undefined;
+  return answers.find((mac) => mac === record.mac || d.w.macOwners.get(mac) === record.node);
 }
 
 /**

@@ -6,6 +6,7 @@ import type { ConditionClaim } from "../../lib/model/conditions.ts";
 import type { Condition } from "../../lib/model/meta.ts";
 import type { Holder, VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { VerdictKind } from "../detector/types.ts";
+import type { ProbeRequest } from "../prober.ts";
 import type { FaultReason, MoveReason, YieldReason } from "../reasons.ts";
 
 /** What all addresses of this node share. */
@@ -121,7 +122,14 @@ export type Task =
   | { readonly kind: "none" }
   /** Others come first: this node tries itself `rank` seconds later. */
   | { readonly kind: "wait"; readonly why: ProbeWhy; readonly sinceMs: number }
-  | { readonly kind: "probe"; readonly why: ProbeWhy; readonly id: number; readonly sinceMs: number }
+  /** With `to` only that MAC is asked: it has answered a question to everybody, or somebody has in its name (E12). */
+  | {
+      readonly kind: "probe";
+      readonly why: ProbeWhy;
+      readonly id: number;
+      readonly sinceMs: number;
+      readonly to?: string;
+    }
   /** A compare-and-set is under way. */
   | {
       readonly kind: "write";
@@ -193,8 +201,8 @@ export interface AddressState {
   /** Announced while a write of this node was under way: the successor may see the record before the write is answered. */
   readonly heardEarly: string;
   readonly defendedMs: number;
-  /** A foreign host has announced it since: one more defence is due when ten seconds are over. */
-  readonly owesDefence: boolean;
+  /** When a foreign host first announced it after the last defence: one more is due. */
+  readonly owesDefenceMs: number | undefined;
   /** When a peer's question last made this node read. */
   readonly askedMs: number;
   readonly foreign: { readonly mac: string; readonly sinceMs: number } | undefined;
@@ -250,7 +258,7 @@ export type Effect =
       readonly holder: HolderIntent;
     }
   | { readonly type: "read"; readonly name: string; readonly id: number }
-  | { readonly type: "probe"; readonly id: number; readonly address: string; readonly interface: string }
+  | ({ readonly type: "probe" } & ProbeRequest)
   | {
       readonly type: "announce";
       readonly address: string;
@@ -340,6 +348,8 @@ export const TIMES = {
   askedMs: 5_000,
   /** RFC 5227 section 2.4 (c), DEFEND_INTERVAL. */
   defendMs: 10_000,
+  /** A host that comes up says so two or three times, over two seconds: RFC 5227 section 2.3 (ANNOUNCE_NUM, ANNOUNCE_INTERVAL), RFC 4861 section 7.2.6. */
+  defendAfterMs: 2_500,
   /** A foreign host not heard for so long is no conflict any more. */
   conflictHoldMs: 60_000,
   /** A condition that did not show on the object, or did not stay there, is posted again. */

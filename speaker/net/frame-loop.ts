@@ -244,14 +244,14 @@ export class FrameLoop {
   }
 
   #heard(station: Station, heard: Heard): void {
-    const { known, mac, how } = heard;
+    const { known, mac, how, toQuestion } = heard;
     if (this.#wire.isOwn(mac)) {
       this.#counters.add("own-frame");
       return;
     }
     const { address } = known;
     const said = { address, interface: station.name, mac };
-    if (how !== "probe") this.#answers.push(said);
+    if (how !== "probe") this.#answers.push({ ...said, toQuestion });
     if (how === "answer") this.#watching.answered(said);
     const isHeld = known.interfaces.length > 0;
     const isPeer = this.#watching.isPeer(mac);

@@ -46,9 +46,11 @@ export class Inbox {
         this.announced.push({ address, family, interface: on, ...(once === true ? { once } : {}) });
         return;
       }
-      case "probe":
-        this.probes.push({ id: message.id, address: message.address, interface: message.interface });
+      case "probe": {
+        const { id, address, interface: on, to } = message;
+        this.probes.push({ id, address, interface: on, ...(to === undefined ? {} : { to }) });
         return;
+      }
       case "resume":
         this.resumed.push(message.fence);
         return;

@@ -3,6 +3,7 @@
  * server; the worker owns every socket, answers, announces, probes, hears, and fences itself.
  */
 import type { Verdict, WatchPlan } from "../detector/types.ts";
+import type { ProbeRequest } from "../prober.ts";
 import type { MoveReason } from "../reasons.ts";
 
 /** One usable link of this node, as rtnetlink tells it (netlink(7), RTM_NEWLINK and RTM_NEWADDR). */
@@ -57,8 +58,8 @@ export type ToWorker =
       /** One round alone, and none while rounds are under way: a defence against a foreign host. */
       readonly once?: boolean;
     }
-  /** Ask three times, 100 ms apart, whether anybody answers for the address; ends in one `probed`. */
-  | { readonly type: "probe"; readonly id: number; readonly address: string; readonly interface: string }
+  /** Ask three times, 100 ms apart, whether anybody answers for the address; with `to` six times, only that MAC. Ends in one `probed`. */
+  | ({ readonly type: "probe" } & ProbeRequest)
   /** Interfaces to keep a socket on and addresses whose announcements by others the main thread wants to hear of. */
   | { readonly type: "listen"; readonly interfaces: readonly string[]; readonly addresses: readonly string[] }
   /** What the detector watches; a plan replaces the one before. */

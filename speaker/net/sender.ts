@@ -87,8 +87,8 @@ export class Sender {
       for (const effect of effects) if (effect.type === "probed") this.#probed(effect);
       const asks = effects.filter((effect) => effect.type === "ask");
       const failed = this.#wire.send(
-        asks.map(({ address, interface: name }): OutFrame => {
-          const write = (mac: string, out: Uint8Array, at: number) => writeProbe(address, mac, out, at);
+        asks.map(({ address, interface: name, to }): OutFrame => {
+          const write = (mac: string, out: Uint8Array, at: number) => writeProbe(address, mac, out, at, to);
           return { interface: name, family: address.includes(":") ? 6 : 4, write };
         }),
         "probes-sent",

@@ -49,19 +49,20 @@ export function writeAdvertisementTo(
 
 /**
  * Writes the question whether anybody has the address and returns where it ends: an ARP probe (RFC 5227 section 2.1.1)
- * or the solicitation of duplicate address detection (RFC 4862 section 5.4.2).
+ * or the solicitation of duplicate address detection (RFC 4862 section 5.4.2). With `to` only the station with that MAC gets it; the
+ * IPv6 destination stays the group, since a kernel would forward what comes for the address itself (W2).
  */
-export function writeProbe(address: string, mac: string, out: Uint8Array, at: number): number {
+export function writeProbe(address: string, mac: string, out: Uint8Array, at: number, to?: string): number {
   const ip = parseIp(address);
   if (!ip.ok) throw new BerthError("internal", ip.reason);
   if (ip.value.family === 6) {
     const group = solicitedNodeGroup(ip.value);
-    const destination = formatMac(multicastMac(group));
+    const destination = to ?? formatMac(multicastMac(group));
     const ipAt = encodeEthernet({ destination, source: mac, etherType: ETHER_TYPE_IPV6 }, out, at);
     const peers = { source: "::", destination: formatIp(group), target: address };
     return encodeNd({ type: "solicitation", ...peers }, out, ipAt);
   }
-  const arpAt = encodeEthernet({ destination: BROADCAST_MAC, source: mac, etherType: ETHER_TYPE_ARP }, out, at);
+  const arpAt = encodeEthernet({ destination: to ?? BROADCAST_MAC, source: mac, etherType: ETHER_TYPE_ARP }, out, at);
   const packet = {
     operation: "request",
     senderMac: mac,

@@ -128,14 +128,14 @@ describe("which node announces", () => {
     await noneLost(clients.get(item));
   }
 
-  /** No new connection failed to open. One that is open at the very moment of a move is reset, as any stream is. */
+  /** No new connection failed to open. One that is open at the very moment of a move is reset or stalls, as any stream does. */
   async function noneLost(client: Connecting | undefined): Promise<void> {
     await client?.untilOk(10);
     const { errors = { client: 0 }, gaps = [] } = (await client?.finish()) ?? {};
-    const { "connection reset by peer": reset = 0, ...lost } = errors;
+    const { "connection reset by peer": reset = 0, stalled = 0, ...lost } = errors;
     // With the gaps, which tell by their times which move it was.
     if (Object.keys(lost).length > 0) throw new Error(`lost: ${JSON.stringify({ lost, gaps })}`);
-    expect(reset).toBeLessThan(5);
+    expect(reset + stalled).toBeLessThan(5);
   }
 
   test("44 to 46: the selector is the harder rule, and weights add up", async () => {

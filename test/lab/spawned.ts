@@ -100,6 +100,11 @@ export interface ConnectSummary {
   readonly connections?: number;
 }
 
+/** New connections that were open when they failed: reset, or never answered. What else failed never opened. */
+export function cutOnceOpen({ errors }: Pick<ConnectSummary, "errors">): number {
+  return (errors["connection reset by peer"] ?? 0) + (errors["stalled"] ?? 0);
+}
+
 /** One attempt of `tools connect --lines`; see test/lab/tools/gaps.go. */
 export interface ConnectResult {
   readonly startMs: number;

@@ -7,6 +7,8 @@ export interface Said {
   readonly on: string;
   readonly address: string;
   readonly mac: string;
+  /** It answers the detector, not a probe. */
+  readonly toQuestion?: boolean;
 }
 
 interface Request extends Asker {

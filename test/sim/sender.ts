@@ -15,7 +15,7 @@ export interface SenderOptions {
   readonly tell: (message: FromWorker) => void;
   /** Whether a frame may leave for the address now. */
   readonly answers: (address: string) => boolean;
-  readonly onAnswer: (on: string, address: string, mac: string) => void;
+  readonly onAnswer: (on: string, address: string, mac: string, toQuestion: boolean) => void;
 }
 
 export class SimSender {
@@ -67,10 +67,10 @@ export class SimSender {
         tell(effect);
         continue;
       }
-      const { interface: on, address } = effect;
+      const { interface: on, address, to } = effect;
       const wire = wires.get(on);
       if (wire === undefined || wire.unplugged.has(node)) this.probe({ type: "failed", interface: on });
-      else wire.probe(node, address, (mac) => onAnswer(on, address, mac));
+      else wire.probe(node, address, (mac) => onAnswer(on, address, mac, false), to);
     }
   }
 }

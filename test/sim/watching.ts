@@ -13,7 +13,7 @@ export interface WatchingOptions {
   readonly wires: ReadonlyMap<string, SimWire>;
   readonly sabotage: Sabotage;
   readonly tell: (message: FromWorker) => void;
-  readonly onAnswer: (on: string, address: string, mac: string) => void;
+  readonly onAnswer: (on: string, address: string, mac: string, toQuestion: boolean) => void;
 }
 
 export class SimWatching {
@@ -35,7 +35,7 @@ export class SimWatching {
     for (const effect of effects) {
       if (effect.type === "ask") {
         const { probe } = effect;
-        wires.get(probe.interface)?.ask(node, probe, (mac) => onAnswer(probe.interface, probe.address, mac));
+        wires.get(probe.interface)?.ask(node, probe, (mac) => onAnswer(probe.interface, probe.address, mac, true));
       } else if (effect.type !== "verdict") tell(effect);
       else tell({ type: "verdict", ...(sabotage.verdict?.(effect.verdict) ?? effect.verdict) });
     }

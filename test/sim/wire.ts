@@ -41,6 +41,8 @@ export class SimWire {
   delayMsMax = 0;
   /** How much later than a moment answers to the detector come from a node (a loaded one). */
   readonly slowAnswersMs = new Map<string, number>();
+  /** ARP and ND suppression, as EVPN and access points have it: the MAC that announced each address last. Absent: there is none. */
+  suppressing: Map<string, string> | undefined;
   /** Whether there is a router; it stands on side 0. */
   hasGateway = true;
   readonly #timeline: Timeline;
@@ -127,6 +129,7 @@ export class SimWire {
   /** An announcement of a node to everybody. */
   announce(from: string, address: string, form: AnnouncementForm): void {
     const mac = this.#mac(from);
+    this.suppressing?.set(address, mac);
     for (const worker of this.workers) {
       if (worker.node === from) continue;
       this.#carry(from, worker.node, () => worker.onAnnouncement(this, address, mac));
@@ -134,14 +137,28 @@ export class SimWire {
     for (const host of this.hosts) this.#carry(from, host.name, () => host.onAnnouncement(address, mac, form));
   }
 
-  /** A question of a node before it answers itself (RFC 5227 section 2.1): every speaker may answer, no kernel does. */
-  probe(from: string, address: string, arrive: (mac: string) => void): void {
+  /** A question of a node before it answers itself (RFC 5227 section 2.1), or with `to` to one MAC: every speaker may answer, no kernel does. */
+  probe(from: string, address: string, arrive: (mac: string) => void, to = ""): void {
+    if (to === "" && this.#suppress(from, address, arrive)) return;
     const asker = { probeBy: this.#mac(from) };
-    for (const worker of this.workers) if (worker.node !== from) this.#request(worker, from, address, arrive, asker);
+    for (const worker of this.workers) {
+      if (worker.node === from || (to !== "" && to !== this.#mac(worker.node))) continue;
+      this.#request(worker, from, address, arrive, asker);
+    }
+  }
+
+  /** Whether the switch answers in the name of who announced the address last, and passes the question on to nobody (E12). */
+  #suppress(from: string, address: string, arrive: (mac: string) => void): boolean {
+    if (this.suppressing === undefined) return false;
+    const mac = this.suppressing.get(address) ?? this.#mac(this.#owners.get(address) ?? "");
+    if (mac === "" || mac === this.#mac(from)) return false;
+    this.#carry(from, ROUTER, () => this.#carry(ROUTER, from, () => arrive(mac)));
+    return true;
   }
 
   /** A question of a host: to everybody, or with a MAC to one. */
   resolve(host: string, address: string, mac: string, arrive: (mac: string) => void): void {
+    if (mac === "" && this.#suppress(host, address, arrive)) return;
     for (const worker of this.workers) {
       if (mac === "" || this.#mac(worker.node) === mac) this.#request(worker, host, address, arrive);
     }
@@ -150,6 +167,7 @@ export class SimWire {
   /** A question of the detector. */
   ask(from: string, probe: LivenessProbe, arrive: (mac: string) => void): void {
     const { address, mac } = probe;
+    if (mac === "" && this.#suppress(from, address, arrive)) return;
     if (address === this.#gateway.address4) {
       if (!this.hasGateway) return;
       this.#carry(from, ROUTER, () => this.#carry(ROUTER, from, () => arrive(this.#gateway.mac)));

@@ -49,8 +49,8 @@ export class SimWorker {
     this.#options = options;
     this.node = options.node;
     this.#fence = createFence(options.timeline.now);
-    const onAnswer = (on: string, address: string, mac: string): void =>
-      this.#receive({ type: "answer", on, address, mac });
+    const onAnswer = (on: string, address: string, mac: string, toQuestion: boolean): void =>
+      this.#receive({ type: "answer", on, address, mac, toQuestion });
     this.#watching = new SimWatching({ ...options, onAnswer });
     this.#sender = new SimSender({ ...options, onAnswer, answers: (address) => this.answers(address) });
     for (const wire of options.wires.values()) wire.workers.add(this);
@@ -233,9 +233,9 @@ export class SimWorker {
     }
   }
 
-  #onHeard({ on, address, mac, type }: Said): void {
+  #onHeard({ on, address, mac, type, toQuestion = false }: Said): void {
     const { timeline, tell } = this.#options;
-    this.#sender.probe({ type: "answers", answers: [{ address, interface: on, mac }] });
+    this.#sender.probe({ type: "answers", answers: [{ address, interface: on, mac, toQuestion }] });
     const isPeer = this.#peers.has(mac);
     if (this.#held.has(address)) this.#heldNews.heard({ address, interface: on, mac }, type, isPeer, timeline.now);
     else if (type === "announcement") {

@@ -12,7 +12,12 @@ import {
 const A = "02:00:00:00:00:0a";
 const B = "02:00:00:00:00:0b";
 const request = (id: number, address: string, name = "eth0"): ProbeRequest => ({ id, address, interface: name });
-const answer = (address: string, mac: string, name = "eth0") => ({ address, interface: name, mac });
+const answer = (address: string, mac: string, name = "eth0", toQuestion = false) => ({
+  address,
+  interface: name,
+  mac,
+  toQuestion,
+});
 
 /** Gives the inputs at their times, follows `wakeAt` between them, and returns every effect with its time. */
 function play(inputs: readonly (readonly [number, ProberInput])[], until = 10_000) {
@@ -69,6 +74,23 @@ describe("the prober", () => {
       [10, { type: "answers", answers: [stranger] }],
     ]);
     expect(ends(seen)).toEqual([{ at: 300, id: 1, answers: [], sent: true }]);
+  });
+
+  test("E12: one station alone is asked six times, and what answers the detector is no sign of it", () => {
+    const start: [number, ProberInput] = [0, { type: "probe", requests: [{ ...request(1, "10.0.0.1"), to: A }] }];
+    const toDetector = { type: "answers", answers: [answer("10.0.0.1", A, "eth0", true)] } as const;
+    const { seen } = play([start, [210, toDetector]]);
+    expect(seen.filter(([, e]) => e.type === "ask")).toEqual(
+      [0, 100, 200, 300, 400, 500].map((at) => [at, { type: "ask", address: "10.0.0.1", interface: "eth0", to: A }]),
+    );
+    expect(ends(seen)).toEqual([{ at: 600, id: 1, answers: [], sent: true }]);
+    const lives = play([start, [210, { type: "answers", answers: [answer("10.0.0.1", A)] }]]);
+    expect(ends(lives.seen)).toEqual([{ at: 210, id: 1, answers: [A], sent: true }]);
+    const everybody = play([
+      [0, { type: "probe", requests: [request(1, "10.0.0.1")] }],
+      [210, toDetector],
+    ]);
+    expect(ends(everybody.seen)).toEqual([{ at: 210, id: 1, answers: [A], sent: true }]);
   });
 
   test("an answer after the end changes nothing", () => {

@@ -195,6 +195,21 @@ describe("hearing", () => {
     ]);
   });
 
+  test("E12: what answers a probe to one station is told from what answers the detector", () => {
+    const heard = (address: string, write: (out: Uint8Array) => number) => {
+      const out = new Uint8Array(100);
+      const { outcome, reply } = answer(HELD, eth0, out.subarray(0, write(out)));
+      const listened = buildIndex({ entries: [], listened: [address], probed: [], lost: NONE }).index;
+      return [outcome, hear(listened, reply, 0, reply.length)?.toQuestion];
+    };
+    const v4 = { interface: "eth0", address: "192.0.2.20", mac: ME, source: "192.0.2.9", destination: "" };
+    const v6 = { ...v4, address: "2001:db8::20", source: "fe80::9", destination: "fe80::ff:fe00:c" };
+    expect(heard(v4.address, (out) => writeProbe(v4.address, A, out, 0, ME))).toEqual(["arp-reply", false]);
+    expect(heard(v4.address, (out) => writeLivenessProbe(v4, A, out, 0))).toEqual(["arp-reply", true]);
+    expect(heard(v6.address, (out) => writeProbe(v6.address, A, out, 0, ME))).toEqual(["na-reply", false]);
+    expect(heard(v6.address, (out) => writeLivenessProbe(v6, A, out, 0))).toEqual(["na-reply", true]);
+  });
+
   test("an advertisement without a link-layer option speaks for its Ethernet source", () => {
     const bytes = frame("na-unsolicited").slice(0, 78);
     bytes[19] = 24;
@@ -231,6 +246,10 @@ describe("the frames sent unasked", () => {
   test("the probes are what arping and the kernel send", () => {
     expect(written((out) => writeProbe("192.0.2.99", A, out, 0))).toBe(toHex(frame("arp-probe").subarray(0, 42)));
     expect(written((out) => writeProbe("2001:db8::99", A, out, 0))).toBe(toHex(frame("ns-dad")));
+    const [toAll4, toAll6] = [frame("arp-probe").subarray(6, 42), frame("ns-dad").subarray(6)];
+    const station = ME.replaceAll(":", "");
+    expect(written((out) => writeProbe("192.0.2.99", A, out, 0, ME))).toBe(`${station}${toHex(toAll4)}`);
+    expect(written((out) => writeProbe("2001:db8::99", A, out, 0, ME))).toBe(`${station}${toHex(toAll6)}`);
   });
 });
 

@@ -95,6 +95,17 @@ func (c *connector) note(start time.Time, reply answer, err error) {
 	}
 }
 
+// errStalled is the end of a connection that was accepted and then had no answer in time. It is told from one that was never
+// accepted ("timeout"): connection tracking that drops what it does not know makes the first, a silent address the second.
+var errStalled = errors.New("stalled")
+
+func onceOpen(err error) error {
+	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		return errStalled
+	}
+	return err
+}
+
 // reason is the innermost error without addresses and ports, so that equal failures count as equal.
 func reason(err error) string {
 	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
@@ -142,6 +153,7 @@ func (c *connector) askHTTP(deadline time.Time) (reply answer, err error) {
 		return reply, err
 	}
 	defer conn.Close()
+	defer func() { err = onceOpen(err) }()
 	if _, err = fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", c.address); err != nil {
 		return reply, err
 	}
@@ -166,7 +178,8 @@ func (c *connector) askLine(deadline time.Time) (reply answer, err error) {
 		return reply, err
 	}
 	defer conn.Close()
-	return exchange(conn, bufio.NewReader(conn), "hello")
+	reply, err = exchange(conn, bufio.NewReader(conn), "hello")
+	return reply, onceOpen(err)
 }
 
 func exchange(conn net.Conn, reader *bufio.Reader, text string) (reply answer, err error) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"testing"
+	"time"
 )
 
 func ok(at float64) result {
@@ -63,6 +64,24 @@ func TestReason(t *testing.T) {
 	} {
 		if got := reason(c.err); got != c.want {
 			t.Errorf("%v: got %q, want %q", c.err, got, c.want)
+		}
+	}
+}
+
+func TestStalledIsNotTimeout(t *testing.T) {
+	// The kernel accepts for a listener that never looks: a connection that opens and has no answer.
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	c := &connector{address: listener.Addr().String()}
+	for mode, ask := range map[string]func(time.Time) (answer, error){"http": c.askHTTP, "tcp": c.askLine} {
+		if _, err := ask(time.Now().Add(50 * time.Millisecond)); reason(err) != "stalled" {
+			t.Errorf("%s, open without an answer: got %q", mode, reason(err))
+		}
+		if _, err := ask(time.Now().Add(-time.Millisecond)); reason(err) != "timeout" {
+			t.Errorf("%s, never open: got %q", mode, reason(err))
 		}
 	}
 }

@@ -75,7 +75,7 @@ describe("conditions cost a bounded number of writes", () => {
       now = next(now, { afterMs: 200, input: { type: "heard", mac: macs[round % 2] ?? "", how: "announcement" } });
       for (const effect of now.effects) said.push(effect.type);
     }
-    expect(said).toEqual(["announce", "condition", "announce"]);
+    expect(said).toEqual(["condition", "announce", "announce"]);
   });
 });
 

@@ -169,8 +169,8 @@ describe("announcements", () => {
 });
 
 describe("probes", () => {
-  const probe = async (id: number, address: string) => {
-    say({ type: "probe", id, address, interface: "eth0" });
+  const probe = async (id: number, address: string, to?: string) => {
+    say({ type: "probe", id, address, interface: "eth0", ...(to === undefined ? {} : { to }) });
     return agent.heard((m) => m.type === "probed" && m.id === id);
   };
   test.each([
@@ -184,6 +184,14 @@ describe("probes", () => {
     [4, FREE6],
   ])("%i: nobody has %s", async (id, address) => {
     expect(await probe(id, address)).toMatchObject({ answers: [], sent: true });
+  });
+  test.each([
+    [7, "192.0.2.9", CLIENT_MAC, [CLIENT_MAC]],
+    [8, "2001:db8::9", CLIENT_MAC, [CLIENT_MAC]],
+    [9, "192.0.2.9", "02:00:00:00:00:99", []],
+    [10, "2001:db8::9", "02:00:00:00:00:99", []],
+  ])("%i: whether %s is answered is asked of %s alone", async (id, address, to, answers) => {
+    expect(await probe(id, address, to)).toMatchObject({ answers, sent: true });
   });
   test("somebody else who asks at the same time is no answer", async () => {
     const probed = probe(5, FREE4);
