@@ -55,7 +55,10 @@ export interface VipObject {
 interface PodObject {
   readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string };
   readonly spec: { readonly nodeName: string };
-  readonly status: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  readonly status: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly { readonly restartCount: number }[];
+  };
 }
 
 export class Berth {
@@ -156,11 +159,27 @@ export class Berth {
   }
 
   async speakerOn(node: string): Promise<string> {
+    return (await this.#speakerPod(node)).metadata.name;
+  }
+
+  async #speakerPod(node: string): Promise<PodObject> {
     const pod = (await this.pods("speaker")).find(
       ({ spec, metadata }) => spec.nodeName === node && metadata.deletionTimestamp === undefined,
     );
     if (pod === undefined) throw new Error(`no speaker pod on ${node}`);
-    return pod.metadata.name;
+    return pod;
+  }
+
+  /**
+   * A container that was killed once is back at once, the second time after 10 s, and each time twice as long after that, up to five minutes:
+   * from the second on a new pod takes the speaker's place.
+   */
+  async refreshSpeaker(node: string): Promise<void> {
+    const { metadata, status } = await this.#speakerPod(node);
+    const restarts = status.containerStatuses?.[0]?.restartCount ?? 0;
+    if (restarts < 2) return;
+    await this.kubectl("-n", berthNamespace, "delete", "pod", metadata.name);
+    await this.ready();
   }
 
   /** Events of one reason about one object, newest last. */

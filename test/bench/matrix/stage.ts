@@ -96,6 +96,7 @@ export class Stage {
     await berth.lab.heal();
     await berth.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=120s");
     await berth.ready();
+    await berth.refreshSpeaker(VICTIM);
     for (const app of ["cluster", "local"]) await berth.rollout(app, ns);
     for (let attempt = 1; ; attempt += 1) {
       await berth.apply(this.#pool(VICTIM));
