@@ -6,6 +6,7 @@ import { poolOf, spaceOf } from "./allocator.ts";
 import { asksFor } from "./drawing.ts";
 import { type Claim, claimantsOf, ownerOf, vipsOfService } from "./ledger.ts";
 import type { PoolSource } from "./pool-source.ts";
+import type { ActivePool } from "./pools.ts";
 import type { World } from "./problems.ts";
 import { type Given, listedIps, publishedGiven, recordOf } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
@@ -139,12 +140,19 @@ function reclaim(
     return { type: "join", ip, vip: owner.vip };
   }
   const pool = poolOf(world.ledger.allocator, ip);
-  if (record === undefined) return pool && { type: "create", ip, pool };
+  if (record === undefined) {
+    // Whoever gave addresses before may have given those of the nodes, as k3s does.
+    return pool === undefined || isNodeAddress(pool, ip) ? undefined : { type: "create", ip, pool };
+  }
   const claimants = claimantsOf(world.ledger, ip).map(({ key }) => key);
   const isAsked = asksFor(world.ledger, record.pool, service, claimants);
   // A pool that was shrunk or is gone takes nothing away that Berth has given.
   const source = pool === undefined || isAsked ? { name: record.pool, l2: rulesOf(world, record.pool) } : pool;
   return { type: "create", ip, pool: source, inUseBefore: true };
+}
+
+function isNodeAddress(pool: ActivePool, ip: Ip): boolean {
+  return pool.skipped.some((one) => one.isNode === true && sameIp(one.ip, ip));
 }
 
 /**

@@ -11,6 +11,8 @@ export interface OffLimit {
   readonly what: string;
   /** Not known, but likely: whoever asks for it by name gets it, and one in use is no fault. */
   readonly isGuess?: boolean;
+  /** A node answers there by itself: no Service is reached, whoever gave it the address. */
+  readonly isNode?: boolean;
 }
 
 /** The addresses of one Node, as texts that may also be names. */
@@ -29,19 +31,19 @@ export interface NodeNetworks {
 /** In the order of the addresses, each once: a Node counts before a subnet. */
 export function offLimits(nodes: readonly NodeAddresses[], networks: readonly NodeNetworks[]): readonly OffLimit[] {
   const found = new Map<string, OffLimit>();
-  const note = (ip: Ip, what: string): void => {
-    const name = virtualIpName(ip);
-    if (!found.has(name)) found.set(name, { ip, what });
+  const note = (limit: OffLimit): void => {
+    const name = virtualIpName(limit.ip);
+    if (!found.has(name)) found.set(name, limit);
   };
   const own = [...nodes, ...networks.map(({ node, addresses }) => ({ name: node, addresses }))].sort(byName);
   for (const { name, addresses } of own) {
     for (const text of addresses) {
       const ip = parseIp(text);
-      if (ip.ok) note(ip.value, `an address of the Node ${name}`);
+      if (ip.ok) note({ ip: ip.value, what: `an address of the Node ${name}`, isNode: true });
     }
   }
   const subnets = new Set(networks.flatMap((one) => one.subnets));
-  for (const subnet of [...subnets].sort()) for (const { ip, what } of endsOf(subnet)) note(ip, what);
+  for (const subnet of [...subnets].sort()) for (const limit of endsOf(subnet)) note(limit);
   return [...found.values()].sort((left, right) => compareIps(left.ip, right.ip));
 }
 

@@ -6,10 +6,10 @@
 import type { Family } from "../lib/address/ip.ts";
 import { findCondition } from "../lib/model/conditions.ts";
 import type { Quarantine, VirtualIP } from "../lib/model/virtual-ip.ts";
-import { spaceOf } from "./allocator.ts";
+import { poolOf, spaceOf } from "./allocator.ts";
 import { size } from "./interval-set.ts";
 import type { Ledger } from "./ledger.ts";
-import { familyOfName } from "./vip-names.ts";
+import { familyOfName, ipOfName } from "./vip-names.ts";
 
 const FIRST_MS = 600_000;
 const LONGEST_MS = 86_400_000;
@@ -25,6 +25,12 @@ export function foreignMac(vip: VirtualIP): string | undefined {
   if (condition?.status !== "True") return undefined;
   // The speakers' messages begin with the MAC.
   return /^[0-9a-f]{2}(:[0-9a-f]{2}){5}/.exec(condition.message)?.[0] ?? "unknown";
+}
+
+/** Whether its pool, which is in force, does not have the address any more, and no other one has: nobody need be kept off it. */
+export function isNobodys({ allocator }: Ledger, vip: VirtualIP): boolean {
+  const ip = ipOfName(vip.meta.name);
+  return ip !== undefined && spaceOf(allocator, vip.pool) !== undefined && poolOf(allocator, ip) === undefined;
 }
 
 /** What becomes of an address that a foreign host uses. */

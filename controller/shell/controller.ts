@@ -11,7 +11,7 @@ import { HOLDER_CHECK_MS, judgeHeld, ORPHAN_MS } from "../held.ts";
 import { claimantsOf, isClaimedBesides, reserve, unreserve } from "../ledger.ts";
 import * as metrics from "../metrics.ts";
 import { isRepair, planService } from "../plan.ts";
-import { remainingMs } from "../quarantine.ts";
+import { isNobodys, remainingMs } from "../quarantine.ts";
 import { planVipCondition } from "../vip-condition.ts";
 import { ipOfName } from "../vip-names.ts";
 import { WaitingRoom } from "../waiting-room.ts";
@@ -203,7 +203,8 @@ export class Controller {
       case "quarantined": {
         const pool = this.#books.pools.get(vip.pool);
         const restMs = remainingMs(verdict.quarantine, this.#deps.clock.wallMs());
-        if (restMs === 0 || pool === undefined || pool.pool.meta.deletionTimestamp !== undefined) {
+        const isLeaving = pool === undefined || pool.pool.meta.deletionTimestamp !== undefined;
+        if (restMs === 0 || isLeaving || isNobodys(this.#books.ledger, vip)) {
           return this.#unlessChanged(deleteVip(this.#deps.api, vip.meta));
         }
         return { type: "requeue", afterMs: Math.min(restMs, QUARANTINE_LOOK_MS) };
