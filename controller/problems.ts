@@ -6,7 +6,7 @@ import { assertNever } from "../lib/runtime/errors.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
 import { type DrawWorld, quotaProblem, ruleProblem } from "./drawing.ts";
 import { ownerOf } from "./ledger.ts";
-import { isRouters, routersText } from "./pool-config.ts";
+import { isRouters, type PoolConfig, routersText } from "./pool-config.ts";
 import type { ActivePool, PoolEntry, Pools } from "./pools.ts";
 import { shareRefusal } from "./sharing.ts";
 
@@ -126,6 +126,15 @@ function explainDrawing(world: World, service: Service, family: Family, pool: Ac
   return ruleProblem(world, service, pool) ?? (space && quotaProblem(world, service, family, space));
 }
 
+/** Why a pool has nothing to give in this family, and what to do. */
+function nothingOf({ name, whole }: ActivePool, { spaces }: PoolConfig, family: Family): string {
+  if (spaces[family] === undefined) return `the IPPool ${name} has no IPv${family} addresses: add some`;
+  const all = `every IPv${family} address of the IPPool ${name}`;
+  return whole[family] === undefined
+    ? `${all} is another IPPool's as well, which comes first (its condition Ready says which): correct the ranges`
+    : `${all} is a node's or the end of a subnet (its condition Ready says which): add others`;
+}
+
 function explainNamedPool(world: World, service: Service, family: Family, name: string): Problem {
   const entry = world.pools.get(name);
   if (entry === undefined) {
@@ -137,10 +146,7 @@ function explainNamedPool(world: World, service: Service, family: Family, name: 
   const pool = spaceOf(world.ledger.allocator, name)?.pool;
   if (entry.inForce === undefined || pool === undefined) return notReady(name, entry);
   if (pool.spaces[family] === undefined) {
-    return {
-      reason: "NoPool",
-      message: `the IPPool ${name} has no IPv${family} addresses: add some, or ask for another pool`,
-    };
+    return { reason: "NoPool", message: `${nothingOf(pool, entry.inForce, family)}, or ask for another pool` };
   }
   return (
     explainDrawing(world, service, family, pool) ?? {
