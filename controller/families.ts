@@ -31,10 +31,32 @@ export function decideFamilies(world: World, service: Service, request: AddressR
   const kept = new Map([...held].filter(([family]) => !open.includes(family)));
   const fresh: ReadonlyMap<Family, Allocation> =
     open.length === 0 ? new Map() : allocate(world, service, open, request, kept);
+  const isHalf = isHalfRefused(held, fresh, request);
   const decisions = families
-    .map((family) => combine(family, held.get(family), fresh.get(family)))
+    .map((family) => {
+      const asked = request.ips.has(family)
+        ? hadBefore(held.get(family), fresh.get(family), isHalf)
+        : fresh.get(family);
+      return combine(family, held.get(family), asked);
+    })
     .map((one) => withConflict(world, service, one, request.sharingKey));
   return isAllOrNothing(service, decisions) ? withholdAll(decisions) : decisions;
+}
+
+/** Of the addresses that are asked for by name, in the place of those that the Service has, one cannot be had. */
+function isHalfRefused(
+  held: ReadonlyMap<Family, Holding | undefined>,
+  fresh: ReadonlyMap<Family, Allocation>,
+  { ips }: AddressRequest,
+): boolean {
+  const isRefused = (one: Allocation | undefined): boolean => one !== undefined && "problem" in one;
+  return [...ips.keys()].some((family) => held.get(family) !== undefined && isRefused(fresh.get(family)));
+}
+
+/** An impossible request leaves the Service as it was, in both families: what it had of the other one could be somebody else's by the time it asks back. */
+function hadBefore(held: Holding | undefined, fresh: Allocation | undefined, isHalf: boolean): Allocation | undefined {
+  const isChange = held !== undefined && fresh !== undefined && "ip" in fresh;
+  return isHalf && isChange ? undefined : fresh;
 }
 
 /** The decisions of a Service whose request cannot be read: what it has stays, nothing new is given. */

@@ -147,6 +147,40 @@ describe("requests", () => {
   });
 });
 
+describe("a request for both families by a Service that has both", () => {
+  test("one of them in use: both stay as they are, and both change when it is free", async () => {
+    const cluster = scene();
+    cluster.service("web", { families: BOTH, policy: "PreferDualStack" });
+    await cluster.settle();
+    const had = cluster.addresses("web");
+    cluster.service("other", { annotations: { "berth.dev/ips": "10.0.0.5" } });
+    await cluster.settle();
+    cluster.annotate("web", { "berth.dev/ips": "10.0.0.5,fd99::5" });
+    await cluster.settle();
+    expect(cluster.addresses("web")).toEqual(had);
+    expect(cluster.says("web")).toContain("10.0.0.5 is in use by default/other");
+    cluster.restart();
+    await cluster.settle();
+    expect(cluster.addresses("web")).toEqual(had);
+    cluster.delete("other");
+    await cluster.settle();
+    expect(cluster.addresses("web")).toEqual(["10.0.0.5", "fd99::5"]);
+    expect(cluster.table()).toHaveLength(2);
+  });
+
+  test("a family that it has none of yet has what was asked for at once", async () => {
+    const cluster = scene();
+    cluster.service("web");
+    cluster.service("other", { annotations: { "berth.dev/ips": "10.0.0.5" } });
+    await cluster.settle();
+    const [had = ""] = cluster.addresses("web");
+    cluster.edit("web", { spec: { ipFamilies: BOTH, ipFamilyPolicy: "PreferDualStack" } });
+    cluster.annotate("web", { "berth.dev/ips": "10.0.0.5,fd99::5" });
+    await cluster.settle();
+    expect(cluster.addresses("web")).toEqual([had, "fd99::5"]);
+  });
+});
+
 describe("who shares", () => {
   // Every join writes the whole list: the bound is for a machine under load.
   test("64 Services have one address, the next gets another one and is told, and those after it join it", async () => {
