@@ -10,6 +10,11 @@ export function mayServe(before: VirtualIP | undefined, now: VirtualIP | undefin
   return sharedText(before) !== sharedText(now) || countsIn(before).some((one) => !left.includes(one));
 }
 
+/** Whether a Service has given the address back that others go on having. */
+export function isLeft(before: VirtualIP | undefined, now: VirtualIP | undefined): boolean {
+  return before?.services.some(({ uid }) => now?.services.every((one) => one.uid !== uid)) === true;
+}
+
 /** VirtualIPs whose pool does not have their address, is being deleted, or is not there. */
 export function outsiders({ allocator, uses }: Ledger): ReadonlySet<string> {
   const names = [...uses].flatMap(([name, use]) => {

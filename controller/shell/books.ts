@@ -19,12 +19,12 @@ import {
 import { blindness, type NodeNetworks, offLimits } from "../off-limits.ts";
 import { activePools, type PoolEntry, type Pools, setPool } from "../pools.ts";
 import type { World } from "../problems.ts";
-import { judgedAnew } from "../quarantine.ts";
+import { judgedAnew, macOf } from "../quarantine.ts";
 import { askedKey } from "../requests.ts";
 import { sharerOf } from "../sharing.ts";
 import { createView, type View } from "../view.ts";
 import { ipOfName } from "../vip-names.ts";
-import { mayServe, outsiders } from "../wakes.ts";
+import { isLeft, mayServe, outsiders } from "../wakes.ts";
 import type { Seen } from "./executor.ts";
 
 /** A cache as the controller needs it; an Informer is one. */
@@ -116,9 +116,10 @@ export class Books {
     const named = [...(before?.services ?? []), ...(this.ledger.vips.get(name)?.services ?? [])].map(serviceKey);
     const claimed = this.ledger.claims.get(name)?.keys() ?? [];
     const concerned = new Set([...named, ...claimed]);
-    // Of a Service that is alone on its address, the pass that creates or wrote the VirtualIP goes on without being told.
+    // Of a Service that is alone on its address, the pass that creates or wrote the VirtualIP goes on without being told, but for a conflict.
     const creator = this.ledger.reserved.get(name)?.key;
-    if (concerned.size === 1 && (isEcho || (creator !== undefined && concerned.has(creator)))) return;
+    const isQuiet = macOf(this.ledger.vips.get(name)) === "";
+    if (isQuiet && concerned.size === 1 && (isEcho || (creator !== undefined && concerned.has(creator)))) return;
     for (const key of concerned) this.#deps.enqueue(`service:${key}`);
   }
 
@@ -209,9 +210,10 @@ export class Books {
     }
   }
 
-  /** The Services that have the address of this name. */
-  #wakeUsers(name: string): void {
-    for (const one of this.ledger.vips.get(name)?.services ?? []) this.#deps.enqueue(`service:${serviceKey(one)}`);
+  /** The Services that have the address of this name, but for one of them. */
+  #wakeUsers(name: string, besides = ""): void {
+    const keys = (this.ledger.vips.get(name)?.services ?? []).map(serviceKey);
+    for (const key of keys) if (key !== besides) this.#deps.enqueue(`service:${key}`);
   }
 
   /** Whether the text is another one than at the last call with this key. */
@@ -228,8 +230,12 @@ export class Books {
     const pools = recordedPools(this.ledger, key);
     if (setService(this.ledger, key, this.services.get(key))) this.#deps.enqueue("freed");
     const after = this.ledger.claimsOf.get(key) ?? [];
-    for (const name of [...before, ...after])
-      if (!(before.includes(name) && after.includes(name))) this.countAgain(name);
+    for (const name of [...before, ...after]) {
+      if (before.includes(name) && after.includes(name)) continue;
+      this.countAgain(name);
+      // Who has the address with it was told that they do not go together, and may be named in the VirtualIP alone by now.
+      this.#wakeUsers(name, key);
+    }
     // A pool that is being deleted waits for the last record that names it.
     const left = recordedPools(this.ledger, key);
     for (const pool of pools) if (!left.includes(pool)) this.#deps.enqueue(`pool:${pool}`);
@@ -256,6 +262,8 @@ export class Books {
     const vip = this.vips.get(name);
     const freed = setVip(this.ledger, name, vip);
     if (freed || mayServe(before, vip)) this.#deps.enqueue("freed");
+    // Who has left has written this, so its echo tells nobody.
+    if (isLeft(before, vip)) this.#wakeUsers(name);
     for (const other of judgedAnew(this.ledger, before, vip)) this.#wakeUsers(other);
     if (freed || before === undefined) this.countAgain(name);
     for (const pool of new Set([before?.pool, vip?.pool])) if (pool !== undefined) this.#deps.enqueue(`pool:${pool}`);

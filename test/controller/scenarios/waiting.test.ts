@@ -130,3 +130,21 @@ test("an address that another pool takes over moves in one write, and nothing un
   expect(scene.writes("virtualips", from)).toBe(5);
   expect(untrue).toEqual([]);
 });
+
+test("a foreign host is told of also after somebody has emptied the VirtualIP by hand", async () => {
+  const scene = new Scene();
+  scene.pool("first", ["10.0.0.1-10.0.0.9"]);
+  scene.service("web");
+  await scene.settle();
+  scene.vipStatus("10.0.0.1", { holder: { node: "n1", epoch: 1 } });
+  conflict(scene, "10.0.0.1", true);
+  await scene.settle();
+  const said = scene.says("web");
+  expect(said).toMatch(/^AddressConflict/);
+  const from = scene.api.events.length;
+  scene.editVip("10.0.0.1", { spec: { services: [] } });
+  await scene.settle();
+  expect(scene.table()).toEqual(["10.0.0.1 of first: default/web"]);
+  expect(scene.says("web")).toBe(said);
+  expect(scene.writes("services", from)).toBe(0);
+});
