@@ -138,7 +138,7 @@ function allocateRequested(world: World, service: Service, ip: Ip, request: Addr
  * not go together any more. Nothing is taken away for that.
  */
 function withConflict(world: World, service: Service, decision: FamilyDecision, key: string): FamilyDecision {
-  if (decision.type !== "keep") return decision;
+  if (decision.type !== "keep" && decision.type !== "join") return decision;
   const verdict = judgeConflict(world.ledger, decision.vip);
   const foreign = conflictText(verdict, decision.vip);
   if (foreign !== undefined) {

@@ -10,7 +10,7 @@ import { contains } from "./interval-set.ts";
 import { countUse, type PoolUse } from "./pool-use.ts";
 import type { ActivePool } from "./pools.ts";
 import { claimedIps, publishedGiven } from "./published.ts";
-import { foreignMac } from "./quarantine.ts";
+import { macOf } from "./quarantine.ts";
 import type { Sharer } from "./sharing.ts";
 import { ipOfName } from "./vip-names.ts";
 
@@ -262,12 +262,6 @@ function noteStray(ledger: Ledger, vip: VirtualIP): void {
   const pool = spaceOf(ledger.allocator, vip.pool)?.pool;
   if (ip === undefined || pool === undefined) return;
   if (!contains(pool.whole[ip.family], ip.value)) ledger.uses.get(vip.pool)?.strays.add(vip.meta.name);
-}
-
-/** The foreign host that uses the address, by the speakers or by the controller's own record. */
-function macOf(vip: VirtualIP | undefined): string {
-  if (vip === undefined) return "";
-  return vip.quarantine?.mac ?? foreignMac(vip) ?? "";
 }
 
 function noteStrike(ledger: Ledger, name: string, times: number): void {

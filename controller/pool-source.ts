@@ -31,3 +31,11 @@ export function sourceOf(vip: VirtualIP, service: Service, ledger: Ledger): Pool
   if (home !== undefined && !home.leaving) return home;
   return named ?? { name: vip.pool, l2: vip.l2 };
 }
+
+/** Whether a Service that has the address brings it to another pool in its next pass. */
+export function isMoving(vip: VirtualIP, serviceOf: (key: string) => Service | undefined, ledger: Ledger): boolean {
+  return vip.services.some((one) => {
+    const service = serviceOf(serviceKey(one));
+    return service?.meta.uid === one.uid && sourceOf(vip, service, ledger).name !== vip.pool;
+  });
+}

@@ -33,6 +33,25 @@ export function isNobodys({ allocator }: Ledger, vip: VirtualIP): boolean {
   return ip !== undefined && spaceOf(allocator, vip.pool) !== undefined && poolOf(allocator, ip) === undefined;
 }
 
+/** The foreign host that uses the address, by the speakers or by the controller's own record; "" without one. */
+export function macOf(vip: VirtualIP | undefined): string {
+  if (vip === undefined) return "";
+  return vip.quarantine?.mac ?? foreignMac(vip) ?? "";
+}
+
+/**
+ * VirtualIPs that are judged otherwise since this one is as it is: the address makes its host one that does proxy ARP. Not so when such a
+ * host falls silent for one of them: it will for the others in a moment, and until then they would be put aside.
+ */
+export function judgedAnew(
+  ledger: Ledger,
+  before: VirtualIP | undefined,
+  now: VirtualIP | undefined,
+): Iterable<string> {
+  const names = ledger.byMac.get(macOf(now));
+  return names?.size === PROXY_MIN && macOf(before) !== macOf(now) ? names : [];
+}
+
 /** What becomes of an address that a foreign host uses. */
 export type ConflictVerdict =
   /** Put it aside and take another one. */

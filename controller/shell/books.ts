@@ -5,7 +5,7 @@ import type { NodeAddressList } from "../../lib/model/node.ts";
 import { type Service, serviceKey } from "../../lib/model/service.ts";
 import { type NetworksText, parseInterfaces, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
-import { poolOf, spaceOf } from "../allocator.ts";
+import { poolOf } from "../allocator.ts";
 import {
   createLedger,
   type Ledger,
@@ -19,10 +19,12 @@ import {
 import { blindness, type NodeNetworks, offLimits } from "../off-limits.ts";
 import { activePools, type PoolEntry, type Pools, setPool } from "../pools.ts";
 import type { World } from "../problems.ts";
+import { judgedAnew, macOf } from "../quarantine.ts";
 import { askedKey } from "../requests.ts";
 import { sharerOf } from "../sharing.ts";
 import { createView, type View } from "../view.ts";
 import { ipOfName } from "../vip-names.ts";
+import { isLeft, mayServe, outsiders } from "../wakes.ts";
 import type { Seen } from "./executor.ts";
 
 /** A cache as the controller needs it; an Informer is one. */
@@ -114,9 +116,10 @@ export class Books {
     const named = [...(before?.services ?? []), ...(this.ledger.vips.get(name)?.services ?? [])].map(serviceKey);
     const claimed = this.ledger.claims.get(name)?.keys() ?? [];
     const concerned = new Set([...named, ...claimed]);
-    // Of a Service that is alone on its address, the pass that creates or wrote the VirtualIP goes on without being told.
+    // Of a Service that is alone on its address, the pass that creates or wrote the VirtualIP goes on without being told, but for a conflict.
     const creator = this.ledger.reserved.get(name)?.key;
-    if (concerned.size === 1 && (isEcho || (creator !== undefined && concerned.has(creator)))) return;
+    const isQuiet = macOf(this.ledger.vips.get(name)) === "";
+    if (isQuiet && concerned.size === 1 && (isEcho || (creator !== undefined && concerned.has(creator)))) return;
     for (const key of concerned) this.#deps.enqueue(`service:${key}`);
   }
 
@@ -137,9 +140,7 @@ export class Books {
       // The VirtualIPs of this pool carry a copy of its rules; those that their pool does not have may find a home in it.
       const own = this.pools.get(pool);
       const concerned = pool === name || own === undefined || isLeaving(own) ? use.names : use.strays;
-      for (const vip of concerned) {
-        for (const one of this.ledger.vips.get(vip)?.services ?? []) this.#deps.enqueue(`service:${serviceKey(one)}`);
-      }
+      for (const vip of concerned) this.#wakeUsers(vip);
     }
   }
 
@@ -198,24 +199,21 @@ export class Books {
       .list()
       .filter(({ node }) => nodes.get(node) !== undefined)
       .map(networksOf);
-    const before = this.#outside();
+    const before = outsiders(this.ledger);
     const all = nodes.list();
     setPools(this.ledger, activePools(this.pools, offLimits(all, networks), blindness(all, networks)));
-    const after = this.#outside();
-    // Their condition InPool.
+    const after = outsiders(this.ledger);
+    for (const name of after) if (!before.has(name)) this.#wakeUsers(name);
+    // Their condition InPool, unless another pool has taken them over by then.
     for (const name of new Set([...before, ...after])) {
       if (!(before.has(name) && after.has(name))) this.#deps.enqueue(`vip:${name}`);
     }
   }
 
-  /** VirtualIPs whose pool does not have their address, is being deleted, or is not there. */
-  #outside(): ReadonlySet<string> {
-    const { allocator, uses } = this.ledger;
-    const names = [...uses].flatMap(([name, use]) => {
-      const pool = spaceOf(allocator, name)?.pool;
-      return [...(pool === undefined || pool.leaving ? use.names : use.strays)];
-    });
-    return new Set(names);
+  /** The Services that have the address of this name, but for one of them. */
+  #wakeUsers(name: string, besides = ""): void {
+    const keys = (this.ledger.vips.get(name)?.services ?? []).map(serviceKey);
+    for (const key of keys) if (key !== besides) this.#deps.enqueue(`service:${key}`);
   }
 
   /** Whether the text is another one than at the last call with this key. */
@@ -232,8 +230,12 @@ export class Books {
     const pools = recordedPools(this.ledger, key);
     if (setService(this.ledger, key, this.services.get(key))) this.#deps.enqueue("freed");
     const after = this.ledger.claimsOf.get(key) ?? [];
-    for (const name of [...before, ...after])
-      if (!(before.includes(name) && after.includes(name))) this.countAgain(name);
+    for (const name of [...before, ...after]) {
+      if (before.includes(name) && after.includes(name)) continue;
+      this.countAgain(name);
+      // Who has the address with it was told that they do not go together, and may be named in the VirtualIP alone by now.
+      this.#wakeUsers(name, key);
+    }
     // A pool that is being deleted waits for the last record that names it.
     const left = recordedPools(this.ledger, key);
     for (const pool of pools) if (!left.includes(pool)) this.#deps.enqueue(`pool:${pool}`);
@@ -244,9 +246,7 @@ export class Books {
     const service = this.services.get(key);
     if (!this.#noteSharer(key, service)) return;
     this.#deps.enqueue("freed");
-    for (const vip of vipsOfService(this.ledger, key)) {
-      for (const one of vip.services) this.#deps.enqueue(`service:${serviceKey(one)}`);
-    }
+    for (const vip of vipsOfService(this.ledger, key)) this.#wakeUsers(vip.meta.name);
   }
 
   /** One that has taken its key back counts on while it is among others. */
@@ -261,9 +261,10 @@ export class Books {
     const before = this.ledger.vips.get(name);
     const vip = this.vips.get(name);
     const freed = setVip(this.ledger, name, vip);
-    // A Service that waits for a port of a shared address has room now, or has not: its pass says it.
-    const shared = usersText(before) !== usersText(vip);
-    if (freed || shared) this.#deps.enqueue("freed");
+    if (freed || mayServe(before, vip)) this.#deps.enqueue("freed");
+    // Who has left has written this, so its echo tells nobody.
+    if (isLeft(before, vip)) this.#wakeUsers(name);
+    for (const other of judgedAnew(this.ledger, before, vip)) this.#wakeUsers(other);
     if (freed || before === undefined) this.countAgain(name);
     for (const pool of new Set([before?.pool, vip?.pool])) if (pool !== undefined) this.#deps.enqueue(`pool:${pool}`);
   }
@@ -276,12 +277,6 @@ function networksOf({ node, text }: NetworksText): NodeNetworks {
     address4 === "" ? addresses : [address4, ...addresses],
   );
   return { node, subnets: interfaces.flatMap((one) => one.subnets), addresses };
-}
-
-/** Who shares an address; "" for one that nobody can share. */
-function usersText(vip: VirtualIP | undefined): string {
-  if (vip === undefined || (vip.sharingKey ?? "") === "") return "";
-  return JSON.stringify([vip.sharingKey, vip.services]);
 }
 
 function isLeaving(entry: PoolEntry | undefined): boolean {

@@ -11,6 +11,7 @@ import { HOLDER_CHECK_MS, judgeHeld, ORPHAN_MS } from "../held.ts";
 import { claimantsOf, isClaimedBesides, reserve, unreserve } from "../ledger.ts";
 import * as metrics from "../metrics.ts";
 import { isRepair, planService } from "../plan.ts";
+import { isMoving } from "../pool-source.ts";
 import { isNobodys, remainingMs } from "../quarantine.ts";
 import { planVipCondition } from "../vip-condition.ts";
 import { ipOfName } from "../vip-names.ts";
@@ -221,8 +222,13 @@ export class Controller {
   }
 
   async #tell(vip: VirtualIP): Promise<Outcome> {
-    const claim = planVipCondition(vip, this.#books.world().ledger);
-    if (claim !== undefined) await this.#unlessChanged(writeVipCondition(this.#deps.api, vip, claim, this.#nowText()));
+    const { ledger } = this.#books.world();
+    const claim = planVipCondition(vip, ledger);
+    if (claim === undefined) return DONE;
+    // It would not be true any more in a moment. Should the move not come about, the next look says it.
+    const moves = isMoving(vip, (key) => this.#books.services.get(key), ledger);
+    if (moves) return { type: "requeue", afterMs: HOLDER_CHECK_MS };
+    await this.#unlessChanged(writeVipCondition(this.#deps.api, vip, claim, this.#nowText()));
     return DONE;
   }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { reserve } from "../../controller/ledger.ts";
 import { Books } from "../../controller/shell/books.ts";
 import { type Ip, parseIp } from "../../lib/address/ip.ts";
+import { parseConditions } from "../../lib/model/conditions.ts";
 import type { IPPool } from "../../lib/model/ip-pool.ts";
 import type { Service } from "../../lib/model/service.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
@@ -92,6 +93,32 @@ describe("the echo of an own write", () => {
     vips.set("10.0.0.1", vipOf("10.0.0.1", other));
     books.onVip("10.0.0.1");
     expect(queued()).toContain("service:default/other");
+  });
+
+  test("of a Service that leaves a shared address is looked at by who stays there alone", () => {
+    const { vips, books, queued } = stage();
+    const shared = vipOf("10.0.0.1", web);
+    vips.set("10.0.0.1", { ...shared, services: [...shared.services, ...vipOf("10.0.0.1", other).services] });
+    books.open();
+    queued();
+    const left = { ...vipOf("10.0.0.1", other), meta: { ...shared.meta, resourceVersion: "20" } };
+    books.saw({ type: "vip", name: "10.0.0.1", vip: left }, 0);
+    vips.set("10.0.0.1", left);
+    books.onVip("10.0.0.1");
+    expect(queued()).toContain("service:default/other");
+  });
+
+  test("of a VirtualIP that a foreign host uses is looked at by its Service too", () => {
+    const { vips, books, queued } = stage();
+    const message = "02:aa:00:00:00:01, no node of this cluster, answers for 10.0.0.1";
+    const conditions = parseConditions([{ type: "Conflict", status: "True", reason: "ForeignHost", message }]);
+    const vip = { ...vipOf("10.0.0.1", web), conditions };
+    books.open();
+    books.saw({ type: "vip", name: "10.0.0.1", vip }, 0);
+    vips.set("10.0.0.1", vip);
+    queued();
+    books.onVip("10.0.0.1");
+    expect(queued()).toContain("service:default/web");
   });
 
   test("a VirtualIP that goes is looked at by its Service", () => {

@@ -158,10 +158,47 @@ export async function step(wild: Wild, isWild: boolean): Promise<void> {
   await settled();
 }
 
-/** One controller, no more disturbance: everything must come to rest. */
-export async function settle(wild: Wild, onStep: () => void): Promise<void> {
-  for (const process of wild.processes) process.die();
-  const process = start(wild);
+/** One thing happens to a cluster at rest; mostly such as makes room for somebody who waits, without an address that becomes free. */
+export function edit(wild: Wild): void {
+  const draw = below(wild, 10);
+  if (draw < 3) userActs(wild);
+  else if (draw < 5) adminActs(wild);
+  else if (draw < 8) reorder(wild);
+  else conflictActs(wild);
+}
+
+/** Another pool comes first, and takes over what it has too; the quotas are small. */
+function reorder(wild: Wild): void {
+  const name = pick(wild, POOLS) ?? "";
+  if (wild.api.get("ippools", name) === undefined) return;
+  const spec = {
+    addresses: pick(wild, POOL_RANGES) ?? [],
+    priority: pick(wild, [1, 2, null]),
+    quota: pick(wild, [1, 1, 2]),
+  };
+  patch(wild, `${BERTH}/ippools/${name}`, { spec });
+}
+
+/** A foreign host uses an address, or has fallen silent. */
+function conflictActs(wild: Wild): void {
+  const vip = pick(wild, vips(wild));
+  if (vip === undefined) return;
+  wild.conflicted.add(vip.address);
+  const isThere = vip.conditions.some(({ type, status }) => type === "Conflict" && status === "True");
+  const status = isThere ? "False" : "True";
+  const message = `02:00:00:00:00:0${below(wild, 3)}, no node of this cluster, answers for ${vip.address}`;
+  const conditions = [{ type: "Conflict", status, reason: "ForeignHost", message }];
+  patch(wild, `${BERTH}/virtualips/${vip.meta.name}/status`, { status: { conditions } });
+}
+
+/**
+ * One controller, no more disturbance: everything must come to rest. A new one looks at every Service when it begins; the last one that
+ * lives goes on from what it knows, so what it was not woken for stays undone.
+ */
+export async function settle(wild: Wild, who: "new" | "last", onStep: () => void): Promise<void> {
+  const last = who === "last" ? wild.processes.findLast(({ dead }) => !dead) : undefined;
+  for (const one of wild.processes) if (one !== last) one.die();
+  const process = last ?? start(wild);
   wild.processes = [process];
   let quiet = 0;
   // Until the last address that was put aside is free again.

@@ -3,6 +3,8 @@ import { type Broken, broken } from "./broken.ts";
 
 type LedgerRules = typeof import("../../../controller/ledger.ts");
 type Quarantine = typeof import("../../../controller/quarantine.ts");
+type PoolSource = typeof import("../../../controller/pool-source.ts");
+type Wakes = typeof import("../../../controller/wakes.ts");
 type Sharing = typeof import("../../../controller/sharing.ts");
 type VipEffects = typeof import("../../../controller/vip-effects.ts");
 
@@ -40,6 +42,15 @@ export const SHARING: readonly Broken[] = [
 ];
 
 export const CONFLICTS: readonly Broken[] = [
+  broken<Wakes>("who waits is told of room without a free address", "wakes", () => ({ mayServe: () => false }), {
+    by: "scenarios/waiting",
+  }),
+  broken<Quarantine>("the third address of one host is told to all", "quarantine", () => ({ judgedAnew: () => [] }), {
+    by: "scenarios/waiting",
+  }),
+  broken<PoolSource>("nothing is said of an address on the move", "pool-source", () => ({ isMoving: () => false }), {
+    by: "scenarios/waiting",
+  }),
   broken<Quarantine>("a foreign host is believed", "quarantine", () => ({ judgeConflict: () => undefined }), {
     by: "scenarios/conflicts",
   }),

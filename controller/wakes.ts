@@ -1,0 +1,36 @@
+/** What a change of a VirtualIP or of the pools means for others than the Services that have the address. */
+import type { VirtualIP } from "../lib/model/virtual-ip.ts";
+import { spaceOf } from "./allocator.ts";
+import type { Ledger } from "./ledger.ts";
+import { foreignMac } from "./quarantine.ts";
+
+/** Whether a Service that waits may have what it wants now: a part of its quota, or a place at a shared address. */
+export function mayServe(before: VirtualIP | undefined, now: VirtualIP | undefined): boolean {
+  const left = countsIn(now);
+  return sharedText(before) !== sharedText(now) || countsIn(before).some((one) => !left.includes(one));
+}
+
+/** Whether a Service has given the address back that others go on having. */
+export function isLeft(before: VirtualIP | undefined, now: VirtualIP | undefined): boolean {
+  return before?.services.some(({ uid }) => now?.services.every((one) => one.uid !== uid)) === true;
+}
+
+/** VirtualIPs whose pool does not have their address, is being deleted, or is not there. */
+export function outsiders({ allocator, uses }: Ledger): ReadonlySet<string> {
+  const names = [...uses].flatMap(([name, use]) => {
+    const pool = spaceOf(allocator, name)?.pool;
+    return [...(pool === undefined || pool.leaving ? use.names : use.strays)];
+  });
+  return new Set(names);
+}
+
+/** The quotas that it counts in: pool and namespace. */
+function countsIn(vip: VirtualIP | undefined): readonly string[] {
+  return (vip?.services ?? []).map(({ namespace }) => `${vip?.pool} ${namespace}`);
+}
+
+/** What decides who may join it; "" for one that nobody can share. */
+function sharedText(vip: VirtualIP | undefined): string {
+  if (vip === undefined || (vip.sharingKey ?? "") === "") return "";
+  return JSON.stringify([vip.sharingKey, vip.services, foreignMac(vip)]);
+}
