@@ -145,6 +145,17 @@ test("a pool is looked at when the record of a Service does not name it any more
   expect(queued()).toEqual(["pool:first", "service:default/web"]);
 });
 
+test("who has an address is looked at when the status of another Service does not list it any more", () => {
+  const { services, vips, books, queued } = stage();
+  services.set("default/web", serviceOf("web", { ingress: ["10.0.0.1"] }));
+  vips.set("10.0.0.1", vipOf("10.0.0.1", other));
+  books.open();
+  queued();
+  services.set("default/web", at(web, "6"));
+  books.onService("default/web");
+  expect(queued()).toContain("service:default/other");
+});
+
 describe("an edited pool", () => {
   test("is looked at by its own Services and by those whose pool does not have their address", () => {
     const { vips, pools, books, queued } = stage();
