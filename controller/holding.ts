@@ -6,6 +6,7 @@ import { poolOf, spaceOf } from "./allocator.ts";
 import { asksFor } from "./drawing.ts";
 import { type Claim, claimantsOf, ownerOf, vipsOfService } from "./ledger.ts";
 import type { PoolSource } from "./pool-source.ts";
+import { skippedIn } from "./pools.ts";
 import type { World } from "./problems.ts";
 import { type Given, listedIps, publishedGiven, recordOf } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
@@ -139,7 +140,11 @@ function reclaim(
     return { type: "join", ip, vip: owner.vip };
   }
   const pool = poolOf(world.ledger.allocator, ip);
-  if (record === undefined) return pool && { type: "create", ip, pool };
+  if (record === undefined) {
+    // Another load balancer (k3s has one) wrote the addresses of its nodes there.
+    if (pool === undefined || skippedIn(pool, ip)?.isNodesOwn === true) return undefined;
+    return { type: "create", ip, pool };
+  }
   const claimants = claimantsOf(world.ledger, ip).map(({ key }) => key);
   const isAsked = asksFor(world.ledger, record.pool, service, claimants);
   // A pool that was shrunk or is gone takes nothing away that Berth has given.

@@ -7,7 +7,7 @@ import { poolOf, spaceOf } from "./allocator.ts";
 import { type DrawWorld, quotaProblem, ruleProblem } from "./drawing.ts";
 import { ownerOf } from "./ledger.ts";
 import { isRouters, routersText } from "./pool-config.ts";
-import type { ActivePool, PoolEntry, Pools } from "./pools.ts";
+import { type ActivePool, type PoolEntry, type Pools, skippedIn } from "./pools.ts";
 import { shareRefusal } from "./sharing.ts";
 
 export type NoAddressReason =
@@ -111,7 +111,7 @@ function explainOwner(world: World, service: Service, ip: Ip, sharingKey: string
 
 /** Why this pool gives nothing to this Service, whether or not anything is free there. */
 function explainRules(world: World, service: Service, ip: Ip, pool: ActivePool): Problem | undefined {
-  const skipped = pool.skipped.find((one) => one.ip.family === ip.family && one.ip.value === ip.value);
+  const skipped = skippedIn(pool, ip);
   if (skipped !== undefined && skipped.isGuess !== true) return reserved(ip, skipped.what);
   return explainDrawing(world, service, ip.family, pool);
 }
