@@ -201,9 +201,12 @@ export class Controller {
       case "orphan":
         return this.#collect(vip);
       case "quarantined": {
-        const pool = this.#books.pools.get(vip.pool);
+        const { ledger, pools } = this.#books.world();
         const restMs = remainingMs(verdict.quarantine, this.#deps.clock.wallMs());
-        if (restMs === 0 || pool === undefined || pool.pool.meta.deletionTimestamp !== undefined) {
+        const pool = pools.get(vip.pool)?.pool;
+        // Excluded since, as the condition of the pool advises: nobody gets it anyway.
+        const isOut = ledger.uses.get(vip.pool)?.strays.has(name) === true;
+        if (restMs === 0 || isOut || pool === undefined || pool.meta.deletionTimestamp !== undefined) {
           return this.#unlessChanged(deleteVip(this.#deps.api, vip.meta));
         }
         return { type: "requeue", afterMs: Math.min(restMs, QUARANTINE_LOOK_MS) };
