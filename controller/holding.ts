@@ -6,7 +6,7 @@ import { poolOf, spaceOf } from "./allocator.ts";
 import { asksFor } from "./drawing.ts";
 import { type Claim, claimantsOf, ownerOf, vipsOfService } from "./ledger.ts";
 import type { PoolSource } from "./pool-source.ts";
-import type { ActivePool } from "./pools.ts";
+import { skippedIn } from "./pools.ts";
 import type { World } from "./problems.ts";
 import { type Given, listedIps, publishedGiven, recordOf } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
@@ -141,8 +141,9 @@ function reclaim(
   }
   const pool = poolOf(world.ledger.allocator, ip);
   if (record === undefined) {
-    // Whoever gave addresses before may have given those of the nodes, as k3s does.
-    return pool === undefined || isNodeAddress(pool, ip) ? undefined : { type: "create", ip, pool };
+    // Another load balancer (k3s has one) wrote the addresses of its nodes there.
+    if (pool === undefined || skippedIn(pool, ip)?.isNodesOwn === true) return undefined;
+    return { type: "create", ip, pool };
   }
   const claimants = claimantsOf(world.ledger, ip).map(({ key }) => key);
   const isAsked = asksFor(world.ledger, record.pool, service, claimants);

@@ -11,8 +11,11 @@ export interface OffLimit {
   readonly what: string;
   /** Not known, but likely: whoever asks for it by name gets it, and one in use is no fault. */
   readonly isGuess?: boolean;
-  /** A node answers there by itself: no Service is reached, whoever gave it the address. */
-  readonly isNode?: boolean;
+  /**
+   * It stands in a Node object, so it is the node's own. One that is merely on an interface may be there for a Service: kube-vip puts
+   * them there, and leaves them until it is removed.
+   */
+  readonly isNodesOwn?: true;
 }
 
 /** The addresses of one Node, as texts that may also be names. */
@@ -28,23 +31,27 @@ export interface NodeNetworks {
   readonly addresses: readonly string[];
 }
 
-/** In the order of the addresses, each once: a Node counts before a subnet. */
+/** In the order of the addresses, each once: a Node object counts before an interface, and that before a subnet. */
 export function offLimits(nodes: readonly NodeAddresses[], networks: readonly NodeNetworks[]): readonly OffLimit[] {
   const found = new Map<string, OffLimit>();
   const note = (limit: OffLimit): void => {
     const name = virtualIpName(limit.ip);
     if (!found.has(name)) found.set(name, limit);
   };
-  const own = [...nodes, ...networks.map(({ node, addresses }) => ({ name: node, addresses }))].sort(byName);
-  for (const { name, addresses } of own) {
-    for (const text of addresses) {
-      const ip = parseIp(text);
-      if (ip.ok) note({ ip: ip.value, what: `an address of the Node ${name}`, isNode: true });
-    }
-  }
+  for (const limit of addressesOf(nodes)) note({ ...limit, isNodesOwn: true });
+  for (const limit of addressesOf(networks.map(({ node, addresses }) => ({ name: node, addresses })))) note(limit);
   const subnets = new Set(networks.flatMap((one) => one.subnets));
   for (const subnet of [...subnets].sort()) for (const limit of endsOf(subnet)) note(limit);
   return [...found.values()].sort((left, right) => compareIps(left.ip, right.ip));
+}
+
+function addressesOf(nodes: readonly NodeAddresses[]): readonly OffLimit[] {
+  return [...nodes].sort(byName).flatMap(({ name, addresses }) =>
+    addresses.flatMap((text) => {
+      const ip = parseIp(text);
+      return ip.ok ? [{ ip: ip.value, what: `an address of the Node ${name}` }] : [];
+    }),
+  );
 }
 
 /** That not every subnet is known. */

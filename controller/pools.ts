@@ -1,5 +1,5 @@
 /** All pools together: the order, who wins an overlap, and the last configuration that could be followed. */
-import { type Family, formatIp, sameIp } from "../lib/address/ip.ts";
+import { type Family, formatIp, type Ip, sameIp } from "../lib/address/ip.ts";
 import { formatRange } from "../lib/address/range.ts";
 import type { IPPool, IPPoolSpec } from "../lib/model/ip-pool.ts";
 import { addAll, contains, type IntervalSet, overlap, type Run, remove, runs } from "./interval-set.ts";
@@ -97,6 +97,11 @@ export function activePools(
     taken = { 4: addAll(taken[4], runs(config.spaces[4])), 6: addAll(taken[6], runs(config.spaces[6])) };
   }
   return active.map(({ pool, won }) => ({ ...pool, problems: [...pool.problems, ...won, ...skipNote(pool)] }));
+}
+
+/** Why the pool gives this address to nobody new, if it leaves it out by itself. */
+export function skippedIn(pool: ActivePool, ip: Ip): OffLimit | undefined {
+  return pool.skipped.find((one) => sameIp(one.ip, ip));
 }
 
 /** Whether only some Services may draw from the pool. */

@@ -5,9 +5,10 @@ import { listed } from "../lib/model/text.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
 import { type DrawWorld, quotaProblem, ruleProblem } from "./drawing.ts";
+import { overlap, runs } from "./interval-set.ts";
 import { ownerOf } from "./ledger.ts";
 import { isRouters, type PoolConfig, routersText } from "./pool-config.ts";
-import type { ActivePool, PoolEntry, Pools } from "./pools.ts";
+import { type ActivePool, type PoolEntry, type Pools, skippedIn } from "./pools.ts";
 import { shareRefusal } from "./sharing.ts";
 
 export type NoAddressReason =
@@ -31,6 +32,12 @@ export interface Problem {
   readonly reason: NoAddressReason;
   readonly message: string;
 }
+
+/** What takes every address of a family out of a pool that has some in its spec. */
+const LEFT_OUT: Readonly<Record<Family, string>> = {
+  4: "spec.excluded or spec.avoidBuggyIPs takes them out",
+  6: "spec.excluded takes them out, or each is the first of its /64",
+};
 
 export interface World extends DrawWorld {
   readonly pools: Pools;
@@ -111,7 +118,7 @@ function explainOwner(world: World, service: Service, ip: Ip, sharingKey: string
 
 /** Why this pool gives nothing to this Service, whether or not anything is free there. */
 function explainRules(world: World, service: Service, ip: Ip, pool: ActivePool): Problem | undefined {
-  const skipped = pool.skipped.find((one) => one.ip.family === ip.family && one.ip.value === ip.value);
+  const skipped = skippedIn(pool, ip);
   if (skipped !== undefined && skipped.isGuess !== true) return reserved(ip, skipped.what);
   return explainDrawing(world, service, ip.family, pool);
 }
@@ -146,13 +153,44 @@ function explainNamedPool(world: World, service: Service, family: Family, name: 
   const pool = spaceOf(world.ledger.allocator, name)?.pool;
   if (entry.inForce === undefined || pool === undefined) return notReady(name, entry);
   if (pool.spaces[family] === undefined) {
-    return { reason: "NoPool", message: `${nothingOf(pool, entry.inForce, family)}, or ask for another pool` };
+    const isNamed = namesFamily(entry.inForce, family);
+    if (isNamed) return ruleProblem(world, service, pool) ?? explainBare(world, entry.inForce, pool, family);
+    const message = `the IPPool ${name} has no IPv${family} addresses: add some, or ask for another pool`;
+    return { reason: "NoPool", message };
   }
   return (
     explainDrawing(world, service, family, pool) ?? {
       reason: "PoolExhausted",
       message: `no IPv${family} address of the IPPool ${name} is free: widen it or delete a Service`,
     }
+  );
+}
+
+/** Why a pool has nothing of the family to give although its spec, which is `config`, names some. */
+function explainBare(world: World, config: PoolConfig, pool: ActivePool, family: Family): Problem {
+  const reserved = pool.skipped
+    .filter(({ ip }) => ip.family === family)
+    .map(({ ip, what }) => `${formatIp(ip)} is ${what}`);
+  const isLeftOut = config.spaces[family] === undefined;
+  const causes = isLeftOut ? [LEFT_OUT[family]] : [...wonTexts(world, config, pool, family), ...reserved];
+  const message = `no IPv${family} address of the IPPool ${pool.name} can be given out, since ${listed(causes, NAMED_MAX)}: add others, or ask for another pool`;
+  return { reason: "PoolExhausted", message };
+}
+
+/** Whether the spec has addresses of the family, given out or not. */
+function namesFamily({ text }: PoolConfig, family: Family): boolean {
+  return text.split(",").some((range) => range.includes(":") === (family === 6));
+}
+
+/** Which pools come before this one and have addresses of it. */
+function wonTexts(world: World, config: PoolConfig, pool: ActivePool, family: Family): readonly string[] {
+  const all = runs(config.spaces[family]);
+  const winners = world.ledger.allocator.spaces.filter(
+    ({ pool: one }) => one !== pool && all.some((run) => overlap(one.whole[family], run).length > 0),
+  );
+  const hasAll = winners.length === 1 && pool.whole[family] === undefined;
+  return winners.map(
+    ({ pool: one }) => `the IPPool ${one.name} has ${hasAll ? "them" : "some of them"} and comes first`,
   );
 }
 
@@ -176,10 +214,23 @@ function explainOpenPools(world: World, service: Service, family: Family): Probl
     const named = refusals.filter((one) => one.reason === reason).map((one) => one.message);
     return { reason, message: listed(named, NAMED_MAX, "; ") };
   }
+  const bare = explainBarePool(world, service, family);
+  if (bare !== undefined) return bare;
   const broken = [...pools].filter(([, entry]) => entry.inForce === undefined).sort(([a], [b]) => (a < b ? -1 : 1))[0];
   if (broken !== undefined) return notReady(...broken);
   const message = `no IPPool with autoAssign has IPv${family} addresses: add some, or name a pool in the annotation berth.dev/pool`;
   return { reason: "NoPool", message };
+}
+
+/** The first pool that gives without being asked, names addresses of the family and can give none of them out. */
+function explainBarePool(world: World, service: Service, family: Family): Problem | undefined {
+  for (const { pool } of world.ledger.allocator.spaces) {
+    const config = world.pools.get(pool.name)?.inForce;
+    if (config === undefined || pool.spaces[family] !== undefined || !pool.autoAssign) continue;
+    const isHis = namesFamily(config, family) && ruleProblem(world, service, pool) === undefined;
+    if (isHis) return explainBare(world, config, pool, family);
+  }
+  return undefined;
 }
 
 function explainHomeless(world: World, ip: Ip, named: readonly string[] | undefined): string {

@@ -202,10 +202,12 @@ export class Controller {
       case "orphan":
         return this.#collect(vip);
       case "quarantined": {
-        const pool = this.#books.pools.get(vip.pool);
+        const { ledger, pools } = this.#books.world();
         const restMs = remainingMs(verdict.quarantine, this.#deps.clock.wallMs());
-        const isLeaving = pool === undefined || pool.pool.meta.deletionTimestamp !== undefined;
-        if (restMs === 0 || isLeaving || isNobodys(this.#books.ledger, vip)) {
+        const pool = pools.get(vip.pool)?.pool;
+        // Excluded since, as the condition of the pool advises: nobody gets it anyway.
+        const isOut = ledger.uses.get(vip.pool)?.strays.has(name) === true;
+        if (restMs === 0 || isOut || pool === undefined || pool.meta.deletionTimestamp !== undefined) {
           return this.#unlessChanged(deleteVip(this.#deps.api, vip.meta));
         }
         return { type: "requeue", afterMs: Math.min(restMs, QUARANTINE_LOOK_MS) };

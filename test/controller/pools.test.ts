@@ -267,5 +267,7 @@ describe("addresses that are off limits", () => {
       "fd99:: the routers' address of the subnet fd99::/64",
       "fd99::11 an address of the Node n1",
     ]);
+    const own = found.filter((one) => one.isNodesOwn === true);
+    expect(own.map(({ ip: address }) => formatIp(address))).toEqual(["10.0.0.1", "fd99::11"]);
   });
 });

@@ -83,6 +83,12 @@ export const GIVING: readonly Broken[] = [
   broken<OffLimits>("addresses of Nodes and ends of subnets", "off-limits", () => ({ offLimits: () => [] }), {
     by: "scenarios/off-limits",
   }),
+  broken<OffLimits>(
+    "an address of a Node is not taken over from a status",
+    "off-limits",
+    ({ offLimits }) => ({ offLimits: (...given) => offLimits(...given).map(({ ip, what }) => ({ ip, what })) }),
+    { by: "scenarios/migration" },
+  ),
   broken<OffLimits>("what may be the end of a subnet", "off-limits", () => ({ guessedLimits: () => [] }), {
     by: "scenarios/off-limits",
   }),

@@ -140,6 +140,33 @@ describe("before the first announcement", () => {
   });
 });
 
+describe("excluding what hosts outside use, as the condition advises", () => {
+  test("ends the quarantine at once: the pool speaks of these addresses no more", async () => {
+    const scene = await served(["10.0.0.1-10.0.0.9"]);
+    foreignHost(scene, "10.0.0.1");
+    await scene.settle();
+    expect(scene.poolSays("first", "Quarantined")).toMatch(/: give these hosts other addresses, or exclude them here$/);
+    scene.editPool("first", { excluded: ["10.0.0.1/32"] });
+    await scene.settle();
+    expect(scene.table()).toEqual(["10.0.0.2 of first: default/web"]);
+    expect(["Quarantined", "Retained"].map((type) => scene.poolSays("first", type))).toEqual(["", ""]);
+    expect(scene.poolStatus("first")).toMatchObject({ totalIPv4: 8, assignedIPv4: 1, availableIPv4: 7 });
+  });
+
+  test("makes room for others: the Service that could not be moved is", async () => {
+    const scene = await served(["10.0.0.1-10.0.0.20"]);
+    for (let at = 1; at <= 5; at++) {
+      foreignHost(scene, `10.0.0.${at}`, `02:aa:00:00:00:0${at}`);
+      await scene.settle();
+    }
+    expect(scene.says("web")).toMatch(/^AddressConflict: 10.0.0.5 .* as may be are put aside/);
+    scene.editPool("first", { excluded: ["10.0.0.1-10.0.0.4"] });
+    await scene.settle();
+    expect(scene.says("web")).toBe("Assigned: 10.0.0.6 from IPPool first");
+    expect(scene.table()).toEqual(["10.0.0.5 of first: ", "10.0.0.6 of first: default/web"]);
+  });
+});
+
 describe("limits", () => {
   test("one host that answers for three addresses does proxy ARP: the third is kept, and said", async () => {
     const scene = await served(["10.0.0.1-10.0.0.9"]);

@@ -188,3 +188,92 @@ describe("families that come and go", () => {
     expect(scene.table()).toEqual(["10.0.0.4 of first: default/web"]);
   });
 });
+
+describe("a request for two addresses", () => {
+  const ASKED = { "berth.dev/ips": "10.0.1.3,fd99::1:3" };
+  /** `web` has an address of each family from the first pool; `other` has one of those that it will ask for. */
+  async function served(taken: string): Promise<Scene> {
+    const cluster = new Scene();
+    cluster.pool("first", ["10.0.0.1-10.0.0.3", "fd99::1-fd99::3"]);
+    cluster.pool("second", ["10.0.1.1-10.0.1.3", "fd99::1:1-fd99::1:3"], { autoAssign: false });
+    cluster.service("web", { families: BOTH });
+    await cluster.settle();
+    cluster.service("other", {
+      families: [taken.includes(":") ? "IPv6" : "IPv4"],
+      annotations: { "berth.dev/ips": taken },
+    });
+    await cluster.settle();
+    return cluster;
+  }
+
+  test.each([
+    {
+      taken: "10.0.1.3",
+      says: /10.0.1.3 is in use by default\/other; .*; fd99::1 stays until 10.0.1.3 can be had too$/,
+    },
+    {
+      taken: "fd99::1:3",
+      says: /; 10.0.0.1 stays until fd99::1:3 can be had too; fd99::1:3 is in use by default\/other/,
+    },
+  ])(
+    "of which $taken is another's: both stay as they are, and both change when it is free",
+    async ({ taken, says }) => {
+      const cluster = await served(taken);
+      const from = cluster.api.events.length;
+      cluster.annotate("web", ASKED);
+      await cluster.settle();
+      cluster.restart();
+      await cluster.settle();
+      expect(cluster.addresses("web")).toEqual(["10.0.0.1", "fd99::1"]);
+      expect(cluster.says("web")).toMatch(/^RequestNotMet: 10.0.0.1 from IPPool first, fd99::1 from IPPool first; /);
+      expect(cluster.says("web")).toMatch(says);
+      expect(cluster.table()).toHaveLength(3);
+      cluster.delete("other");
+      await cluster.settle();
+      expect(cluster.says("web")).toBe("Assigned: 10.0.1.3 from IPPool second, fd99::1:3 from IPPool second");
+      expect(cluster.table()).toHaveLength(2);
+      // Clients never saw one of the new addresses beside one of the old ones.
+      const seen = cluster.api.events.slice(from).flatMap(({ key, object }) => {
+        const { status } = JSON.parse(JSON.stringify(object ?? {}));
+        const ips = (status?.loadBalancer?.ingress ?? []).map((entry: { ip: string }) => entry.ip);
+        return key === "default/web" ? [ips.join()] : [];
+      });
+      expect([...new Set(seen)]).toEqual(["10.0.0.1,fd99::1", "10.0.1.3,fd99::1:3"]);
+    },
+  );
+
+  test("that was cut off half-way, when the other address is another's by now: what clients use stays", async () => {
+    const cluster = await served("fd99::1:3");
+    const { namespace, name, uid } = cluster.found("web").meta;
+    const ports = [{ name: "p80-tcp", protocol: "TCP", port: 80 }];
+    const entry = { namespace, name, uid, externalTrafficPolicy: "Cluster", ports };
+    cluster.createVip("10.0.1.3", { address: "10.0.1.3", pool: "second", services: [entry] });
+    cluster.annotate("web", ASKED);
+    await cluster.settle();
+    expect(cluster.addresses("web")).toEqual(["10.0.0.1", "fd99::1"]);
+    expect(cluster.table().filter((line) => line.startsWith("10."))).toEqual(["10.0.0.1 of first: default/web"]);
+    cluster.delete("other");
+    await cluster.settle();
+    expect(cluster.addresses("web")).toEqual(["10.0.1.3", "fd99::1:3"]);
+  });
+
+  test("holds nobody at an address that a host outside uses", async () => {
+    const cluster = await served("10.0.1.3");
+    cluster.annotate("web", { "berth.dev/ips": "10.0.1.3" });
+    const conflict = { type: "Conflict", status: "True", reason: "ForeignHost", message: "02:aa:00:00:00:01, no node" };
+    const name = cluster.vips().find(({ address }) => address === "fd99::1")?.meta.name ?? "";
+    cluster.vipStatus(name, { conditions: [{ ...conflict, lastTransitionTime: "2026-06-01T00:00:00Z" }] });
+    await cluster.settle();
+    expect(cluster.addresses("web")).toEqual(["10.0.0.1", "fd99::2"]);
+  });
+
+  test("a new Service has the one that can be had meanwhile; a list of pools holds for each family by itself", async () => {
+    const cluster = await served("10.0.1.3");
+    cluster.service("new", { families: BOTH, annotations: ASKED });
+    cluster.editPool("second", { addresses: ["10.0.1.3/32", "fd99::1:1-fd99::1:3"] });
+    cluster.annotate("web", { "berth.dev/pool": "second" });
+    await cluster.settle();
+    expect(cluster.addresses("new")).toEqual(["fd99::1:3"]);
+    expect(cluster.addresses("web")).toEqual(["10.0.0.1", "fd99::1:1"]);
+  });
+});

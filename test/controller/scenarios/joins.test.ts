@@ -1,7 +1,7 @@
 /** Who joins a shared address that another pool has by now: the rules of that one hold, since the write hands the address to it. */
 import { describe, expect, test } from "@jest/globals";
 import type { JsonObject } from "../../../lib/model/decode.ts";
-import { Scene } from "./scene.ts";
+import { addressesOf, Scene } from "./scene.ts";
 import type { ServiceWish } from "./wish.ts";
 
 const KEY = { "berth.dev/sharing-key": "edge" };
@@ -73,6 +73,47 @@ describe("who joins an address that another pool takes over", () => {
     const wish = { annotations: { ...KEY, "berth.dev/ips": "10.0.0.1" } };
     const table = (await join({ second: { autoAssign: false } }, wish)).table();
     expect(table).toEqual(["10.0.0.1 of second: default/a, default/b"]);
+  });
+});
+
+describe("an address that its pool does not have any more", () => {
+  test.each([
+    ["excluded", { excluded: ["10.0.0.1/32"] }],
+    ["cut off", { addresses: ["10.0.0.2-10.0.0.9"] }],
+  ])("%s: who has it keeps it, nobody is added to it who did not ask for it by name", async (_, edit) => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1-10.0.0.9"]);
+    scene.service("a", { annotations: KEY });
+    await scene.settle();
+    scene.editPool("first", edit);
+    await scene.settle();
+    scene.service("b", { annotations: KEY, ports: [81] });
+    await scene.settle();
+    expect(scene.warnings.map(({ message }) => message)).toEqual([
+      "10.0.0.2 is given to this Service alone: 10.0.0.1 is not shared: the IPPool first does not have it any more, so only a Service that asks for it by name (berth.dev/ips) is added",
+    ]);
+    // The next one goes with b.
+    scene.service("c", { annotations: { ...KEY, "berth.dev/pool": "first" }, ports: [82] });
+    scene.service("d", { annotations: { ...KEY, "berth.dev/ips": "10.0.0.1" }, ports: [83] });
+    await scene.settle();
+    const table = ["10.0.0.1 of first: default/a, default/d", "10.0.0.2 of first: default/b, default/c"];
+    expect(scene.table()).toEqual(table);
+    scene.restart();
+    await scene.settle();
+    expect(scene.table()).toEqual(table);
+  });
+
+  test("who had it gets it back when its VirtualIP is lost, and all that shared it with him", async () => {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1-10.0.0.9"]);
+    for (const [at, name] of ["a", "b"].entries()) scene.service(name, { annotations: KEY, ports: [80 + at] });
+    await scene.settle();
+    scene.editPool("first", { excluded: ["10.0.0.1/32"] });
+    await scene.settle();
+    scene.deleteVip("10.0.0.1");
+    await scene.settle();
+    expect(addressesOf(scene, "a", "b")).toEqual({ a: ["10.0.0.1"], b: ["10.0.0.1"] });
+    expect(scene.vips().map(({ services }) => services.length)).toEqual([2]);
   });
 });
 

@@ -105,6 +105,54 @@ describe("addresses that MetalLB gave stay", () => {
   });
 });
 
+describe("the addresses of nodes, which k3s's own load balancer writes into every Service", () => {
+  test("are not taken over: the Service gets another one, as a new one would", async () => {
+    const scene = new Scene();
+    scene.node("n1", "10.0.0.1", "fd99::11");
+    scene.node("n2", "10.0.0.2");
+    scene.pool("first", ["10.0.0.0/29", "fd99::11-fd99::12"]);
+    scene.service("web", { families: ["IPv4", "IPv6"] });
+    scene.service("named", { annotations: { "berth.dev/ips": "10.0.0.2" } });
+    for (const name of ["web", "named"]) scene.overwrite(name, ["10.0.0.1", "10.0.0.2", "fd99::11"]);
+    scene.restart();
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.3", "fd99::12"]);
+    expect(scene.says("named")).toMatch(/^AddressReserved: 10.0.0.2 is an address of the Node n2, /);
+    expect(scene.table()).toEqual(["10.0.0.3 of first: default/web", "fd99::12 of first: default/web"]);
+    expect(scene.poolSays("first")).toMatch(/^True Valid: /);
+  });
+
+  test("stay in the status while there is nothing else, and are not announced", async () => {
+    const scene = new Scene();
+    scene.node("n1", "10.0.0.1");
+    scene.pool("first", ["10.0.0.1/32"]);
+    scene.service("web");
+    scene.overwrite("web", ["10.0.0.1"]);
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
+    expect(scene.says("web")).not.toMatch(/^Assigned/);
+    expect(scene.table()).toEqual([]);
+    scene.editPool("first", { addresses: ["10.0.0.1-10.0.0.2"] });
+    await scene.settle();
+    expect(scene.addresses("web")).toEqual(["10.0.0.2"]);
+  });
+
+  test("what is taken over though the pool leaves it out: the ends of subnets, and what another load balancer put on an interface", async () => {
+    const scene = new Scene();
+    scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11", "10.0.0.50"]);
+    scene.pool("first", ["10.0.0.0/24"]);
+    const had = { end: ["10.0.0.255"], bound: ["10.0.0.50"] };
+    for (const [name, ips] of Object.entries(had)) {
+      scene.service(name);
+      scene.overwrite(name, ips);
+    }
+    scene.restart();
+    await scene.settle();
+    expect(addressesOf(scene, "end", "bound")).toEqual(had);
+    expect(scene.poolSays("first")).toMatch(/^False ReservedAddressInUse: /);
+  });
+});
+
 describe("requests as MetalLB takes them", () => {
   test.each([
     ["blanks and another order", { "metallb.io/loadBalancerIPs": " fd99::A ,10.0.0.7 " }, ["10.0.0.7", "fd99::a"]],

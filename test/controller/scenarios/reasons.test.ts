@@ -87,6 +87,65 @@ describe("a Service without an address", () => {
   });
 });
 
+describe("a pool that has addresses and can give out none of them", () => {
+  const BARE: readonly { name: string; arrange: (scene: Scene) => void; since: string; family?: "IPv4" | "IPv6" }[] = [
+    {
+      name: "another one comes first and has them",
+      arrange: (scene) => {
+        scene.pool("a", ["10.0.0.1-10.0.0.9"]);
+        scene.pool("b", ["10.0.0.0/24"], { priority: 1, autoAssign: false });
+      },
+      since: "the IPPool b has them and comes first",
+    },
+    {
+      name: "it is a Node's",
+      arrange: (scene) => {
+        scene.speaker("n1", ["192.0.2.0/24"], "10.0.0.1");
+        scene.pool("a", ["10.0.0.1/32"]);
+      },
+      since: "10.0.0.1 is an address of the Node n1",
+    },
+    {
+      name: "both, each of some of them",
+      arrange: (scene) => {
+        scene.node("n1", "fd99::1");
+        scene.pool("a", ["fd99::1-fd99::2", "10.0.0.1/32"]);
+        scene.pool("b", ["fd99::2/128", "10.0.0.0/24"], { priority: 1, autoAssign: false });
+      },
+      since: "the IPPool b has some of them and comes first, fd99::1 is an address of the Node n1",
+      family: "IPv6",
+    },
+    {
+      name: "they are left out",
+      arrange: (scene) => scene.pool("a", ["10.0.0.1/32", "fd99::1/128"], { excluded: ["10.0.0.0/24"] }),
+      since: "spec.excluded or spec.avoidBuggyIPs takes them out",
+    },
+  ];
+
+  test.each(BARE)("$name: who names it is told so, and who names none", async ({ arrange, since, family = "IPv4" }) => {
+    const scene = new Scene();
+    arrange(scene);
+    scene.service("named", { families: [family], annotations: { "berth.dev/pool": "a" } });
+    scene.service("any", { families: [family] });
+    await scene.settle();
+    const says = `PoolExhausted: no ${family} address of the IPPool a can be given out, since ${since}: add others, or ask for another pool`;
+    expect([scene.says("named"), scene.says("any")]).toEqual([says, says]);
+  });
+
+  test("one that has none of the family, or is for others, says just that", async () => {
+    const scene = new Scene();
+    scene.pool("none", ["fd99::1/128"]);
+    scene.pool("others", ["10.0.0.1/32"], { namespaces: ["shop"] });
+    scene.pool("first", ["10.0.0.1/32"], { priority: 1, autoAssign: false });
+    for (const pool of ["none", "others"]) scene.service(pool, { annotations: { "berth.dev/pool": pool } });
+    scene.service("any");
+    await scene.settle();
+    expect(scene.says("none")).toBe("NoPool: the IPPool none has no IPv4 addresses: add some, or ask for another pool");
+    expect(scene.says("others")).toMatch(/^PoolNotAllowed: the IPPool others is not for the namespace default/);
+    expect(scene.says("any")).toMatch(/^NoPool: no IPPool with autoAssign has IPv4 addresses: add some, /);
+  });
+});
+
 describe("a pool that is not Ready", () => {
   test.each<Omit<Case, "wish">>([
     {
