@@ -38,22 +38,6 @@ export function decideFamilies(world: World, service: Service, request: AddressR
   return isAllOrNothing(service, decisions) ? withholdAll(decisions) : decisions;
 }
 
-/** Of the addresses that are asked for by name, in the place of those that the Service has, one cannot be had. */
-function isHalfRefused(
-  held: ReadonlyMap<Family, Holding | undefined>,
-  fresh: ReadonlyMap<Family, Allocation>,
-  { ips }: AddressRequest,
-): boolean {
-  const isRefused = (one: Allocation | undefined): boolean => one !== undefined && "problem" in one;
-  return [...ips.keys()].some((family) => held.get(family) !== undefined && isRefused(fresh.get(family)));
-}
-
-/** An impossible request leaves the Service as it was, in both families: what it had of the other one could be somebody else's by the time it asks back. */
-function hadBefore(held: Holding | undefined, fresh: Allocation | undefined, isHalf: boolean): Allocation | undefined {
-  const isChange = held !== undefined && fresh !== undefined && "ip" in fresh;
-  return isHalf && isChange ? undefined : fresh;
-}
-
 /** The decisions of a Service whose request cannot be read: what it has stays, nothing new is given. */
 export function keepOnly(world: World, service: Service, problem: Problem): readonly FamilyDecision[] {
   return familiesOf(service).map((family) => {

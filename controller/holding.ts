@@ -152,10 +152,6 @@ function reclaim(
   return { type: "create", ip, pool: source, inUseBefore: true };
 }
 
-function isNodeAddress(pool: ActivePool, ip: Ip): boolean {
-  return pool.skipped.some((one) => one.isNode === true && sameIp(one.ip, ip));
-}
-
 /**
  * Of a VirtualIP that is there the Service gets back what Berth has published by its own record, if none of those that are named in it
  * has published it too. Of several that have, all keep it who had it together when they were edited apart: the records of those that

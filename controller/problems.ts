@@ -133,15 +133,6 @@ function explainDrawing(world: World, service: Service, family: Family, pool: Ac
   return ruleProblem(world, service, pool) ?? (space && quotaProblem(world, service, family, space));
 }
 
-/** Why a pool has nothing to give in this family, and what to do. */
-function nothingOf({ name, whole }: ActivePool, { spaces }: PoolConfig, family: Family): string {
-  if (spaces[family] === undefined) return `the IPPool ${name} has no IPv${family} addresses: add some`;
-  const all = `every IPv${family} address of the IPPool ${name}`;
-  return whole[family] === undefined
-    ? `${all} is another IPPool's as well, which comes first (its condition Ready says which): correct the ranges`
-    : `${all} is a node's or the end of a subnet (its condition Ready says which): add others`;
-}
-
 function explainNamedPool(world: World, service: Service, family: Family, name: string): Problem {
   const entry = world.pools.get(name);
   if (entry === undefined) {

@@ -114,11 +114,6 @@ function joinRefusal(
   // Nobody is brought to an address that a foreign host uses.
   const mac = foreignMac(vip);
   if (mac !== undefined) return `a host with the MAC ${mac} uses it`;
-  // It was excluded or cut off: who has it keeps it, and nobody is brought to it who did not ask for that pool.
-  const ip = ipOfName(vip.meta.name);
-  if (pools === undefined && ip !== undefined && poolOf(world.ledger.allocator, ip) === undefined) {
-    return `the IPPool ${vip.pool} does not have it any more`;
-  }
   const keptOff = poolRefusal(world, service, vip, pools, false);
   if (keptOff !== undefined) return keptOff;
   const text = shareRefusal(world, service, key, vip);

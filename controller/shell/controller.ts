@@ -206,7 +206,7 @@ export class Controller {
         const restMs = remainingMs(verdict.quarantine, this.#deps.clock.wallMs());
         const pool = pools.get(vip.pool)?.pool;
         // Excluded since, as the condition of the pool advises: nobody gets it anyway.
-        const isOut = ledger.uses.get(vip.pool)?.strays.has(name) === true;
+        const isOut = isNobodys(ledger, vip);
         if (restMs === 0 || isOut || pool === undefined || pool.meta.deletionTimestamp !== undefined) {
           return this.#unlessChanged(deleteVip(this.#deps.api, vip.meta));
         }

@@ -43,16 +43,6 @@ describe("before the first announcement", () => {
     expect(scene.says("asks")).toMatch(/^AddressInUse: 10.0.0.1 is put aside until 2026-06-01T00:10/);
   });
 
-  test("an address that is excluded, as the pool advises, is put aside no longer", async () => {
-    const scene = await served(["10.0.0.1-10.0.0.9"]);
-    foreignHost(scene, "10.0.0.1");
-    await scene.settle();
-    scene.editPool("first", { excluded: ["10.0.0.1/32"] });
-    await scene.settle();
-    expect(scene.table()).toEqual(["10.0.0.2 of first: default/web"]);
-    expect(["Quarantined", "Retained"].map((type) => scene.poolSays("first", type))).toEqual(["", ""]);
-  });
-
   test("ten minutes, then twenty: twice as long each time", async () => {
     const scene = await served(["10.0.0.1-10.0.0.2"]);
     foreignHost(scene, "10.0.0.1");

@@ -130,33 +130,3 @@ test("a pool that takes an address over counts it at once, for the other family 
   expect(scene.table()).toEqual(["10.0.0.1 of second: default/a"]);
   expect(scene.says("a")).toMatch(/^PartlyAssigned: 10.0.0.1 from IPPool second; .* quota of 1 /);
 });
-
-describe("an address that was excluded under those who share it", () => {
-  async function excluded(annotations: Readonly<Record<string, string>>): Promise<Scene> {
-    const scene = new Scene();
-    scene.pool("first", ["10.0.0.1-10.0.0.9"]);
-    scene.service("a", { annotations: KEY });
-    await scene.settle();
-    scene.editPool("first", { excluded: ["10.0.0.1/32"] });
-    await scene.settle();
-    scene.service("b", { ...JOINER, annotations });
-    await scene.settle();
-    return scene;
-  }
-
-  test("stays theirs, and nobody is brought to it any more: the next one gets another, and is told why", async () => {
-    const scene = await excluded(KEY);
-    expect(scene.table()).toEqual(["10.0.0.1 of first: default/a", "10.0.0.2 of first: default/b"]);
-    expect(scene.warnings.map(({ reason, message }) => `${reason}: ${message}`)).toEqual([
-      "NotShared: 10.0.0.2 is given to this Service alone: 10.0.0.1 is not shared: the IPPool first does not have it any more",
-    ]);
-    scene.delete("a");
-    await scene.settle();
-    expect(scene.table()).toEqual(["10.0.0.2 of first: default/b"]);
-  });
-
-  test("who asks for it by name joins it", async () => {
-    const scene = await excluded({ ...KEY, "berth.dev/ips": "10.0.0.1" });
-    expect(scene.table()).toEqual(["10.0.0.1 of first: default/a, default/b"]);
-  });
-});

@@ -55,22 +55,6 @@ describe("addresses that MetalLB gave stay", () => {
     expect(scene.addresses("web")).toEqual(["10.0.1.1"]);
   });
 
-  test("those of the nodes, which k3s writes into every Service, are no Service's: each gets one of the pool", async () => {
-    const scene = new Scene();
-    scene.node("n1", "10.0.0.1");
-    scene.node("n2", "10.0.0.2");
-    const names = ["a", "b", "c"];
-    for (const name of names) scene.service(name);
-    for (const name of names) scene.overwrite(name, ["10.0.0.1", "10.0.0.2"]);
-    scene.pool("first", ["10.0.0.1-10.0.0.9"]);
-    await scene.settle();
-    expect(addressesOf(scene, ...names)).toEqual({ a: ["10.0.0.3"], b: ["10.0.0.4"], c: ["10.0.0.5"] });
-    expect(scene.poolSays("first")).toContain("10.0.0.1 (an address of the Node n1)");
-    scene.restart();
-    await scene.settle();
-    expect(addressesOf(scene, ...names)).toEqual({ a: ["10.0.0.3"], b: ["10.0.0.4"], c: ["10.0.0.5"] });
-  });
-
   test("of several namespaces, where the pool lets them share; where not, the second is told what to write", async () => {
     for (const sharing of ["AcrossNamespaces", "SameNamespace"]) {
       const scene = new Scene();

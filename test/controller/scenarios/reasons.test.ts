@@ -241,31 +241,3 @@ describe("a pool that is not Ready", () => {
     expect(scene.poolStatus("first")).toMatchObject(status);
   });
 });
-
-describe("a Service that names a pool which has addresses and gives none", () => {
-  const named = { annotations: { "berth.dev/pool": "first" } };
-
-  test("another pool comes first for all of them", async () => {
-    const scene = new Scene();
-    scene.pool("first", ["10.0.0.1/32"]);
-    scene.pool("before", ["10.0.0.0-10.0.0.9"], { priority: 1 });
-    scene.service("web", named);
-    await scene.settle();
-    expect(scene.says("web")).toBe(
-      "NoPool: every IPv4 address of the IPPool first is another IPPool's as well, which comes first (its condition Ready says which): correct the ranges, or ask for another pool",
-    );
-    expect(scene.poolSays("first")).toContain("before");
-  });
-
-  test("they are a node's", async () => {
-    const scene = new Scene();
-    scene.node("n1", "10.0.0.1");
-    scene.pool("first", ["10.0.0.1/32"]);
-    scene.service("web", named);
-    await scene.settle();
-    expect(scene.says("web")).toBe(
-      "NoPool: every IPv4 address of the IPPool first is a node's or the end of a subnet (its condition Ready says which): add others, or ask for another pool",
-    );
-    expect(scene.poolSays("first")).toContain("10.0.0.1 (an address of the Node n1)");
-  });
-});
