@@ -79,7 +79,7 @@ export const WRITES: readonly Broken[] = [
         return false;
       },
     }),
-    { by: "scenarios/lifecycle" },
+    { by: "scenarios/conflicts" },
   ),
   broken<Held>(
     "an address is free when its holder is silent",
