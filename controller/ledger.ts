@@ -6,9 +6,8 @@ import { compareIps, type Family, type Ip, sameIp, virtualIpName } from "../lib/
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { type Allocator, buildAllocator, type DrawOrder, occupy, poolOf, spaceOf, vacate } from "./allocator.ts";
-import { contains } from "./interval-set.ts";
 import { countUse, type PoolUse } from "./pool-use.ts";
-import type { ActivePool } from "./pools.ts";
+import { type ActivePool, hasAddress } from "./pools.ts";
 import { claimedIps, publishedGiven } from "./published.ts";
 import { macOf } from "./quarantine.ts";
 import type { Sharer } from "./sharing.ts";
@@ -261,7 +260,7 @@ function noteStray(ledger: Ledger, vip: VirtualIP): void {
   const ip = ipOfName(vip.meta.name);
   const pool = spaceOf(ledger.allocator, vip.pool)?.pool;
   if (ip === undefined || pool === undefined) return;
-  if (!contains(pool.whole[ip.family], ip.value)) ledger.uses.get(vip.pool)?.strays.add(vip.meta.name);
+  if (!hasAddress(pool, ip)) ledger.uses.get(vip.pool)?.strays.add(vip.meta.name);
 }
 
 function noteStrike(ledger: Ledger, name: string, times: number): void {

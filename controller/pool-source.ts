@@ -4,8 +4,8 @@ import { serviceKey } from "../lib/model/service.ts";
 import type { L2Rules, VirtualIP } from "../lib/model/virtual-ip.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
 import { asksFor } from "./drawing.ts";
-import { contains } from "./interval-set.ts";
 import type { Ledger } from "./ledger.ts";
+import { hasAddress } from "./pools.ts";
 import { ipOfName } from "./vip-names.ts";
 
 /** What a VirtualIP takes from its pool. */
@@ -25,7 +25,7 @@ export function sourceOf(vip: VirtualIP, service: Service, ledger: Ledger): Pool
   const named = spaceOf(allocator, vip.pool)?.pool;
   const ip = ipOfName(vip.meta.name);
   if (ip === undefined) return { name: vip.pool, l2: vip.l2 };
-  if (named !== undefined && !named.leaving && contains(named.whole[ip.family], ip.value)) return named;
+  if (named !== undefined && !named.leaving && hasAddress(named, ip)) return named;
   const isAsked = asksFor(ledger, vip.pool, service, vip.services.map(serviceKey));
   const home = isAsked ? undefined : poolOf(allocator, ip);
   if (home !== undefined && !home.leaving) return home;

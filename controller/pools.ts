@@ -87,7 +87,7 @@ export function activePools(
       runs(config.spaces[family]).some((run) => overlap(taken[family], run).length > 0),
     );
     const { whole, problems } = collides ? cutOut(entry, earlier) : { whole: config.spaces, problems: [] };
-    const known = offLimits.filter(({ ip }) => contains(whole[ip.family], ip.value));
+    const known = offLimits.filter(({ ip }) => hasAddress({ whole }, ip));
     const guessed = blind === undefined ? [] : guessedLimits(runs(whole[4]), blind);
     const skipped = [...known, ...guessed.filter(({ ip }) => !known.some((one) => sameIp(one.ip, ip)))];
     const spaces = { 4: less(whole[4], 4, skipped), 6: less(whole[6], 6, skipped) };
@@ -97,6 +97,11 @@ export function activePools(
     taken = { 4: addAll(taken[4], runs(config.spaces[4])), 6: addAll(taken[6], runs(config.spaces[6])) };
   }
   return active.map(({ pool, won }) => ({ ...pool, problems: [...pool.problems, ...won, ...skipNote(pool)] }));
+}
+
+/** Whether the address is the pool's own, given out or not. */
+export function hasAddress({ whole }: Pick<ActivePool, "whole">, ip: Ip): boolean {
+  return contains(whole[ip.family], ip.value);
 }
 
 /** Why the pool gives this address to nobody new, if it leaves it out by itself. */

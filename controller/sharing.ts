@@ -10,10 +10,9 @@ import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { ExternalTrafficPolicy, VirtualIP, VirtualIPService } from "../lib/model/virtual-ip.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
 import { type DrawWorld, quotaProblem, ruleProblem } from "./drawing.ts";
-import { contains } from "./interval-set.ts";
 import type { Ledger } from "./ledger.ts";
 import { sourceOf } from "./pool-source.ts";
-import type { ActivePool } from "./pools.ts";
+import { hasAddress } from "./pools.ts";
 import { foreignMac } from "./quarantine.ts";
 import { askedPools } from "./requests.ts";
 import { familyOfName, ipOfName } from "./vip-names.ts";
@@ -141,7 +140,8 @@ export function poolRefusal(
   const rule = ruleProblem(world, service, space.pool);
   if (rule !== undefined) return rule.message;
   // Who has it keeps it; nobody is added to it unawares, or the address that was taken out would never be free.
-  if (!isByIp && !hasStill(space.pool, vip)) {
+  const ip = ipOfName(vip.meta.name);
+  if (!isByIp && (ip === undefined || !hasAddress(space.pool, ip))) {
     return `the IPPool ${name} does not have it any more, so only a Service that asks for it by name (berth.dev/ips) is added`;
   }
   if (pools === undefined && !isByIp && !space.pool.autoAssign) {
@@ -150,11 +150,6 @@ export function poolRefusal(
   const { namespace } = service.meta;
   if (vip.services.some((one) => one.namespace === namespace)) return undefined;
   return quotaProblem(world, service, familyOfName(vip.meta.name), space)?.message;
-}
-
-function hasStill({ whole }: ActivePool, vip: VirtualIP): boolean {
-  const ip = ipOfName(vip.meta.name);
-  return ip !== undefined && contains(whole[ip.family], ip.value);
 }
 
 function withKey(ledger: Ledger, key: string, family: Family): readonly { readonly vip: VirtualIP; readonly ip: Ip }[] {

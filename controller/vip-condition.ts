@@ -2,8 +2,8 @@
 import { type ConditionClaim, findCondition, saysAlready } from "../lib/model/conditions.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { spaceOf } from "./allocator.ts";
-import { contains } from "./interval-set.ts";
 import type { Ledger } from "./ledger.ts";
+import { hasAddress } from "./pools.ts";
 import { ipOfName } from "./vip-names.ts";
 
 export const IN_POOL_CONDITION = "InPool";
@@ -36,7 +36,7 @@ function inPoolClaim(vip: VirtualIP, ledger: Ledger): ConditionClaim {
       message: `the IPPool ${vip.pool} is being deleted: ${kept}`,
     };
   }
-  if (ip !== undefined && !contains(pool.whole[ip.family], ip.value)) {
+  if (ip !== undefined && !hasAddress(pool, ip)) {
     const message = `the IPPool ${vip.pool} does not have ${vip.address} (any more): ${kept}`;
     return { type, status: "False", reason: "OutsideSpec", message };
   }

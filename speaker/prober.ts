@@ -40,7 +40,7 @@ export interface ProbeRequest {
   readonly address: string;
   readonly interface: string;
   /** The MAC that alone is asked; absent: everybody. */
-  readonly to?: string;
+  readonly to?: string | undefined;
 }
 
 /** Somebody else, with this MAC, spoke as the owner of the address on that interface. */
@@ -61,7 +61,7 @@ export type ProberInput =
   | { readonly type: "tick" };
 
 export type ProberEffect =
-  | { readonly type: "ask"; readonly address: string; readonly interface: string; readonly to?: string }
+  | { readonly type: "ask"; readonly address: string; readonly interface: string; readonly to: string | undefined }
   | {
       readonly type: "probed";
       readonly id: number;
@@ -174,6 +174,6 @@ function advance(probe: Probe, affordable: boolean, now: number, effects: Prober
     return undefined;
   }
   if (probe.dueAt > now || !affordable) return probe;
-  effects.push({ type: "ask", address, interface: probe.interface, ...(to === undefined ? {} : { to }) });
+  effects.push({ type: "ask", address, interface: probe.interface, to });
   return { ...probe, asked: probe.asked + 1, dueAt: now + PROBE_INTERVAL_MS };
 }

@@ -10,8 +10,7 @@ export function startProbe(d: Draft, why: ProbeWhy, to?: string): void {
   const on = ownCandidate(d);
   if (on === undefined || s.task.kind === "probe" || !due(d, s.retryAtMs)) return;
   s.serial += 1;
-  const only = to === undefined ? {} : { to };
-  s.task = { kind: "probe", why, id: s.serial, sinceMs: d.now, ...only };
+  s.task = { kind: "probe", why, id: s.serial, sinceMs: d.now, to };
   wake(d, d.now + TIMES.probeLimitMs);
-  d.effects.push({ type: "probe", id: s.serial, address: s.address, interface: on.interface, ...only });
+  d.effects.push({ type: "probe", id: s.serial, address: s.address, interface: on.interface, to });
 }

@@ -128,7 +128,7 @@ export type Task =
       readonly why: ProbeWhy;
       readonly id: number;
       readonly sinceMs: number;
-      readonly to?: string;
+      readonly to?: string | undefined;
     }
   /** A compare-and-set is under way. */
   | {

@@ -46,11 +46,9 @@ export class Inbox {
         this.announced.push({ address, family, interface: on, ...(once === true ? { once } : {}) });
         return;
       }
-      case "probe": {
-        const { id, address, interface: on, to } = message;
-        this.probes.push({ id, address, interface: on, ...(to === undefined ? {} : { to }) });
+      case "probe":
+        this.probes.push(message);
         return;
-      }
       case "resume":
         this.resumed.push(message.fence);
         return;

@@ -94,19 +94,24 @@ function misled(wild: Wild, { services: named }: VirtualIP): JsonObject {
 export function speakerActs(wild: Wild, hearing = true): void {
   const vip = pick(wild, vips(wild));
   if (vip === undefined) return;
-  const path = `${BERTH}/virtualips/${vip.meta.name}/status`;
   const { node = "", epoch = 0 } = vip.holder ?? {};
   const leaving = vip.meta.deletionTimestamp !== undefined;
   if (hearing && vip.holder === undefined && !leaving && wild.random() < 0.1) {
-    wild.conflicted.add(vip.address);
-    const message = `02:00:00:00:00:0${below(wild, 3)}, no node of this cluster, answers for ${vip.address}`;
-    patch(wild, path, {
-      status: { conditions: [{ type: "Conflict", status: "True", reason: "ForeignHost", message }] },
-    });
+    tellConflict(wild, vip, "True");
     return;
   }
   const wanted = leaving || vip.services.length === 0 ? "" : "n1";
-  if (node !== wanted) patch(wild, path, { status: { holder: { node: wanted, epoch: epoch + 1 } } });
+  if (node !== wanted) patchVipStatus(wild, vip, { holder: { node: wanted, epoch: epoch + 1 } });
+}
+
+function tellConflict(wild: Wild, vip: VirtualIP, status: "True" | "False"): void {
+  wild.conflicted.add(vip.address);
+  const message = `02:00:00:00:00:0${below(wild, 3)}, no node of this cluster, answers for ${vip.address}`;
+  patchVipStatus(wild, vip, { conditions: [{ type: "Conflict", status, reason: "ForeignHost", message }] });
+}
+
+function patchVipStatus(wild: Wild, vip: VirtualIP, status: JsonObject): void {
+  patch(wild, `${BERTH}/virtualips/${vip.meta.name}/status`, { status });
 }
 
 /** A backup of the store is taken, or the store goes back to it: whatever happened since is as if it never had. */
@@ -183,12 +188,8 @@ function reorder(wild: Wild): void {
 function conflictActs(wild: Wild): void {
   const vip = pick(wild, vips(wild));
   if (vip === undefined) return;
-  wild.conflicted.add(vip.address);
   const isThere = vip.conditions.some(({ type, status }) => type === "Conflict" && status === "True");
-  const status = isThere ? "False" : "True";
-  const message = `02:00:00:00:00:0${below(wild, 3)}, no node of this cluster, answers for ${vip.address}`;
-  const conditions = [{ type: "Conflict", status, reason: "ForeignHost", message }];
-  patch(wild, `${BERTH}/virtualips/${vip.meta.name}/status`, { status: { conditions } });
+  tellConflict(wild, vip, isThere ? "False" : "True");
 }
 
 /**

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Lab } from "../lab/lab.ts";
 import { type SharedLab, withLab } from "../lab/shared.ts";
-import type { Connecting } from "../lab/spawned.ts";
+import { type Connecting, failuresOf } from "../lab/spawned.ts";
 import { Berth, berthNamespace, target, type VipObject } from "./berth.ts";
 import { backend, namespace, pool, service } from "./manifests.ts";
 
@@ -132,10 +132,10 @@ describe("which node announces", () => {
   async function noneLost(client: Connecting | undefined): Promise<void> {
     await client?.untilOk(10);
     const { errors = { client: 0 }, gaps = [] } = (await client?.finish()) ?? {};
-    const { "connection reset by peer": reset = 0, stalled = 0, ...lost } = errors;
+    const { cut, lost } = failuresOf({ errors });
     // With the gaps, which tell by their times which move it was.
     if (Object.keys(lost).length > 0) throw new Error(`lost: ${JSON.stringify({ lost, gaps })}`);
-    expect(reset + stalled).toBeLessThan(5);
+    expect(cut).toBeLessThan(5);
   }
 
   test("44 to 46: the selector is the harder rule, and weights add up", async () => {

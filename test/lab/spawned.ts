@@ -100,9 +100,10 @@ export interface ConnectSummary {
   readonly connections?: number;
 }
 
-/** New connections that were open when they failed: reset, or never answered. What else failed never opened. */
-export function cutOnceOpen({ errors }: Pick<ConnectSummary, "errors">): number {
-  return (errors["connection reset by peer"] ?? 0) + (errors["stalled"] ?? 0);
+/** What became of the new connections that failed: `cut` were open and were reset or had no answer; all others, by their error, never opened. */
+export function failuresOf({ errors }: Pick<ConnectSummary, "errors">) {
+  const { "connection reset by peer": reset = 0, stalled = 0, ...lost } = errors;
+  return { cut: reset + stalled, lost };
 }
 
 /** One attempt of `tools connect --lines`; see test/lab/tools/gaps.go. */

@@ -3,8 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { Cluster } from "./cluster.ts";
 import { begin } from "./faults.ts";
 import { macOf } from "./objects.ts";
-
-const ADDRESS = "10.0.0.100";
+import { ADDRESS, expectSound } from "./settled.ts";
 
 function settled(seed: number) {
   const cluster = new Cluster({ seed, nodes: 3, addresses: 1 });
@@ -15,11 +14,6 @@ function settled(seed: number) {
   cluster.invariants.resetGaps();
   cluster.moves.length = 0;
   return { cluster, holder };
-}
-
-function expectSound(cluster: Cluster): void {
-  expect(cluster.invariants.violations).toEqual([]);
-  expect(cluster.invariants.converged()).toEqual([]);
 }
 
 describe("E12: a switch answers in the name of the holder", () => {

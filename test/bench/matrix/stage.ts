@@ -4,7 +4,7 @@
  */
 import { type Berth, target } from "../../e2e/berth.ts";
 import { backend, namespace, pool, service } from "../../e2e/manifests.ts";
-import { type Connecting, cutOnceOpen } from "../../lab/spawned.ts";
+import { type Connecting, failuresOf } from "../../lab/spawned.ts";
 
 export const ns = "bench-failover";
 /** The node that has every address when a row begins. */
@@ -137,9 +137,10 @@ export class Stage {
     const entries = await Promise.all(
       Object.entries(this.#clients).map(async ([name, { fresh, stream, flow }]) => {
         const [all, held, datagrams] = await Promise.all([fresh.finish(), stream.finish(), flow.finish()]);
-        const open = cutOnceOpen(all);
-        const cut = open + Math.max(0, (held.connections ?? 1) - 1);
-        const outcome = { outageMs: all.longestGapMs, lost: all.failed - open, cut, udpMs: datagrams.longestGapMs };
+        const { cut: cutFresh } = failuresOf(all);
+        const cut = cutFresh + Math.max(0, (held.connections ?? 1) - 1);
+        const lost = all.failed - cutFresh;
+        const outcome = { outageMs: all.longestGapMs, lost, cut, udpMs: datagrams.longestGapMs };
         return [name, outcome] as const;
       }),
     );

@@ -148,26 +148,6 @@ describe("requests", () => {
 });
 
 describe("a request for both families by a Service that has both", () => {
-  test("one of them in use: both stay as they are, and both change when it is free", async () => {
-    const cluster = scene();
-    cluster.service("web", { families: BOTH, policy: "PreferDualStack" });
-    await cluster.settle();
-    const had = cluster.addresses("web");
-    cluster.service("other", { annotations: { "berth.dev/ips": "10.0.0.5" } });
-    await cluster.settle();
-    cluster.annotate("web", { "berth.dev/ips": "10.0.0.5,fd99::5" });
-    await cluster.settle();
-    expect(cluster.addresses("web")).toEqual(had);
-    expect(cluster.says("web")).toContain("10.0.0.5 is in use by default/other");
-    cluster.restart();
-    await cluster.settle();
-    expect(cluster.addresses("web")).toEqual(had);
-    cluster.delete("other");
-    await cluster.settle();
-    expect(cluster.addresses("web")).toEqual(["10.0.0.5", "fd99::5"]);
-    expect(cluster.table()).toHaveLength(2);
-  });
-
   test("a family that it has none of yet has what was asked for at once", async () => {
     const cluster = scene();
     cluster.service("web");

@@ -1,21 +1,11 @@
 /** Addresses that hosts outside the cluster turn out to use. docs/allocation.md names these. */
 import { describe, expect, test } from "@jest/globals";
 import { renderMetrics } from "../../../lib/runtime/metrics.ts";
+import { foreignHost, MAC, noForeignHost } from "./foreign-host.ts";
 import { addressesOf, Scene } from "./scene.ts";
 import type { ServiceWish } from "./wish.ts";
 
-const MAC = "02:aa:00:00:00:01";
 const MINUTE = 60_000;
-
-/** What the speakers write when a foreign host answers (speaker/election/conditions.ts). */
-function foreignHost(scene: Scene, address: string, mac = MAC, holder?: { node: string; epoch: number }): void {
-  const message = `${mac}, no node of this cluster, answers for ${address} as well: give that host another address`;
-  const condition = { type: "Conflict", status: "True", reason: "ForeignHost", message };
-  scene.vipStatus(address, {
-    conditions: [{ ...condition, lastTransitionTime: "2026-06-01T00:00:00Z" }],
-    ...(holder === undefined ? {} : { holder }),
-  });
-}
 
 async function served(addresses: readonly string[], wish: ServiceWish = {}): Promise<Scene> {
   const scene = new Scene();
@@ -199,9 +189,7 @@ test("after the first announcement nothing is taken away, only told", async () =
   await scene.settle();
   expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
   expect(scene.says("web")).toMatch(/^AddressConflict: .* uses 10.0.0.1 as well/);
-  scene.vipStatus("10.0.0.1", {
-    conditions: [{ type: "Conflict", status: "False", reason: "NoConflict", message: "" }],
-  });
+  noForeignHost(scene, "10.0.0.1");
   await scene.settle();
   expect(scene.says("web")).toBe("Assigned: 10.0.0.1 from IPPool first");
 });

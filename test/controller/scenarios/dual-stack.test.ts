@@ -1,5 +1,6 @@
 /** Services of two families. docs/allocation.md names these. */
 import { describe, expect, test } from "@jest/globals";
+import { foreignHost } from "./foreign-host.ts";
 import { Scene } from "./scene.ts";
 
 const BOTH = ["IPv4", "IPv6"] as const;
@@ -260,9 +261,7 @@ describe("a request for two addresses", () => {
   test("holds nobody at an address that a host outside uses", async () => {
     const cluster = await served("10.0.1.3");
     cluster.annotate("web", { "berth.dev/ips": "10.0.1.3" });
-    const conflict = { type: "Conflict", status: "True", reason: "ForeignHost", message: "02:aa:00:00:00:01, no node" };
-    const name = cluster.vips().find(({ address }) => address === "fd99::1")?.meta.name ?? "";
-    cluster.vipStatus(name, { conditions: [{ ...conflict, lastTransitionTime: "2026-06-01T00:00:00Z" }] });
+    foreignHost(cluster, "fd99::1");
     await cluster.settle();
     expect(cluster.addresses("web")).toEqual(["10.0.0.1", "fd99::2"]);
   });

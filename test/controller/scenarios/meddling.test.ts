@@ -2,6 +2,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Json } from "../../../lib/kube/api.ts";
 import { fields, type JsonObject } from "../../../lib/model/decode.ts";
+import { foreignHost } from "./foreign-host.ts";
 import { addressesOf, Scene } from "./scene.ts";
 
 const KEY = { "berth.dev/sharing-key": "edge" };
@@ -252,9 +253,7 @@ describe("what a VirtualIP that comes again knows of the one before", () => {
     scene.deleteVip("10.0.0.1");
     await scene.settle();
     expect(scene.vips()).toMatchObject([{ inUseBefore: true, holder: undefined }]);
-    const message = "02:aa:00:00:00:01, no node of this cluster, answers for 10.0.0.1";
-    const conflict = { type: "Conflict", status: "True", reason: "ForeignHost", message };
-    scene.vipStatus("10.0.0.1", { conditions: [{ ...conflict, lastTransitionTime: "2026-06-01T00:00:00Z" }] });
+    foreignHost(scene, "10.0.0.1");
     // The mark lasts through what is written for other reasons.
     scene.edit("web", { spec: { ports: [{ name: "p", protocol: "TCP", port: 8080 }] } });
     await scene.settle();

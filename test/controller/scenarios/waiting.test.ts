@@ -1,18 +1,7 @@
 /** Who waits is looked at again as soon as what he waits for is there, without a restart. docs/allocation.md names these. */
 import { describe, expect, test } from "@jest/globals";
+import { foreignHost, noForeignHost } from "./foreign-host.ts";
 import { addressesOf, Scene } from "./scene.ts";
-
-const MAC = "02:aa:00:00:00:01";
-
-/** What the speakers write while a foreign host answers, and when it has fallen silent (speaker/election/conditions.ts). */
-function conflict(scene: Scene, address: string, isThere: boolean, mac = MAC): void {
-  const said = isThere
-    ? { status: "True", reason: "ForeignHost", message: `${mac}, no node of this cluster, answers for ${address}` }
-    : { status: "False", reason: "NoConflict", message: "" };
-  scene.vipStatus(address, {
-    conditions: [{ type: "Conflict", lastTransitionTime: "2026-06-01T00:00:00Z", ...said }],
-  });
-}
 
 describe("a quota has room again", () => {
   test("when another pool takes the address over", async () => {
@@ -53,7 +42,7 @@ describe("a quota has room again", () => {
     scene.pool("b", ["10.0.1.1/32"]);
     await scene.settle();
     expect(addressesOf(scene, "s1", "s2")).toEqual({ s1: ["10.0.0.1"], s2: [] });
-    conflict(scene, "10.0.0.1", true);
+    foreignHost(scene, "10.0.0.1");
     await scene.settle();
     expect(addressesOf(scene, "s1", "s2")).toEqual({ s1: ["10.0.1.1"], s2: ["10.0.0.2"] });
   });
@@ -66,12 +55,12 @@ test("a shared address may be joined again when the foreign host that used it ha
   scene.service("a", { annotations });
   await scene.settle();
   scene.vipStatus("10.0.0.1", { holder: { node: "n1", epoch: 1 } });
-  conflict(scene, "10.0.0.1", true);
+  foreignHost(scene, "10.0.0.1");
   await scene.settle();
   scene.service("b", { annotations, ports: [81] });
   await scene.settle();
   expect(scene.says("b")).toMatch(/^PoolExhausted/);
-  conflict(scene, "10.0.0.1", false);
+  noForeignHost(scene, "10.0.0.1");
   await scene.settle();
   expect(addressesOf(scene, "a", "b")).toEqual({ a: ["10.0.0.1"], b: ["10.0.0.1"] });
 });
@@ -84,12 +73,12 @@ describe("an address is judged by the others that foreign hosts use", () => {
     for (const [at, ip] of asked.entries()) scene.service(`s${at}`, { annotations: { "berth.dev/ips": ip } });
     await scene.settle();
     for (const ip of asked) {
-      conflict(scene, ip, true);
+      foreignHost(scene, ip);
       await scene.settle();
     }
     for (const name of ["s0", "s1", "s2"]) expect(scene.says(name)).toMatch(/^ProxyARP/);
     const from = scene.api.events.length;
-    conflict(scene, "10.0.0.1", true);
+    foreignHost(scene, "10.0.0.1");
     await scene.settle();
     expect(scene.writes("services", from)).toBe(0);
   });
@@ -100,11 +89,11 @@ describe("an address is judged by the others that foreign hosts use", () => {
     scene.service("asks", { annotations: { "berth.dev/ips": "10.0.0.9" } });
     scene.service("web");
     await scene.settle();
-    conflict(scene, "10.0.0.9", true, "02:aa:00:00:00:09");
+    foreignHost(scene, "10.0.0.9", "02:aa:00:00:00:09");
     for (let at = 1; at <= 4; at++) {
       await scene.settle();
       expect(scene.says("asks")).toMatch(/^AddressConflict: .* give that host or the Service another address$/);
-      conflict(scene, `10.0.0.${at}`, true, `02:aa:00:00:00:0${at}`);
+      foreignHost(scene, `10.0.0.${at}`, `02:aa:00:00:00:0${at}`);
     }
     await scene.settle();
     expect(scene.addresses("web")).toEqual(["10.0.0.5"]);
@@ -137,7 +126,7 @@ test("a foreign host is told of also after somebody has emptied the VirtualIP by
   scene.service("web");
   await scene.settle();
   scene.vipStatus("10.0.0.1", { holder: { node: "n1", epoch: 1 } });
-  conflict(scene, "10.0.0.1", true);
+  foreignHost(scene, "10.0.0.1");
   await scene.settle();
   const said = scene.says("web");
   expect(said).toMatch(/^AddressConflict/);

@@ -100,15 +100,20 @@ func (c *connector) note(start time.Time, reply answer, err error) {
 var errStalled = errors.New("stalled")
 
 func onceOpen(err error) error {
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if isTimeout(err) {
 		return errStalled
 	}
 	return err
 }
 
+func isTimeout(err error) bool {
+	timeout, ok := err.(net.Error)
+	return ok && timeout.Timeout()
+}
+
 // reason is the innermost error without addresses and ports, so that equal failures count as equal.
 func reason(err error) string {
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if isTimeout(err) {
 		return "timeout"
 	}
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {

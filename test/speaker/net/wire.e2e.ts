@@ -170,7 +170,7 @@ describe("announcements", () => {
 
 describe("probes", () => {
   const probe = async (id: number, address: string, to?: string) => {
-    say({ type: "probe", id, address, interface: "eth0", ...(to === undefined ? {} : { to }) });
+    say({ type: "probe", id, address, interface: "eth0", to });
     return agent.heard((m) => m.type === "probed" && m.id === id);
   };
   test.each([
