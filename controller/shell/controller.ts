@@ -53,6 +53,8 @@ export class Controller {
   /** Since when VirtualIPs name no Service, by name. BOUNDED by the VirtualIPs. */
   readonly #orphans = new Map<string, number>();
   #active = false;
+  /** So many times the API server's store went back. */
+  #rollbacks = 0;
 
   constructor(deps: ControllerDeps) {
     this.#deps = deps;
@@ -66,6 +68,7 @@ export class Controller {
       api: deps.api,
       nowText: () => this.#nowText(),
       isLeader: () => this.#active && deps.isLeader(),
+      isOutdated: () => false,
       saw: (seen) => this.#books.saw(seen, deps.clock.monotonicMs()),
       warn: ({ meta }, reason, message) =>
         deps.warn({ kind: "Service", apiVersion: "v1", meta, reason, action: "AssignAddress", message }),
@@ -115,6 +118,7 @@ export class Controller {
 
   /** The API server's store went back: what this process has written may not be there any more. */
   rolledBack(): void {
+    this.#rollbacks += 1;
     if (this.#active) this.#books.sweep(Number.POSITIVE_INFINITY);
   }
 
@@ -178,7 +182,7 @@ export class Controller {
     const reserved = creations(plan.effects);
     for (const { ip, sharingKey } of reserved) reserve(ledger, ip, key, sharingKey);
     try {
-      const end = await execute(this.#executor, key, service, plan.effects);
+      const end = await execute(this.#passDeps(), key, service, plan.effects);
       return end === "again" ? { type: "retry", error: new BerthError("conflict", `${key} has changed`) } : DONE;
     } finally {
       for (const { ip } of reserved) this.#books.countAgain(virtualIpName(ip));
@@ -187,6 +191,16 @@ export class Controller {
       if (freed || isAwaited) this.#deps.enqueue("freed");
       metrics.passSeconds.observe({}, (this.#deps.clock.monotonicMs() - started) / 1000);
     }
+  }
+
+  /** For one pass. An answer that was on its way when the store went back tells of what may never have been. */
+  #passDeps(): ExecutorDeps {
+    const before = this.#rollbacks;
+    const isOutdated = () => this.#rollbacks !== before;
+    const saw: ExecutorDeps["saw"] = (seen) => {
+      if (!isOutdated()) this.#executor.saw(seen);
+    };
+    return { ...this.#executor, isOutdated, saw };
   }
 
   async #reconcileVip(name: string): Promise<Outcome> {

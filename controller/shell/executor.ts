@@ -14,6 +14,8 @@ export interface ExecutorDeps {
   nowText(): string;
   /** Before every write: a process that is no longer the leader writes nothing more. */
   isLeader(): boolean;
+  /** The store went back since the plan was made: what its first writes gave may be another's by now. */
+  isOutdated(): boolean;
   /** What a write or read has shown, to be believed before the watch delivers it. */
   saw(object: Seen): void;
   warn(service: Service, reason: string, message: string): void;
@@ -36,6 +38,7 @@ export async function execute(
   let current = service;
   for (const effect of effects) {
     if (!deps.isLeader()) return "not-leader";
+    if (deps.isOutdated()) return "again";
     if (effect.type === "warn") {
       if (current !== undefined) deps.warn(current, effect.reason, effect.message);
       continue;

@@ -26,6 +26,7 @@ function build() {
     api,
     nowText: () => "2026-01-01T00:00:00Z",
     isLeader: () => true,
+    isOutdated: () => false,
     saw: (one) => seen.push(one),
     warn: () => {},
   };
