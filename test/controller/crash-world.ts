@@ -97,13 +97,13 @@ export class Process {
     return this.#cache<T>(resource).get(key);
   }
 
-  /** Watches that have something to deliver. */
-  get lag(): number {
-    return this.dead ? 0 : [...this.#seen.keys()].filter((resource) => this.#next(resource) !== undefined).length;
+  /** Watches that have something to deliver, of what happened before that event of the API server. */
+  lag(before = Number.POSITIVE_INFINITY): number {
+    return this.dead ? 0 : [...this.#seen.keys()].filter((one) => (this.#next(one) ?? before) < before).length;
   }
 
   get idle(): boolean {
-    return this.dead || (this.pending.length === 0 && this.#queue.snapshot().waiting.length === 0 && this.lag === 0);
+    return this.dead || (this.pending.length === 0 && this.#queue.snapshot().waiting.length === 0 && this.lag() === 0);
   }
 
   get wakeAt(): number | undefined {

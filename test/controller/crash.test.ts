@@ -110,7 +110,7 @@ function deleteVipByHand(world: World): void {
   if (vip === undefined) return;
   const owner = services(world).find((service) => service.meta.uid === vip.services[0]?.uid);
   const isPublished = owner?.ingress.some((entry) => entry.ip === vip.address) === true;
-  if (!world.isAlone && (!isPublished || world.processes.some((process) => process.lag > 0))) return;
+  if (!world.isAlone && (!isPublished || world.processes.some((process) => process.lag() > 0))) return;
   world.judged.add(vip.meta.uid);
   world.api.call({ verb: "delete", path: `/apis/berth.dev/v1alpha1/virtualips/${vip.meta.name}` });
 }

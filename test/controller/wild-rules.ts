@@ -9,7 +9,7 @@ import type { Namespace } from "../../lib/model/namespace.ts";
 import { type Service, serviceKey } from "../../lib/model/service.ts";
 import type { LabelSelector, VirtualIP, VirtualIPService } from "../../lib/model/virtual-ip.ts";
 import type { Process } from "./crash-world.ts";
-import { KEYS, POOLS, pools, QUOTAS, services, vips, type Wild } from "./wild-store.ts";
+import { KEYS, namedIn, POOLS, pools, QUOTAS, services, vips, type Wild } from "./wild-store.ts";
 
 /** A plan and its last call lie at most so many steps apart, all but always. */
 const RECENT_STEPS = 100;
@@ -83,6 +83,10 @@ export class Witness {
   readonly #process: Process;
   /** `mayDraw uid pool`, `shares pool`, `has uid address`. */
   readonly #lately: Lately;
+  /** Of VirtualIPs: the cache may have one that is no more. BOUNDED by the addresses of the pools. */
+  readonly #names = new Set<string>();
+  /** What its own calls have shown it of a Service, by `namespace/name`: it goes by that until its cache has another version. */
+  readonly #shown = new Map<string, { readonly basedOn: string | undefined; readonly versions: Set<Service> }>();
 
   constructor(wild: Wild, process: Process) {
     this.#wild = wild;
@@ -92,21 +96,40 @@ export class Witness {
   }
 
   look(): void {
+    for (const { meta } of vips(this.#wild)) this.#names.add(meta.name);
+    for (const key of KEYS) this.#lookAtCalls(key);
     this.#lately.look();
+  }
+
+  /** While a call is under way, its answer may be what the API server has now. */
+  #lookAtCalls(key: string): void {
+    const basedOn = this.#process.cached<Service>("services", key)?.meta.resourceVersion;
+    if (this.#shown.get(key)?.basedOn !== basedOn) this.#shown.delete(key);
+    const path = `/namespaces/${key.replace("/", "/services/")}`;
+    const now = services(this.#wild).find(({ meta }) => serviceKey(meta) === key);
+    const isAsked = this.#process.pending.some(
+      (call) => call.path.endsWith(path) || call.path.endsWith(`${path}/status`),
+    );
+    if (now === undefined || !isAsked) return;
+    const shown = this.#shown.get(key) ?? { basedOn, versions: new Set() };
+    this.#shown.set(key, shown);
+    shown.versions.add(now);
   }
 
   *#known(): Iterable<string> {
     const known = POOLS.flatMap((name) => this.#process.cached<IPPool>("ippools", name) ?? []);
     for (const pool of known) if (pool.sharing === "AcrossNamespaces") yield `shares ${pool.meta.name}`;
-    for (const now of vips(this.#wild)) {
-      const late = this.#process.cached<VirtualIP>("virtualips", now.meta.name);
-      for (const { uid } of [...now.services, ...(late?.services ?? [])]) yield `has ${uid} ${now.address}`;
+    yield* [...namedIn(this.#wild)].map((one) => `has ${one}`);
+    for (const name of this.#names) {
+      const late = this.#process.cached<VirtualIP>("virtualips", name);
+      for (const { uid } of late?.services ?? []) yield `has ${uid} ${late?.address}`;
     }
     for (const key of KEYS) {
       const now = services(this.#wild).find(({ meta }) => serviceKey(meta) === key);
       const late = this.#process.cached<Service>("services", key);
       const namespace = this.#process.cached<Namespace>("namespaces", key.split("/")[0] ?? "");
-      for (const service of [now, late].filter((one) => one !== undefined)) {
+      const shown = this.#shown.get(key)?.versions ?? [];
+      for (const service of [now, late, ...shown].filter((one) => one !== undefined)) {
         const { uid } = service.meta;
         for (const ip of claimed(service)) yield `has ${uid} ${ip}`;
         for (const pool of known) if (mayDraw(pool, service, namespace)) yield `mayDraw ${uid} ${pool.meta.name}`;
@@ -165,6 +188,8 @@ export class QuotaWatch {
 
   look(): void {
     this.#lately.look();
+    // Time runs for it when the caches know of it.
+    if (this.#wild.processes.some((one) => one.lag(this.#wild.upsetBefore) > 0)) this.#wild.upsetAt = this.#wild.steps;
   }
 
   /** After the creation of this VirtualIP. */

@@ -39,6 +39,10 @@ export interface Wild {
   deliveries: number;
   /** The last step at which VirtualIPs were changed behind the controllers. */
   upsetAt: number;
+  /** What caches must have seen, by number of events, to know of that. */
+  upsetBefore: number;
+  /** `uid address`: a VirtualIP named this Service until the store went back, and none for this address has named it since. */
+  readonly lost: Set<string>;
   snapshot: Snapshot | undefined;
   rollbacks: number;
 }
@@ -58,6 +62,8 @@ export function createWild(seed: number): Wild {
     steps: 0,
     deliveries: 0,
     upsetAt: Number.NEGATIVE_INFINITY,
+    upsetBefore: 0,
+    lost: new Set(),
     snapshot: undefined,
     rollbacks: 0,
   };
@@ -81,6 +87,11 @@ function listOf<T>(resource: string, parse: (raw: Json) => T | undefined): (wild
 export const services = listOf("services", parseService);
 export const vips = listOf("virtualips", parseVirtualIP);
 export const pools = listOf("ippools", parseIPPool);
+
+/** `uid address` of every Service that a VirtualIP names. */
+export function namedIn(wild: Wild): ReadonlySet<string> {
+  return new Set(vips(wild).flatMap((vip) => vip.services.map(({ uid }) => `${uid} ${vip.address}`)));
+}
 
 export const POOL_RANGES = [
   ["10.0.0.1-10.0.0.5", "fd99::1-fd99::4"],

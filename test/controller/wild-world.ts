@@ -13,6 +13,7 @@ import {
   CORE,
   create,
   NAMESPACES,
+  namedIn,
   POOL_RANGES,
   POOLS,
   patch,
@@ -76,7 +77,7 @@ function meddle(wild: Wild): void {
   const owners = services(wild).filter((service) => vip.services.some((one) => one.uid === service.meta.uid));
   const isPublished = owners.some((service) => service.ingress.some((entry) => entry.ip === vip.address));
   wild.upsetAt = wild.steps;
-  const isKnown = wild.isAlone || (isPublished && wild.processes.every((process) => process.lag === 0));
+  const isKnown = wild.isAlone || (isPublished && wild.processes.every((process) => process.lag() === 0));
   // Else one of two controllers at once may let an address go that the other is about to publish (docs/next-allocation.md).
   const draw = wild.random();
   if (draw < 0.4 && isKnown) wild.api.call({ verb: "delete", path });
@@ -120,9 +121,12 @@ function storeActs(wild: Wild): void {
     wild.snapshot = wild.api.snapshot();
     return;
   }
+  const before = namedIn(wild);
   wild.api.restore(wild.snapshot, wild.random() < 0.5 ? "go on" : "go back");
+  for (const one of before) wild.lost.add(one);
   wild.rollbacks += 1;
   wild.upsetAt = wild.steps;
+  wild.upsetBefore = wild.api.events.length;
   for (const process of wild.processes) {
     process.rolledBack();
     // What the watches had yet to bring is lost with them; or they bring it, and then what became of it.

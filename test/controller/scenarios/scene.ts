@@ -60,7 +60,7 @@ export class Scene {
 
   /** The watches bring what there is; the controller has not acted on it yet. */
   listen(): void {
-    while (this.#process.lag > 0) this.#process.deliver();
+    while (this.#process.lag() > 0) this.#process.deliver();
   }
 
   /** The store goes back, and the controller learns it: its watches begin anew. */
