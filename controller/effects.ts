@@ -40,4 +40,6 @@ export interface Plan {
   readonly waiting: boolean;
   /** While it waits for everything: what it asks for (`Waiting.kind` in waiting-room.ts). */
   readonly kind?: string;
+  /** While it waits: names of the VirtualIPs of the addresses that it asks for. */
+  readonly asks?: readonly string[];
 }

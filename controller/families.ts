@@ -174,7 +174,7 @@ function isAllOrNothing(service: Service, decisions: readonly FamilyDecision[]):
 function withholdAll(decisions: readonly FamilyDecision[]): readonly FamilyDecision[] {
   return decisions.map(({ family, problem, ...rest }) => {
     if (rest.type === "none" || problem !== undefined) return { type: "none", family, problem };
-    const message = `${formatIp(rest.ip)} is withheld until the other family has an address too (ipFamilyPolicy RequireDualStack)`;
+    const message = `its IPv${family} address is withheld until the other family has one too (ipFamilyPolicy RequireDualStack)`;
     return { type: "none", family, problem: { reason: "OtherFamilyMissing", message } };
   });
 }

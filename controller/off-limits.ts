@@ -4,6 +4,7 @@
  */
 import { compareIps, type Family, formatIp, type Ip, parseIp, virtualIpName } from "../lib/address/ip.ts";
 import { cidrRange, type IpRange, parseCidr, rangeContains } from "../lib/address/range.ts";
+import { type NetworksText, parseInterfaces } from "../lib/model/speaker-lease.ts";
 
 export interface OffLimit {
   readonly ip: Ip;
@@ -29,6 +30,15 @@ export interface NodeNetworks {
   readonly node: string;
   readonly subnets: readonly string[];
   readonly addresses: readonly string[];
+}
+
+export function networksOf({ node, text }: NetworksText): NodeNetworks {
+  const interfaces = parseInterfaces(text);
+  // An older speaker tells of one address only.
+  const addresses = interfaces.flatMap(({ address4, addresses }) =>
+    address4 === "" ? addresses : [address4, ...addresses],
+  );
+  return { node, subnets: interfaces.flatMap((one) => one.subnets), addresses };
 }
 
 /** In the order of the addresses, each once: a Node object counts before an interface, and that before a subnet. */

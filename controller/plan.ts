@@ -3,7 +3,7 @@
  * giving is VirtualIP, then Service; taking is Service.status, then VirtualIP. A pass can be cut off after any effect,
  * and the next one, of this process or another, ends in the same state.
  */
-import { formatIp, parseIp } from "../lib/address/ip.ts";
+import { formatIp, parseIp, virtualIpName } from "../lib/address/ip.ts";
 import { type ConditionClaim, findCondition, saysAlready } from "../lib/model/conditions.ts";
 import { LB_CLASS, SERVICE_FINALIZER } from "../lib/model/meta.ts";
 import { type Ingress, type Service, serviceKey } from "../lib/model/service.ts";
@@ -102,7 +102,10 @@ function planGive(service: Service, stale: readonly VirtualIP[], { world, wallMs
     ...lostAddresses(decisions, service, sharingKey, world),
   ];
   const waiting = decisions.some((one) => one.problem !== undefined || one.type === "await");
-  return { effects, outcome: outcomeOf(claim), waiting, kind: waiting ? kindOf(service, request, decisions) : "" };
+  const outcome = outcomeOf(claim);
+  if (!waiting) return { effects, outcome, waiting };
+  const asks = [...(asked?.ips.values() ?? [])].map(virtualIpName);
+  return { effects, outcome, waiting, kind: kindOf(service, request, decisions), asks };
 }
 
 /** What decides whether the Service is given anything, as a text; "" if that is more than what it asks for. */

@@ -10,6 +10,8 @@ export interface Waiting {
   readonly since: string;
   /** What it asks for; two with the same text are given an address, or not, for the same reasons. "" for one that is like no other. */
   readonly kind: string;
+  /** Names of the VirtualIPs of the addresses that it asks for. */
+  readonly asks: readonly string[];
 }
 
 /** Woken at once; one more for each of them that has looked. */
@@ -23,6 +25,8 @@ export class WaitingRoom {
   /** Kinds of which one has looked in vain since an address became free. */
   readonly #hopeless = new Set<string>();
   readonly #woken = new Set<string>();
+  /** Keys of those that ask for an address, by the name of its VirtualIP. */
+  readonly #asking = new Map<string, Set<string>>();
   /** The place of the last one that was woken. */
   #reached = "";
 
@@ -35,14 +39,17 @@ export class WaitingRoom {
     this.#order.length = 0;
     this.#hopeless.clear();
     this.#woken.clear();
+    this.#asking.clear();
   }
 
   /** It waits from now on, or waits for something else. */
   add(waiting: Waiting): void {
     const before = this.#known.get(waiting.key);
-    if (before?.since === waiting.since && before.kind === waiting.kind) return;
+    const isSame = before?.since === waiting.since && before.kind === waiting.kind;
+    if (isSame && before.asks.join() === waiting.asks.join()) return;
     this.remove(waiting.key);
     this.#known.set(waiting.key, waiting);
+    for (const name of waiting.asks) this.#asking.set(name, (this.#asking.get(name) ?? new Set()).add(waiting.key));
     this.#order.splice(this.#after(placeOf(waiting)), 0, waiting);
   }
 
@@ -51,12 +58,22 @@ export class WaitingRoom {
     const before = this.#known.get(key);
     if (before === undefined) return;
     this.#known.delete(key);
+    for (const name of before.asks) {
+      const keys = this.#asking.get(name);
+      keys?.delete(key);
+      if (keys?.size === 0) this.#asking.delete(name);
+    }
     this.#order.splice(this.#after(placeOf(before)) - 1, 1);
   }
 
   /** All of them, in their order: the rules have changed, and with them what each is told. */
   all(): readonly string[] {
     return this.#order.map(({ key }) => key);
+  }
+
+  /** Those that ask for the address of this VirtualIP: what they are told changes with who has it. */
+  asking(name: string): readonly string[] {
+    return [...(this.#asking.get(name) ?? [])];
   }
 
   /** An address has become free: who is to look first. Call `looked` for every pass from now on; it tells who is next. */

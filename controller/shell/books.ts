@@ -3,7 +3,7 @@ import type { IPPool } from "../../lib/model/ip-pool.ts";
 import type { Namespace } from "../../lib/model/namespace.ts";
 import type { NodeAddressList } from "../../lib/model/node.ts";
 import { type Service, serviceKey } from "../../lib/model/service.ts";
-import { type NetworksText, parseInterfaces, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
+import { type NetworksText, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { poolOf } from "../allocator.ts";
 import {
@@ -16,7 +16,7 @@ import {
   setVip,
   vipsOfService,
 } from "../ledger.ts";
-import { blindness, type NodeNetworks, offLimits } from "../off-limits.ts";
+import { blindness, networksOf, offLimits } from "../off-limits.ts";
 import { activePools, type PoolEntry, type Pools, setPool } from "../pools.ts";
 import type { World } from "../problems.ts";
 import { judgedAnew, macOf } from "../quarantine.ts";
@@ -54,13 +54,16 @@ export class Books {
   ledger: Ledger = createLedger();
   pools: Pools = new Map();
   readonly #deps: BooksDeps;
+  readonly #asking: (name: string) => readonly string[];
   /** Pools or addresses that are off limits have changed: the allocator is built again before it is asked next. */
   #stale = false;
   /** What the off-limit addresses were last read from, by `node/…`, `lease/…` and `namespace/…`. BOUNDED by these objects. */
   readonly #read = new Map<string, string>();
 
-  constructor(deps: BooksDeps) {
+  /** `asking` names the Services that wait for the address of a VirtualIP, by `namespace/name`. */
+  constructor(deps: BooksDeps, asking: (name: string) => readonly string[]) {
     this.#deps = deps;
+    this.#asking = asking;
     this.services = createView<Service>((key) => deps.services.get(key));
     this.vips = createView<VirtualIP>((name) => deps.vips.get(name));
   }
@@ -216,6 +219,11 @@ export class Books {
     for (const key of keys) if (key !== besides) this.#deps.enqueue(`service:${key}`);
   }
 
+  /** Who asks for this address is told who has it now. */
+  #wakeAsking(name: string): void {
+    for (const key of this.#asking(name)) this.#deps.enqueue(`service:${key}`);
+  }
+
   /** Whether the text is another one than at the last call with this key. */
   #differs(key: string, text: string | undefined): boolean {
     const before = this.#read.get(key);
@@ -235,6 +243,7 @@ export class Books {
       this.countAgain(name);
       // Who has the address with it was told that they do not go together, and may be named in the VirtualIP alone by now.
       this.#wakeUsers(name, key);
+      if (!before.includes(name)) this.#wakeAsking(name);
     }
     // A pool that is being deleted waits for the last record that names it.
     const left = recordedPools(this.ledger, key);
@@ -266,17 +275,9 @@ export class Books {
     if (isLeft(before, vip)) this.#wakeUsers(name);
     for (const other of judgedAnew(this.ledger, before, vip)) this.#wakeUsers(other);
     if (freed || before === undefined) this.countAgain(name);
+    if (before === undefined) this.#wakeAsking(name);
     for (const pool of new Set([before?.pool, vip?.pool])) if (pool !== undefined) this.#deps.enqueue(`pool:${pool}`);
   }
-}
-
-function networksOf({ node, text }: NetworksText): NodeNetworks {
-  const interfaces = parseInterfaces(text);
-  // An older speaker tells of one address only.
-  const addresses = interfaces.flatMap(({ address4, addresses }) =>
-    address4 === "" ? addresses : [address4, ...addresses],
-  );
-  return { node, subnets: interfaces.flatMap((one) => one.subnets), addresses };
 }
 
 function isLeaving(entry: PoolEntry | undefined): boolean {

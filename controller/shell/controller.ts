@@ -62,7 +62,7 @@ export class Controller {
     const enqueue = (key: string): void => {
       if (!this.#poolWriter.isQueued(key, this.#books)) deps.enqueue(key);
     };
-    this.#books = new Books({ ...deps, enqueue });
+    this.#books = new Books({ ...deps, enqueue }, (name) => this.#waiting.asking(name));
     this.#holders = createHolders(deps.api, deps.namespace, deps.clock);
     this.#executor = {
       api: deps.api,
@@ -166,9 +166,9 @@ export class Controller {
       wallMs: this.#deps.clock.wallMs(),
     });
     metrics.passes.inc({ outcome: plan.outcome });
-    const { kind = "" } = plan;
+    const { kind = "", asks = [] } = plan;
     const waited = this.#waiting.size;
-    if (plan.waiting) this.#waiting.add({ key, since: service?.meta.creationTimestamp ?? "", kind });
+    if (plan.waiting) this.#waiting.add({ key, since: service?.meta.creationTimestamp ?? "", kind, asks });
     else this.#waiting.remove(key);
     this.#wake(this.#waiting.looked(key, plan.waiting && plan.effects.length === 0));
     if (waited !== this.#waiting.size) metrics.waiting.set({}, this.#waiting.size);

@@ -24,15 +24,11 @@ function stage() {
     list: () => [...map.values()],
   });
   let told: string[] = [];
-  const books = new Books({
-    services: cache(services),
-    vips: cache(vips),
-    pools: cache(pools),
-    namespaces: noCache,
-    nodes: noCache,
-    leases: noCache,
-    enqueue: (key) => told.push(key),
-  });
+  const caches = { services: cache(services), vips: cache(vips), pools: cache(pools) };
+  const books = new Books(
+    { ...caches, namespaces: noCache, nodes: noCache, leases: noCache, enqueue: (key) => told.push(key) },
+    () => [],
+  );
   /** What was queued since the last call. */
   const queued = (): readonly string[] => {
     const before = told;

@@ -512,7 +512,7 @@ describe("messages name what is wrong and the way out", () => {
     ],
     [
       { service: serviceOf("web", { families: ["IPv4", "IPv6"], policy: "RequireDualStack" }), pools: [full] },
-      "10.0.0.1 is withheld until the other family has an address too",
+      "its IPv4 address is withheld until the other family has one too",
     ],
   ] as const)("%#: %s", (scene, text) => {
     expect(messageOf(scene)).toContain(text);

@@ -6,7 +6,8 @@ const second = (at: number): string => `2026-01-01T00:00:${String(at).padStart(2
 function roomOf(...kinds: readonly string[]): WaitingRoom {
   const room = new WaitingRoom();
   // Backwards, so that the order is not that of arrival.
-  for (const [at, kind] of [...kinds.entries()].reverse()) room.add({ key: `ns/${at}`, since: second(at), kind });
+  for (const [at, kind] of [...kinds.entries()].reverse())
+    room.add({ key: `ns/${at}`, since: second(at), kind, asks: [] });
   return room;
 }
 
@@ -49,10 +50,20 @@ describe("who is woken when an address becomes free", () => {
   });
 });
 
+test("who asks for an address is known by it while he waits for it", () => {
+  const room = roomOf("");
+  const asker = { key: "ns/9", since: second(9), kind: "" };
+  room.add({ ...asker, asks: ["v4-1", "v6-1"] });
+  room.add({ ...asker, asks: ["v6-1"] });
+  expect([room.asking("v4-1"), room.asking("v6-1")]).toEqual([[], ["ns/9"]]);
+  room.remove("ns/9");
+  expect(room.asking("v6-1")).toEqual([]);
+});
+
 describe("who is in the room", () => {
   test("a change of what one waits for keeps its place; removed ones are gone", () => {
     const room = roomOf("", "", "");
-    room.add({ key: "ns/1", since: second(1), kind: "new" });
+    room.add({ key: "ns/1", since: second(1), kind: "new", asks: [] });
     room.remove("ns/0");
     room.remove("ns/0");
     expect(room.all()).toEqual(["ns/1", "ns/2"]);

@@ -2,10 +2,12 @@
 import type { Effect } from "../../../controller/effects.ts";
 import { type Broken, broken } from "./broken.ts";
 
+type Executing = typeof import("../../../controller/shell/executor.ts");
 type Held = typeof import("../../../controller/held.ts");
 type LedgerRules = typeof import("../../../controller/ledger.ts");
 type Planning = typeof import("../../../controller/plan.ts");
 type Views = typeof import("../../../controller/view.ts");
+type Waits = typeof import("../../../controller/waiting-room.ts");
 type Writes = typeof import("../../../controller/shell/writes.ts");
 
 /** A plan whose effects are others. */
@@ -29,6 +31,24 @@ export const WRITES: readonly Broken[] = [
     "view",
     ({ createView }) => ({ createView: (cached) => ({ ...createView(cached), expire: () => [] }) }),
     { by: "scenarios/rollback" },
+  ),
+  broken<Executing>(
+    "a pass ends when the store goes back under it",
+    "controller/shell/executor",
+    ({ execute }) => ({ execute: (deps, ...rest) => execute({ ...deps, isOutdated: () => false }, ...rest) }),
+    { by: "scenarios/rollback" },
+  ),
+  broken<Waits>(
+    "who asks for an address is told who has it now",
+    "waiting-room",
+    ({ WaitingRoom }) => ({
+      WaitingRoom: class extends WaitingRoom {
+        override asking(): readonly string[] {
+          return [];
+        }
+      },
+    }),
+    { by: "scenarios/waiting" },
   ),
   broken<Planning>("a VirtualIP is there before its address is published", "plan", planned(first("write-service")), {
     by: "plan",

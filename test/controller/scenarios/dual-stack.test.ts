@@ -141,7 +141,7 @@ describe("RequireDualStack", () => {
     scene.service("web", { families: BOTH, policy: "RequireDualStack" });
     await scene.settle();
     expect(scene.addresses("web")).toEqual([]);
-    expect(scene.says("web")).toMatch(/^NoPool: 10.0.0.1 is withheld until the other family has an address too/);
+    expect(scene.says("web")).toMatch(/^NoPool: its IPv4 address is withheld until the other family has one too/);
     expect(scene.table()).toEqual([]);
     scene.pool("six", ["fd99::1/128"]);
     await scene.settle();

@@ -120,6 +120,20 @@ test("an address that another pool takes over moves in one write, and nothing un
   expect(untrue).toEqual([]);
 });
 
+test("who asks for an address that he may not have is told who has it now", async () => {
+  const scene = new Scene();
+  scene.pool("first", ["10.0.0.1-10.0.0.9"], { serviceSelector: { matchLabels: { expose: "public" } } });
+  scene.service("a", { annotations: { "berth.dev/ips": "10.0.0.5" } });
+  await scene.settle();
+  expect(scene.says("a")).toBe(
+    "PoolNotAllowed: the IPPool first is not for a Service with these labels (its serviceSelector)",
+  );
+  scene.service("b", { annotations: { "berth.dev/ips": "10.0.0.5" }, labels: { expose: "public" } });
+  await scene.settle();
+  expect(addressesOf(scene, "a", "b")).toEqual({ a: [], b: ["10.0.0.5"] });
+  expect(scene.says("a")).toMatch(/^AddressInUse: 10.0.0.5 is in use by default\/b/);
+});
+
 test("a foreign host is told of also after somebody has emptied the VirtualIP by hand", async () => {
   const scene = new Scene();
   scene.pool("first", ["10.0.0.1-10.0.0.9"]);
