@@ -1,10 +1,11 @@
 import type { Berth } from "../e2e/berth.ts";
-import { type Figure, lineOf, runs } from "./figures.ts";
+import { type Figure, runs } from "./figures.ts";
 import { massFigure } from "./mass.ts";
-import { brokenPromises, type Seen, worstOf } from "./matrix/promises.ts";
+import { printServices, samplesOf } from "./matrix/lines.ts";
+import { missedGoals, type Seen, worstOf } from "./matrix/promises.ts";
 import { type Row, rows } from "./matrix/rows.ts";
 import { type RunResult, runRow } from "./matrix/run.ts";
-import { type Outcome, SERVICES, Stage } from "./matrix/stage.ts";
+import { SERVICES, Stage } from "./matrix/stage.ts";
 
 /**
  * The row's own line is printed by the caller; those of its four Services come before it. A row counts the worst of its four
@@ -14,26 +15,29 @@ async function measure(berth: Berth, row: Row) {
   const stage = new Stage(berth);
   await stage.build();
   const results: RunResult[] = [];
+  let broken = 0;
   const times = runs(row.runs);
   for (let run = 1; run <= times; run += 1) {
     const result = await runRow(stage, row);
     const worst = worstOf(result);
+    const missed = missedGoals(row.promised, result);
+    broken += Number(missed.length > 0);
     const told = SERVICES.map((name) => `${name} ${Math.round(result.byService[name].outageMs)}`).join(", ");
     console.error(
       `bench: ${row.name} ${run} of ${times}: ${told} ms; ${worst.lost} lost, ${worst.cut} cut, ${result.moved.length} moved`,
       ...Object.entries(result.seen).map(([name, value]) => `${name} ${Math.round(value)}`),
-      ...brokenPromises(row.promised, result).map((what) => `NOT AS PROMISED: ${what}`),
+      ...missed.map((what) => `NOT AS PROMISED: ${what}`),
     );
     results.push(result);
   }
-  for (const name of SERVICES) {
-    const outcomes = results.map(({ byService }) => byService[name]);
-    console.log(lineOf({ name: `failover/${row.name}/${name}`, unit: "ms", ...samplesOf(outcomes) }));
-  }
+  printServices(
+    row.name,
+    results.map(({ byService }) => byService),
+  );
   const moved = results.reduce((sum, result) => sum + result.moved.length, 0);
   const verdicts = results.reduce((sum, result) => sum + result.verdicts, 0);
   const { samples, also } = samplesOf(results.map(worstOf));
-  return { samples, also: { ...also, moved, verdicts, ...worstSeen(results) } };
+  return { samples, also: { ...also, moved, verdicts, broken, ...worstSeen(results) } };
 }
 
 /** The worst run of each figure that only this row has. */
@@ -41,14 +45,6 @@ function worstSeen(results: readonly RunResult[]): Seen {
   const names = [...new Set(results.flatMap(({ seen }) => Object.keys(seen)))] as readonly (keyof Seen)[];
   const worst = (name: keyof Seen): number => Math.max(...results.map(({ seen }) => seen[name] ?? 0));
   return Object.fromEntries(names.map((name) => [name, Math.round(worst(name))]));
-}
-
-/** Lost and cut of all runs together, and the longest gap of the UDP flows in milliseconds. */
-function samplesOf(outcomes: readonly Outcome[]) {
-  const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, one) => total + of(one), 0);
-  const udp = Math.round(Math.max(...outcomes.map(({ udpMs }) => udpMs)));
-  const also = { lost: sum(({ lost }) => lost), cut: sum(({ cut }) => cut), udp };
-  return { samples: outcomes.map(({ outageMs }) => outageMs), also };
 }
 
 export const failoverFigures: readonly Figure[] = [

@@ -1,30 +1,63 @@
-/** `failover/mass-500`: a node with 500 addresses dies; when was each of them announced by another one? */
+/**
+ * `failover/mass-500`: a node with 500 addresses of both families and policies dies. When was each of them claimed by another one, and
+ * what did the clients of four of them see?
+ */
 import type { Berth } from "../e2e/berth.ts";
 import { backend, namespace, pool, service } from "../e2e/manifests.ts";
 import { type Figure, type Measured, runs } from "./figures.ts";
+import { claimsOf } from "./matrix/claims.ts";
+import { printServices, samplesOf } from "./matrix/lines.ts";
+import { worstOf } from "./matrix/promises.ts";
+import type { RunResult } from "./matrix/run.ts";
+import { SERVICES, Stage, VICTIM } from "./matrix/stage.ts";
 
 const ns = "bench-mass";
-const COUNT = 500;
+/** Beside those that have clients. */
+const COUNT = 500 - SERVICES.length;
 const APPLIED_AT_ONCE = 100;
 const LISTEN_MS = 15_000;
+const RECORDED_MS = 60_000;
 const ATTEMPTS_MAX = 5;
-const VICTIM = "n3";
 const annotations = { "berth.dev/pool": ns };
-const RANGE = "10.99.4.0/22";
+const RANGES = ["10.99.4.0/22", "fd99:4::/112"];
+
+/** One run. Times are in milliseconds from the pull of the cable. */
+interface MassRun {
+  /** Of all 500: when another node claimed it first. */
+  readonly claimedMs: readonly number[];
+  /** When the last record named another node. */
+  readonly recordedMs: number;
+  readonly byService: RunResult["byService"];
+}
 
 function massPool(node: string | undefined): object {
   const nodeSelector = node === undefined ? {} : { nodeSelector: { matchLabels: { "kubernetes.io/hostname": node } } };
-  return pool(ns, [RANGE], { autoAssign: false, l2: { interfaces: ["eth0"], ...nodeSelector } });
+  return pool(ns, RANGES, { autoAssign: false, l2: { interfaces: ["eth0"], ...nodeSelector } });
 }
 
-/** 500 Services with one backend and an address each, all on the victim. Their network is nobody's subnet: the pool names the interface. */
+function massService(index: number): object {
+  const isLocal = index % 4 >= 2;
+  return service(`s${index}`, {
+    namespace: ns,
+    annotations,
+    ipFamilies: [index % 2 === 0 ? "IPv4" : "IPv6"],
+    app: isLocal ? "local" : "cluster",
+    policy: isLocal ? "Local" : "Cluster",
+  });
+}
+
+/** An address for each Service, all on the victim. Their networks are nobody's subnets: the pool names the interface. */
 async function build(berth: Berth): Promise<readonly string[]> {
-  await berth.apply(namespace(ns), massPool(VICTIM), backend("web", ["n1"], ns));
-  const names = Array.from({ length: COUNT }, (_, index) => `s${index}`);
-  for (let first = 0; first < COUNT; first += APPLIED_AT_ONCE) {
-    const some = names.slice(first, first + APPLIED_AT_ONCE);
-    await berth.apply(...some.map((name) => service(name, { namespace: ns, annotations, app: "web" })));
-  }
+  await berth.apply(
+    namespace(ns),
+    massPool(VICTIM),
+    backend("cluster", ["n1"], ns),
+    backend("local", ["n1", "n2", VICTIM], ns),
+  );
+  for (const app of ["cluster", "local"]) await berth.rollout(app, ns);
+  const all = Array.from({ length: COUNT }, (_, index) => massService(index));
+  for (let first = 0; first < COUNT; first += APPLIED_AT_ONCE)
+    await berth.apply(...all.slice(first, first + APPLIED_AT_ONCE));
   return gathered(berth);
 }
 
@@ -37,52 +70,69 @@ async function gathered(berth: Berth): Promise<readonly string[]> {
   return berth.lab.waitFor(`${COUNT} addresses on ${VICTIM}`, all, { timeoutMs: 180_000, everyMs: 1_000 });
 }
 
+/** How many of the 500 have a record that names the victim. */
+async function onVictim(berth: Berth, addresses: readonly string[]): Promise<number> {
+  const held = (await berth.vips()).filter(({ status }) => status?.holder?.node === VICTIM);
+  return held.filter(({ spec }) => addresses.includes(spec.address)).length;
+}
+
 /** Everything on the victim, and every other node free to take it. */
-async function gather(berth: Berth): Promise<void> {
+async function gather(berth: Berth, stage: Stage, addresses: readonly string[]): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     await berth.apply(massPool(VICTIM));
     await gathered(berth);
+    await stage.gather();
     await berth.apply(massPool(undefined));
     await new Promise((resolve) => setTimeout(resolve, 8_000));
-    const held = (await berth.vips()).filter(({ status }) => status?.holder?.node === VICTIM).length;
-    if (held >= COUNT) return;
+    const held = await onVictim(berth, addresses);
+    if (held === addresses.length) return;
     // A victim that has just come back may be named before it is ready, and the addresses are taken back from it.
-    if (attempt === ATTEMPTS_MAX) throw new Error(`${VICTIM} kept ${held} of ${COUNT} addresses`);
+    if (attempt === ATTEMPTS_MAX) throw new Error(`${VICTIM} kept ${held} of ${addresses.length} addresses`);
   }
 }
 
-/** Milliseconds from the pull of the cable to the first announcement of each address by another node, as a client hears them. */
-async function announcedAfter(berth: Berth, addresses: readonly string[]): Promise<readonly number[]> {
+async function runMass(berth: Berth, stage: Stage, addresses: readonly string[]): Promise<MassRun> {
   const { lab } = berth;
-  const capture = await lab.capture("c1", "arp");
-  await lab.pullCable(VICTIM);
+  await gather(berth, stage, addresses);
+  await stage.connect();
+  const capture = await lab.capture("c1", "arp or icmp6");
   const pulledAt = Date.now();
-  await new Promise((resolve) => setTimeout(resolve, LISTEN_MS));
+  await lab.pullCable(VICTIM);
+  const isRecorded = async (): Promise<number | undefined> =>
+    (await onVictim(berth, addresses)) === 0 ? Date.now() - pulledAt : undefined;
+  const recordedMs = await lab.waitFor("the records", isRecorded, { timeoutMs: RECORDED_MS, everyMs: 200 });
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, pulledAt + LISTEN_MS - Date.now())));
+  await stage.answered(100);
+  const byService = await stage.finish();
   await capture.stop();
-  const own = lab.node(VICTIM).mac;
   const first = new Map<string, number>();
-  for (const { arp, source, timeMs } of capture.views) {
-    const isAnnouncement = arp !== undefined && arp.senderIp === arp.targetIp && source !== own && timeMs >= pulledAt;
-    if (isAnnouncement && !first.has(arp.senderIp)) first.set(arp.senderIp, timeMs - pulledAt);
+  for (const { address, mac, timeMs } of claimsOf(capture.views)) {
+    const isOthers = mac !== lab.node(VICTIM).mac && timeMs >= pulledAt;
+    if (isOthers && !first.has(address)) first.set(address, timeMs - pulledAt);
   }
   const missing = addresses.filter((address) => !first.has(address));
   if (missing.length > 0)
     throw new Error(
-      `${missing.length} addresses were not announced within ${LISTEN_MS} ms: ${missing.slice(0, 5).join(", ")}`,
+      `${missing.length} addresses were not claimed within ${LISTEN_MS} ms: ${missing.slice(0, 5).join(", ")}`,
     );
-  return addresses.map((address) => first.get(address) ?? Number.NaN);
+  return { claimedMs: addresses.map((address) => first.get(address) ?? Number.NaN), recordedMs, byService };
 }
 
-/** The time until the last of the addresses is announced again, for each run. */
+/** The time until the last of the addresses is claimed again, for each run. */
 export async function measureMass(berth: Berth, times: number): Promise<Measured> {
-  const addresses = await build(berth);
-  const samples: number[] = [];
+  const stage = new Stage(berth);
+  await stage.build();
+  const addresses = [...stage.addresses, ...(await build(berth))];
+  const results: MassRun[] = [];
   try {
     for (let run = 1; run <= times; run += 1) {
-      await gather(berth);
-      const after = await announcedAfter(berth, addresses);
-      console.error(`bench: mass-500 ${run} of ${times}: the last after ${Math.round(Math.max(...after))} ms`);
-      samples.push(Math.max(...after));
+      const result = await runMass(berth, stage, addresses);
+      const { outageMs, lost, cut } = worstOf(result);
+      const last = Math.round(Math.max(...result.claimedMs));
+      console.error(
+        `bench: mass-500 ${run} of ${times}: the last claimed after ${last} ms, recorded after ${result.recordedMs} ms; clients ${Math.round(outageMs)} ms, ${lost} lost, ${cut} cut`,
+      );
+      results.push(result);
       await berth.lab.heal();
       await berth.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=120s");
     }
@@ -91,7 +141,14 @@ export async function measureMass(berth: Berth, times: number): Promise<Measured
     await berth.kubectl("delete", "namespace", ns, "--wait=true", "--timeout=190s");
     await berth.kubectl("delete", "ippool", ns);
   }
-  return { samples };
+  printServices(
+    "mass-500",
+    results.map(({ byService }) => byService),
+  );
+  const { samples: outages, also } = samplesOf(results.map(worstOf));
+  const recordedMs = Math.max(...results.map((result) => result.recordedMs));
+  const samples = results.map(({ claimedMs }) => Math.max(...claimedMs));
+  return { samples, also: { ...also, outageMs: Math.round(Math.max(...outages)), recordedMs } };
 }
 
 export const massFigure: Figure = {

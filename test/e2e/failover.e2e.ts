@@ -71,7 +71,7 @@ describe("when the holder goes", () => {
     const after = await berth.holder(address, (node) => node !== before);
     await client.untilOk(100);
     const summary = await client.finish();
-    expect(summary.longestGapMs).toBeLessThan(5_000);
+    expect(summary.longestGapMs).toBeLessThan(3_000);
     const { status } = await berth.vip(address);
     expect(status?.holder?.reason).toBe("holder-unreachable");
     expect(await berth.answerers(address)).toEqual([lab.node(after).mac]);

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { BerthError } from "../../lib/runtime/errors.ts";
 import { apiGet } from "./api-probe.ts";
+import { keepBusy } from "./busy.ts";
 import { cleanUp } from "./cleanup.ts";
 import { type ContainerRef, freezeContainers, killContainers, processesOf, thawContainers } from "./containers.ts";
 import { changeFaults, type Fault, type FaultChange, lossFaults, partitionFaults, renderFaults } from "./faults.ts";
@@ -109,6 +110,11 @@ export class Lab {
   /** Loads a docker-archive or OCI archive into all nodes; pods use it with imagePullPolicy Never. */
   async loadImage(tarPath: string): Promise<void> {
     await Promise.all(this.nodes.map((node) => importImage(node, tarPath)));
+  }
+
+  /** So many busy processes for each processor, for so many seconds, each as heavy as all pods of a node together. */
+  keepBusy(perCore: number, seconds: number): Promise<void> {
+    return keepBusy(this.#state.cgroups.roots, perCore, seconds);
   }
 
   pullCable(name: string): Promise<void> {

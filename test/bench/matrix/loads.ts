@@ -1,18 +1,5 @@
-/** Loads that end by themselves: busy processors, an API server that takes two seconds for a call. */
-import { spawn } from "node:child_process";
-import { cpus } from "node:os";
+/** An API server that takes up to two seconds for a call; it ends by itself. */
 import type { Lab } from "../../lab/lab.ts";
-
-/** So many busy processes for each processor, for so many seconds. */
-export async function busy(perCore: number, seconds: number): Promise<void> {
-  const loop = ["timeout", String(seconds), "sh", "-c", "while :; do :; done"] as const;
-  const [file, ...rest] = loop;
-  const ended = Array.from({ length: perCore * cpus().length }, () => {
-    const child = spawn(file, rest, { stdio: "ignore" });
-    return new Promise<void>((resolve) => child.on("close", () => resolve()));
-  });
-  await Promise.all(ended);
-}
 
 const HELD_MS = 1_950;
 const FREE_MS = 50;
