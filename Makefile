@@ -24,7 +24,7 @@ check: deps ## Types, lint, house rules, unit and simulation tests: no root, und
 test: deps ## Everything: check, then the tests on real interfaces and in the lab cluster (root)
 	@$(NODE) scripts/test.ts all
 
-sim: deps ## Random faults for the speakers in a simulation: SEED=1 RUNS=1000 NODES=3 FAULTS=8 OUTAGES=20
+sim: deps ## Random faults for the speakers in a simulation: SEED=1 RUNS=1000 NODES=3 FAULTS=8 OUTAGES=20 ADDRESSES=2
 	@SEED="$(SEED)" RUNS="$(RUNS)" NODES="$(NODES)" FAULTS="$(FAULTS)" OUTAGES="$(OUTAGES)" $(NODE) test/sim/cli.ts
 
 bench: deps ## The figures as JSON lines, all or those whose names start with ONLY=... (root)
