@@ -103,7 +103,7 @@ async function runMass(berth: Berth, stage: Stage, addresses: readonly string[])
   const recordedMs = await lab.waitFor("the records", isRecorded, { timeoutMs: RECORDED_MS, everyMs: 200 });
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, pulledAt + LISTEN_MS - Date.now())));
   await stage.answered(100);
-  const byService = await stage.finish();
+  const byService = await stage.finish(pulledAt);
   await capture.stop();
   const first = new Map<string, number>();
   for (const { address, mac, timeMs } of claimsOf(capture.views)) {

@@ -3,12 +3,12 @@ import { brokenPromises, type Promised, worstOf } from "./promises.ts";
 import { rows } from "./rows.ts";
 import type { RunResult } from "./run.ts";
 
-const whole = { outageMs: 0, lost: 0, cut: 0, udpMs: 0 };
+const whole = { outageMs: 0, lost: 0, cut: 0, udpMs: 0, told: "" };
 const run: RunResult = {
   byService: {
     "v4-cluster": whole,
-    "v4-local": { outageMs: 340, lost: 30, cut: 1, udpMs: 400 },
-    "v6-cluster": { outageMs: 300, lost: 35, cut: 2, udpMs: 350 },
+    "v4-local": { outageMs: 340, lost: 30, cut: 1, udpMs: 400, told: "" },
+    "v6-cluster": { outageMs: 300, lost: 35, cut: 2, udpMs: 350, told: "" },
     "v6-local": whole,
   },
   verdicts: 1,
@@ -17,7 +17,7 @@ const run: RunResult = {
 };
 
 test("the worst of the four, not their sum", () => {
-  expect(worstOf(run)).toEqual({ outageMs: 340, lost: 35, cut: 2, udpMs: 400 });
+  expect(worstOf(run)).toEqual({ outageMs: 340, lost: 35, cut: 2, udpMs: 400, told: "" });
 });
 
 test.each<[string, Promised, readonly string[]]>([
@@ -49,4 +49,13 @@ test("every row promises something, and has a name of its own", () => {
     ({ promised }) => promised.moved === undefined && Object.keys(promised.within).length === 0,
   );
   expect(silent).toEqual([]);
+});
+
+test("whoever broke a promise tells when and how", () => {
+  const byService = { ...run.byService, "v4-local": { ...whole, lost: 2, told: 'from 90 ms on, {"timeout":2}' } };
+  const promised: Promised = { within: { lost: [0, 0] } };
+  expect(brokenPromises(promised, { ...run, byService: { ...byService, "v6-cluster": whole } })).toEqual([
+    "lost is 2, promised 0 to 0",
+    'v4-local from 90 ms on, {"timeout":2}',
+  ]);
 });

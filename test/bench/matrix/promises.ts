@@ -35,6 +35,12 @@ function movedWrongly({ byService, moved }: RunResult, promised: Promised["moved
   return promised === "local" && !moved.every(isLocal);
 }
 
+/** What each of the four has to tell, one after the other. */
+function toldOf(byService: RunResult["byService"]): string {
+  const all = Object.entries(byService).filter(([, { told }]) => told !== "");
+  return all.map(([name, { told }]) => `${name} ${told}`).join("; ");
+}
+
 /** The worst of the four Services. */
 export function worstOf({ byService }: Pick<RunResult, "byService">): RunResult["byService"][ServiceName] {
   const all = Object.values(byService);
@@ -44,6 +50,7 @@ export function worstOf({ byService }: Pick<RunResult, "byService">): RunResult[
     lost: worst(({ lost }) => lost),
     cut: worst(({ cut }) => cut),
     udpMs: worst(({ udpMs }) => udpMs),
+    told: toldOf(byService),
   };
 }
 
@@ -54,8 +61,9 @@ export function missedGoals(promised: Promised, result: RunResult): readonly str
 
 /** What a run broke, each as words for the one who reads the test's failure; nothing if it kept all. */
 export function brokenPromises(promised: Promised, result: RunResult): readonly string[] {
+  const { told, ...worst } = worstOf(result);
   const figures: Readonly<Record<string, number | undefined>> = {
-    ...worstOf(result),
+    ...worst,
     verdicts: result.verdicts,
     ...result.seen,
   };
@@ -66,5 +74,6 @@ export function brokenPromises(promised: Promised, result: RunResult): readonly 
   const moves = movedWrongly(result, promised.moved)
     ? [`moved: ${result.moved.join(", ") || "none"}, promised: ${promised.moved}`]
     : [];
-  return [...moves, ...ranges];
+  const broken = [...moves, ...ranges];
+  return broken.length > 0 && told !== "" ? [...broken, told] : broken;
 }

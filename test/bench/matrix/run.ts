@@ -18,12 +18,13 @@ export async function runRow(stage: Stage, row: Row): Promise<RunResult> {
   await stage.gather();
   await stage.connect();
   const before = await stage.verdicts();
+  const faultMs = Date.now();
   const { mend, seen = {} } = await row.break(stage);
   try {
     await stage.answered(100);
     const holders = await stage.holders();
     await stage.answered(20);
-    const byService = await stage.finish();
+    const byService = await stage.finish(faultMs);
     const verdicts = Math.max(0, (await stage.verdicts()) - before);
     return { byService, verdicts, seen, moved: SERVICES.filter((_, index) => holders[index] !== VICTIM) };
   } finally {

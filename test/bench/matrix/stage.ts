@@ -27,6 +27,8 @@ export interface Outcome {
   readonly cut: number;
   /** The longest time without a reply in the UDP flow, from the last datagram answered before it to the first one after. */
   readonly udpMs: number;
+  /** For who reads of a broken promise: when the longest time began, counted from the fault, and what the attempts came to. */
+  readonly told: string;
 }
 
 interface Clients {
@@ -133,14 +135,20 @@ export class Stage {
     await Promise.all(Object.values(this.#clients).map(({ fresh }) => fresh.untilOk(count, timeoutMs)));
   }
 
-  async finish(): Promise<Readonly<Record<ServiceName, Outcome>>> {
+  /** What the clients saw; \`faultMs\` is when the fault began, since the Unix epoch. */
+  async finish(faultMs: number): Promise<Readonly<Record<ServiceName, Outcome>>> {
     const entries = await Promise.all(
       Object.entries(this.#clients).map(async ([name, { fresh, stream, flow }]) => {
         const [all, held, datagrams] = await Promise.all([fresh.finish(), stream.finish(), flow.finish()]);
         const { cut: cutFresh } = failuresOf(all);
         const cut = cutFresh + Math.max(0, (held.connections ?? 1) - 1);
         const lost = all.failed - cutFresh;
-        const outcome = { outageMs: all.longestGapMs, lost, cut, udpMs: datagrams.longestGapMs };
+        const longest = all.gaps.find(({ durationMs }) => durationMs === all.longestGapMs);
+        const told =
+          longest === undefined
+            ? ""
+            : `from ${Math.round(longest.startMs - faultMs)} ms on, ${JSON.stringify(all.errors)}`;
+        const outcome = { outageMs: all.longestGapMs, lost, cut, udpMs: datagrams.longestGapMs, told };
         return [name, outcome] as const;
       }),
     );
