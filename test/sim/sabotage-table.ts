@@ -108,7 +108,6 @@ export const BROKEN: readonly Broken[] = [
     story: stories.pausedWithSlowApi,
   },
   { rule: "what queued up in a gap is never answered (S3)", sabotage: { answersBacklog: true }, story: stories.frozen },
-  { rule: "the worker notices its own gaps (F1)", sabotage: { ignoresGaps: true }, story: stories.frozen },
   { rule: "a hand-over says who hands over (F10)", sabotage: { forgetsFrom: true }, story: stories.handOver },
   {
     rule: "a successor is handed no more than it can announce in time",
