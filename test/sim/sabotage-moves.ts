@@ -21,7 +21,7 @@ function answeredWithin(cluster: Cluster, limitMs: number): readonly string[] {
   return expected(gap < limitMs, `nobody answered for ${Math.round(gap)} ms`);
 }
 
-function never(cluster: Cluster, limitMs: number): readonly string[] {
+function neverTwo(cluster: Cluster, limitMs: number): readonly string[] {
   const { longestMs } = cluster.invariants;
   return expected(longestMs < limitMs, `two answered at once for ${Math.round(longestMs)} ms`);
 }
@@ -85,7 +85,7 @@ export const bothBegin: SabotageStory = (sabotage) => {
   cluster.api.slowMs = 2_000;
   begin(cluster, "power", "n1", FOR_LONG_MS);
   cluster.run(12_000);
-  return [...answeredWithin(cluster, 500), ...never(cluster, 250)];
+  return [...answeredWithin(cluster, 500), ...neverTwo(cluster, 250)];
 };
 
 /** A node dies while a call of the API server takes seconds (F5). */
@@ -174,4 +174,31 @@ export const routerIsBack: SabotageStory = (sabotage) => {
   cluster.run(4_000);
   const caches = cachedNodes(cluster).join(" and ");
   return expected(caches === cluster.holder(ADDRESS), `the hosts send to ${caches}`);
+};
+
+/** The router is lost to all, which each of them finds at its own time (E9, ADR 10). */
+export const uplinkLostToAll: SabotageStory = (sabotage) => {
+  const { cluster, holder, others } = settled({ sabotage });
+  for (const node of [holder, ...others]) {
+    for (const process of cluster.processes.get(node) ?? []) process.post({ type: "uplink", lost: ["eth0"] });
+    cluster.run(1_000);
+  }
+  cluster.run(2 * MINUTE_MS);
+  return [...nothingMoved(cluster), ...unsound(cluster)];
+};
+
+/** The only pod of a Service is restarted: nobody answers without it, and then the one that did (F12). */
+export const onlyPodRestarts: SabotageStory = (sabotage) => {
+  const { cluster, holder } = settled({ sabotage });
+  cluster.api.putEndpoints(SERVICE, endpointsOn([]));
+  cluster.run(1_000);
+  const answers = cluster.invariants.answering(ADDRESS);
+  cluster.run(5_000);
+  cluster.api.putEndpoints(SERVICE, endpointsOn([holder]));
+  cluster.run(1_000);
+  return [
+    ...expected(answers.length === 0, `${answers} answers for a Service without an endpoint`),
+    ...nothingMoved(cluster),
+    ...unsound(cluster),
+  ];
 };

@@ -1,10 +1,11 @@
 /** The rules about who takes an address and who is handed one, each broken on purpose (see sabotage-table.ts). */
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { AddressState } from "../../speaker/election/types.ts";
-import type { SpeakerEffect, SpeakerInput, SpeakerState } from "../../speaker/state.ts";
+import type { SpeakerInput, SpeakerState } from "../../speaker/state.ts";
 import { leftWithSlowApi } from "./sabotage-leave.ts";
 import * as moves from "./sabotage-moves.ts";
 import type { Broken } from "./sabotage-table.ts";
+import { withoutDoubt } from "./sabotage-table-records.ts";
 
 function withAddresses(state: SpeakerState, change: (one: AddressState) => AddressState): SpeakerState {
   return { ...state, addresses: new Map([...state.addresses].map(([name, one]) => [name, change(one)])) };
@@ -41,8 +42,10 @@ function withoutProbes(input: SpeakerInput): SpeakerInput | undefined {
   return input.type === "worker" && input.message.type === "heard" && input.message.how === "probe" ? undefined : input;
 }
 
-const withoutDoubt = (effects: readonly SpeakerEffect[]): readonly SpeakerEffect[] =>
-  effects.filter(({ type }) => type !== "doubt-watches");
+/** That the last endpoint is gone is not told. */
+function withoutLastEndpoint(input: SpeakerInput): SpeakerInput | undefined {
+  return input.type === "endpoints" && input.endpoints?.[4].anywhere === false ? undefined : input;
+}
 
 export const BROKEN_MOVES: readonly Broken[] = [
   {
@@ -124,5 +127,15 @@ export const BROKEN_MOVES: readonly Broken[] = [
         input.type === "worker" && input.message.type === "back" && input.message.node === "" ? undefined : input,
     },
     story: moves.routerIsBack,
+  },
+  {
+    rule: "a fault of a node counts when it has lasted: others may find the same (E9)",
+    sabotage: { times: { faultSettleMs: 0 } },
+    story: moves.uplinkLostToAll,
+  },
+  {
+    rule: "nobody answers for a Service without an endpoint (F12)",
+    sabotage: { input: withoutLastEndpoint },
+    story: moves.onlyPodRestarts,
   },
 ];

@@ -1,20 +1,15 @@
 /** The rules about what is asked on the wire, what an answer is worth, and when a worker stops to answer, each broken on purpose (see sabotage-table.ts). */
 import type { DetectorState } from "../../speaker/detector/detector.ts";
 import type { Station } from "../../speaker/detector/station.ts";
-import type { StationPlan, WatchPlan } from "../../speaker/detector/types.ts";
 import type { SpeakerEffect, SpeakerInput } from "../../speaker/state.ts";
 import type { FenceTold } from "./sabotage.ts";
 import * as fences from "./sabotage-fence.ts";
 import * as stories from "./sabotage-stories.ts";
-import type { Broken } from "./sabotage-table.ts";
+import { type Broken, withStations } from "./sabotage-table.ts";
 import * as wire from "./sabotage-wire.ts";
 
-function withStations(state: DetectorState, change: (one: Station) => Station): DetectorState {
+function eachStation(state: DetectorState, change: (one: Station) => Station): DetectorState {
   return { ...state, stations: new Map([...state.stations].map(([key, one]) => [key, change(one)])) };
-}
-
-function withPlans(plan: WatchPlan, change: (one: StationPlan) => StationPlan): WatchPlan {
-  return { segments: plan.segments.map((segment) => ({ ...segment, stations: segment.stations.map(change) })) };
 }
 
 /** The loop turns as if it had turned all the time, and the main thread had not been waited for meanwhile. */
@@ -79,7 +74,7 @@ export const BROKEN_WIRE: readonly Broken[] = [
   },
   {
     rule: "questions go through all addresses of a holder by turns (E2)",
-    sabotage: { detector: (state) => withStations(state, (one) => ({ ...one, next: 0 })) },
+    sabotage: { detector: (state) => eachStation(state, (one) => ({ ...one, next: 0 })) },
     story: wire.oneOfManySilent,
   },
   {
@@ -89,12 +84,12 @@ export const BROKEN_WIRE: readonly Broken[] = [
   },
   {
     rule: "sixteen questions in a row must be lost (E5)",
-    sabotage: { detector: (state) => withStations(state, judgedSoon) },
+    sabotage: { detector: (state) => eachStation(state, judgedSoon) },
     story: wire.lossyLink,
   },
   {
     rule: "each node is watched by three (E6)",
-    sabotage: { plan: (plan) => withPlans(plan, (one) => ({ ...one, watched: one.node !== "" })) },
+    sabotage: { plan: (plan) => withStations(plan, (one) => ({ ...one, watched: one.node !== "" })) },
     story: wire.manyNodes,
   },
   {
@@ -124,5 +119,15 @@ export const BROKEN_WIRE: readonly Broken[] = [
         [...state.addresses.values()].some((one) => one.record === undefined) ? nobodyAnswers(input) : input,
     },
     story: wire.usedBefore,
+  },
+  {
+    rule: "a stranger is told off when it has said all that it says (A4)",
+    sabotage: { times: { defendAfterMs: 0 } },
+    story: wire.strangerComesUp,
+  },
+  {
+    rule: "with the API server a record confirms whoever hears a peer announce its address (rule Y)",
+    sabotage: { times: { confirmMs: 0 } },
+    story: wire.peerInError,
   },
 ];

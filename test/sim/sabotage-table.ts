@@ -33,7 +33,8 @@ function justMoved(addresses: Iterable<AddressState>, now: number): boolean {
   return [...addresses].some((one) => one.record !== undefined && now < one.recordSeenMs + 30_000);
 }
 
-function withStations(plan: WatchPlan, change: (one: StationPlan) => StationPlan): WatchPlan {
+/** Every station of a plan, as `change` makes it. */
+export function withStations(plan: WatchPlan, change: (one: StationPlan) => StationPlan): WatchPlan {
   return { segments: plan.segments.map((segment) => ({ ...segment, stations: segment.stations.map(change) })) };
 }
 

@@ -3,9 +3,9 @@ import type { DetectorState } from "../../speaker/detector/detector.ts";
 import type { DetectorInput } from "../../speaker/detector/types.ts";
 import { Cluster } from "./cluster.ts";
 import { begin } from "./faults.ts";
-import { serviceAddress } from "./objects.ts";
+import { macOf, serviceAddress } from "./objects.ts";
 import { expected, nothingMoved, type SabotageStory, told } from "./sabotage-stories.ts";
-import { ADDRESS, FOR_LONG_MS, settled, unsound } from "./story.ts";
+import { ADDRESS, cachedNodes, FOR_LONG_MS, settled, unsound } from "./story.ts";
 
 /** The MAC of a host that knows nothing of the cluster. */
 const STRANGER = "02:00:00:00:ee:ee";
@@ -117,3 +117,26 @@ export function anyMac(input: DetectorInput, state: DetectorState): DetectorInpu
   });
   return { ...input, answers };
 }
+
+/** A foreign host comes up with the address, says so three times over two seconds, and then no more (A4, ADR 29). */
+export const strangerComesUp: SabotageStory = (sabotage) => {
+  const { cluster, holder } = settled({ sabotage });
+  for (let said = 0; said < 3; said++) {
+    for (const worker of cluster.wire.workers) worker.onAnnouncement(cluster.wire, ADDRESS, STRANGER);
+    for (const host of cluster.hosts) host.onAnnouncement(ADDRESS, STRANGER, "request");
+    cluster.run(1_000);
+  }
+  const caches = cachedNodes(cluster).join(" and ");
+  return [...expected(caches === holder, `the hosts send to ${caches || "the stranger"}`), ...unsound(cluster)];
+};
+
+/** A peer announces in error what this node holds, and the record says so within a moment. */
+export const peerInError: SabotageStory = (sabotage) => {
+  const { cluster, holder, others } = settled({ sabotage });
+  for (const worker of cluster.wire.workers) {
+    if (worker.node === holder) worker.onAnnouncement(cluster.wire, ADDRESS, macOf(others[0] ?? ""));
+  }
+  cluster.run(3_000);
+  const gap = cluster.invariants.longestGapMs;
+  return [...unsound(cluster), ...expected(gap === 0, `nobody answered for ${Math.round(gap)} ms`)];
+};
