@@ -2,7 +2,7 @@
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { AddressState } from "../../speaker/election/types.ts";
 import type { SpeakerInput, SpeakerState } from "../../speaker/state.ts";
-import { leftWithSlowApi } from "./sabotage-leave.ts";
+import { leftToTheFirst } from "./sabotage-leave.ts";
 import * as moves from "./sabotage-moves.ts";
 import type { Broken } from "./sabotage-table.ts";
 import { withoutDoubt } from "./sabotage-table-records.ts";
@@ -38,6 +38,23 @@ function deafWhileUnrecorded(input: SpeakerInput, state: SpeakerState): SpeakerI
   return state.addresses.get(name)?.taken === undefined ? input : undefined;
 }
 
+/** Whoever answers without a record does not learn that another one has it. */
+function unrecordedStays(input: SpeakerInput, state: SpeakerState): SpeakerInput | undefined {
+  const vip = objectOf(input);
+  const taken = state.addresses.get(vip?.meta.name ?? "")?.taken;
+  const isAnothers = vip?.holder !== undefined && vip.holder.node !== state.node;
+  return isAnothers && taken !== undefined && vip.holder.epoch > taken.epoch ? undefined : input;
+}
+
+/** As if nobody had answered. */
+function comesBackUnasked(input: SpeakerInput, state: SpeakerState): SpeakerInput {
+  if (input.type !== "worker" || input.message.type !== "probed") return input;
+  const name = state.probes.get(input.message.id)?.name ?? "";
+  const task = state.addresses.get(name)?.task;
+  const isBack = task?.kind === "probe" && task.why === "come-back";
+  return isBack ? { ...input, message: { ...input.message, answers: [] } } : input;
+}
+
 function withoutProbes(input: SpeakerInput): SpeakerInput | undefined {
   return input.type === "worker" && input.message.type === "heard" && input.message.how === "probe" ? undefined : input;
 }
@@ -61,7 +78,7 @@ export const BROKEN_MOVES: readonly Broken[] = [
   {
     rule: "whoever was heard to announce is believed for five seconds (S2)",
     sabotage: { times: { announcedMs: 0 } },
-    story: leftWithSlowApi,
+    story: leftToTheFirst,
   },
   {
     rule: "whom the record names announces, though its predecessor answers still (E10)",
@@ -137,5 +154,15 @@ export const BROKEN_MOVES: readonly Broken[] = [
     rule: "nobody answers for a Service without an endpoint (F12)",
     sabotage: { input: withoutLastEndpoint },
     story: moves.onlyPodRestarts,
+  },
+  {
+    rule: "an unrecorded holder loses to any record (rule Y)",
+    sabotage: { input: unrecordedStays },
+    story: moves.bothBegin,
+  },
+  {
+    rule: "whoever fell silent for another asks the wire before it comes back (rule Y)",
+    sabotage: { input: comesBackUnasked },
+    story: moves.cutOffForLong,
   },
 ];
