@@ -2,7 +2,7 @@
 import type { Cluster } from "./cluster.ts";
 import { begin } from "./faults.ts";
 import type { Sabotage } from "./sabotage.ts";
-import { expected } from "./sabotage-stories.ts";
+import { expected, type SabotageStory } from "./sabotage-stories.ts";
 import { allOnFirst, FOR_LONG_MS, unsound } from "./story.ts";
 
 /** One node holds everything and leaves; its successors may learn of that up to 100 ms late. */
@@ -30,3 +30,12 @@ export function leftWithSlowApi(sabotage: Sabotage): readonly string[] {
     ...expected(longestMs < 1_000, `two answered at once for ${Math.round(longestMs)} ms`),
   ];
 }
+
+/** The same with few addresses: a third that has heard the first in line begin leaves it the time that its record takes (S2). */
+export const leftToTheFirst: SabotageStory = (sabotage) =>
+  [10, 30].flatMap((addresses) => {
+    const cluster = manyLeave({ sabotage, addresses, slowMs: 2_000 });
+    cluster.run(37_000);
+    const { longestMs } = cluster.invariants;
+    return [...unsound(cluster), ...expected(longestMs < 100, `two answered at once for ${Math.round(longestMs)} ms`)];
+  });

@@ -8,7 +8,7 @@ import type { Broken } from "./sabotage-table.ts";
 import * as wide from "./sabotage-wide.ts";
 
 /** Else the missing renewals of Leases have everything listed anew, some seconds later. */
-const withoutDoubt = (effects: readonly SpeakerEffect[]): readonly SpeakerEffect[] =>
+export const withoutDoubt = (effects: readonly SpeakerEffect[]): readonly SpeakerEffect[] =>
   effects.filter(({ type }) => type !== "doubt-watches");
 
 export const BROKEN_RECORDS: readonly Broken[] = [

@@ -4,9 +4,11 @@ import { TIMES } from "../../speaker/election/types.ts";
 import { randomRun } from "./random-run.ts";
 import { HONEST, type Sabotage } from "./sabotage.ts";
 import { BROKEN } from "./sabotage-table.ts";
+import { BROKEN_MOVES } from "./sabotage-table-moves.ts";
 import { BROKEN_RECORDS } from "./sabotage-table-records.ts";
+import { BROKEN_WIRE } from "./sabotage-table-wire.ts";
 
-const ALL = [...BROKEN, ...BROKEN_RECORDS];
+const ALL = [...BROKEN, ...BROKEN_RECORDS, ...BROKEN_WIRE, ...BROKEN_MOVES];
 
 /** The times of the rules are constants for everybody but this test. */
 function withTimes<T>(times: Sabotage["times"], run: () => T): T {

@@ -3,8 +3,9 @@
  * done, and what they know can be bent here. A simulation that does not find each of these proves nothing (sabotage.test.ts).
  */
 import type { DetectorState } from "../../speaker/detector/detector.ts";
-import type { Verdict, WatchPlan } from "../../speaker/detector/types.ts";
+import type { DetectorInput, Verdict, WatchPlan } from "../../speaker/detector/types.ts";
 import type { TIMES } from "../../speaker/election/types.ts";
+import { type FenceInput, type FenceState, type FenceStep, stepFence } from "../../speaker/net/fence.ts";
 import type { SpeakerEffect, SpeakerInput, SpeakerState } from "../../speaker/state.ts";
 
 export interface Sabotage {
@@ -28,8 +29,10 @@ export interface Sabotage {
   readonly answersBacklog?: boolean;
   /** Announcements leave as fast as they are wanted. */
   readonly unpaced?: boolean;
-  /** The worker does not notice that it stood still. */
-  readonly ignoresGaps?: boolean;
+  /** Announcements that were planned before a gap leave after it. */
+  readonly keepsRounds?: boolean;
+  /** What the fence of the worker is told, and what it knows then. */
+  readonly fence?: (told: FenceTold, now: number) => FenceTold;
   /** After a short stop the detector judges before it has read what came; rounds that came late count, and late answers do not. */
   readonly judgesUnread?: boolean;
   /** What the main thread is told; undefined: it never hears of it. */
@@ -42,8 +45,21 @@ export interface Sabotage {
   readonly times?: Partial<Record<keyof typeof TIMES, number>>;
   readonly plan?: (plan: WatchPlan) => WatchPlan;
   readonly detector?: (state: DetectorState) => DetectorState;
+  /** What the detector is told. */
+  readonly watching?: (input: DetectorInput, state: DetectorState) => DetectorInput;
   readonly verdict?: (verdict: Verdict) => Verdict;
+}
+
+export interface FenceTold {
+  readonly input: FenceInput;
+  readonly state: FenceState;
 }
 
 /** Everything by the rules. */
 export const HONEST: Sabotage = {};
+
+/** The real fence, told what the sabotage makes of it. */
+export function stepBent({ fence }: Sabotage, state: FenceState, input: FenceInput, now: number): FenceStep {
+  const told = fence?.({ input, state }, now) ?? { input, state };
+  return stepFence(told.state, told.input, now);
+}

@@ -15,6 +15,7 @@ export interface SenderOptions {
   readonly tell: (message: FromWorker) => void;
   /** Whether a frame may leave for the address now. */
   readonly answers: (address: string) => boolean;
+  readonly onProtest: (what: string) => void;
   readonly onAnswer: (on: string, address: string, mac: string, toQuestion: boolean) => void;
 }
 
@@ -46,12 +47,17 @@ export class SimSender {
   }
 
   announce(input: AnnouncerInput): void {
-    const { timeline, wires, node, answers } = this.#options;
+    const { timeline, wires, node, sabotage, answers, onProtest } = this.#options;
+    if (input.type === "clear" && sabotage.keepsRounds === true) return;
     const { state, effects, wakeAt } = stepAnnouncer(this.#announcer, input, timeline.now);
     this.#announcer = state;
     this.#announcerAt = wakeAt ?? Number.POSITIVE_INFINITY;
     for (const { address, interface: on, form } of effects) {
-      if (answers(address)) wires.get(on)?.announce(node, address, form);
+      const wire = wires.get(on);
+      if (wire === undefined || wire.unplugged.has(node)) continue;
+      // As in the real sender: what has to stay unsaid was taken from the announcer before.
+      if (!answers(address)) onProtest(`S3: ${node} announces ${address}, which it must not`);
+      wire.announce(node, address, form);
     }
   }
 

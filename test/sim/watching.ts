@@ -27,7 +27,8 @@ export class SimWatching {
 
   step(told: DetectorInput): void {
     const { node, timeline, wires, sabotage, tell, onAnswer } = this.#options;
-    const input = told.type === "plan" ? { ...told, plan: sabotage.plan?.(told.plan) ?? told.plan } : told;
+    const heard = sabotage.watching?.(told, this.#detector) ?? told;
+    const input = heard.type === "plan" ? { ...heard, plan: sabotage.plan?.(heard.plan) ?? heard.plan } : heard;
     const before = sabotage.detector?.(this.#detector) ?? this.#detector;
     const { state, effects, wakeAt } = stepDetector(before, input, timeline.now);
     this.#detector = state;

@@ -43,6 +43,8 @@ export class SimWire {
   readonly slowAnswersMs = new Map<string, number>();
   /** ARP and ND suppression, as EVPN and access points have it: the MAC that announced each address last. Absent: there is none. */
   suppressing: Map<string, string> | undefined;
+  /** Hosts that know nothing of the cluster and use an address of it: their MACs, by address. */
+  readonly strangers = new Map<string, string>();
   /** Whether there is a router; it stands on side 0. */
   hasGateway = true;
   readonly #timeline: Timeline;
@@ -140,6 +142,7 @@ export class SimWire {
   /** A question of a node before it answers itself (RFC 5227 section 2.1), or with `to` to one MAC: every speaker may answer, no kernel does. */
   probe(from: string, address: string, arrive: (mac: string) => void, to = ""): void {
     if (to === "" && this.#suppress(from, address, arrive)) return;
+    this.#askStranger(from, address, to, arrive);
     const asker = { probeBy: this.#mac(from) };
     for (const worker of this.workers) {
       if (worker.node === from || (to !== "" && to !== this.#mac(worker.node))) continue;
@@ -156,9 +159,17 @@ export class SimWire {
     return true;
   }
 
+  /** A host outside the cluster answers what everybody is asked, or it alone. */
+  #askStranger(from: string, address: string, mac: string, arrive: (mac: string) => void): void {
+    const own = this.strangers.get(address);
+    if (own === undefined || (mac !== "" && mac !== own)) return;
+    this.#carry(from, own, () => this.#carry(own, from, () => arrive(own)));
+  }
+
   /** A question of a host: to everybody, or with a MAC to one. */
   resolve(host: string, address: string, mac: string, arrive: (mac: string) => void): void {
     if (mac === "" && this.#suppress(host, address, arrive)) return;
+    this.#askStranger(host, address, mac, arrive);
     for (const worker of this.workers) {
       if (mac === "" || this.#mac(worker.node) === mac) this.#request(worker, host, address, arrive);
     }
@@ -181,6 +192,7 @@ export class SimWire {
       this.#carry(from, owner, () => this.#carry(owner, from, () => arrive(this.#mac(owner)), lateMs));
       return;
     }
+    this.#askStranger(from, address, mac, arrive);
     const asker = mac === "" ? { alarmBy: this.#mac(from) } : undefined;
     for (const worker of this.workers) {
       const { node } = worker;

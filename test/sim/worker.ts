@@ -4,12 +4,13 @@
  */
 import { Announcements } from "../../speaker/net/announcements.ts";
 import { Counters } from "../../speaker/net/counters.ts";
-import { createFence, type FenceEffect, type FenceInput, isAnswering, stepFence } from "../../speaker/net/fence.ts";
+import { createFence, type FenceEffect, type FenceInput, isAnswering } from "../../speaker/net/fence.ts";
 import { HeldNews } from "../../speaker/net/held-news.ts";
 import type { ToWorker } from "../../speaker/net/messages.ts";
 import { HeldTable } from "../../speaker/net/table.ts";
 import { type Asker, answerAll, type Frame, FrameQueue, NOBODY, type Said } from "./frame.ts";
 import { interfaceFor } from "./objects.ts";
+import { stepBent } from "./sabotage.ts";
 import { SimSender } from "./sender.ts";
 import { SimWatching, type WatchingOptions } from "./watching.ts";
 import type { SimWire } from "./wire.ts";
@@ -63,9 +64,8 @@ export class SimWorker {
   }
 
   answers(address: string): boolean {
-    if (!this.#held.has(address) && !(this.#options.sabotage.neverYields === true && this.#everHeld.has(address)))
-      return false;
-    if (!this.isRunning) return false;
+    const isKept = this.#options.sabotage.neverYields === true && this.#everHeld.has(address);
+    if (!this.isRunning || !(isKept || this.#held.has(address))) return false;
     const wire = this.#options.wires.get(interfaceFor(address));
     if (wire === undefined || wire.unplugged.has(this.node)) return false;
     return wire.unanswered.size === 0 || !wire.unanswered.has(`${this.node} ${address}`);
@@ -85,18 +85,12 @@ export class SimWorker {
 
   thaw(): void {
     if (!this.#frozen || this.#dead) return;
-    this.#frozen = false;
     const { sabotage, timeline } = this.#options;
-    const { now } = timeline;
-    if (sabotage.ignoresGaps === true) this.#fence = { ...this.#fence, loopAt: now, signAt: now };
-    else if (sabotage.answersBacklog === true) {
-      // The fence has not looked yet, and the real worker would answer nothing before it has.
-      this.#frozen = true;
-      answerAll(this.#queue.frames, (address) => this.#held.has(address));
-      this.#frozen = false;
-    }
+    // The fence has not looked yet, and the real worker would answer nothing before it has.
+    if (sabotage.answersBacklog === true) answerAll(this.#queue.frames, (address) => this.#held.has(address));
+    this.#frozen = false;
     // A short stop is none: the frames are read before anything is judged.
-    if (sabotage.judgesUnread === true && now - this.#fence.loopAt <= 150) this.#watching.judgeUnread();
+    if (sabotage.judgesUnread === true && timeline.now - this.#fence.loopAt <= 150) this.#watching.judgeUnread();
     this.#step({ type: "turn" });
     for (const frame of this.#queue.take().frames) this.#read(frame);
     while (this.#messages.length > 0) this.#readMessage();
@@ -151,6 +145,12 @@ export class SimWorker {
     this.#held = new Set([...this.#everHeld].filter((address) => this.#table.isHeld(address, interfaceFor(address))));
   }
 
+  /** Ends the rounds of what is held no more. */
+  #keep(): void {
+    this.#hold();
+    this.#sender.announce({ type: "keep", held: ({ address }) => this.#held.has(address) });
+  }
+
   #idle(): void {
     if (this.#dead) return;
     if (!this.#frozen) this.#turn();
@@ -164,7 +164,8 @@ export class SimWorker {
   }
 
   #step(input: FenceInput): void {
-    const { state, effects } = stepFence(this.#fence, input, this.#options.timeline.now);
+    const { sabotage, timeline } = this.#options;
+    const { state, effects } = stepBent(sabotage, this.#fence, input, timeline.now);
     this.#fence = state;
     for (const effect of effects) this.#onFence(effect);
   }
@@ -253,8 +254,7 @@ export class SimWorker {
         this.#table.replace(message);
         this.#heldNews.follow(message.entries, this.#options.timeline.now);
         for (const { address } of message.entries) this.#everHeld.add(address);
-        this.#hold();
-        this.#sender.announce({ type: "keep", held: ({ address }) => this.#held.has(address) });
+        this.#keep();
         this.#options.tell({ type: "applied", generation: message.generation });
         break;
       case "announce":
@@ -281,7 +281,7 @@ export class SimWorker {
     const isRunning = isAnswering(this.#fence);
     if (isRunning && now >= this.#watching.wakeAt) this.#watching.step({ type: "tick" });
     if (this.#options.sabotage.waitsForMain === true) this.#heldNews.answered();
-    if (this.#heldNews.tick(now)) this.#hold();
+    if (this.#heldNews.tick(now)) this.#keep();
     this.#sender.tick();
     const watchingAt = isRunning ? this.#watching.wakeAt : Number.POSITIVE_INFINITY;
     const at = Math.min(watchingAt, this.#sender.wakeAt, this.#heldNews.wakeAt);

@@ -1,0 +1,133 @@
+/** The rules about what is asked on the wire, what an answer is worth, and when a worker stops to answer, each broken on purpose (see sabotage-table.ts). */
+import type { DetectorState } from "../../speaker/detector/detector.ts";
+import type { Station } from "../../speaker/detector/station.ts";
+import type { SpeakerEffect, SpeakerInput } from "../../speaker/state.ts";
+import type { FenceTold } from "./sabotage.ts";
+import * as fences from "./sabotage-fence.ts";
+import * as stories from "./sabotage-stories.ts";
+import { type Broken, withStations } from "./sabotage-table.ts";
+import * as wire from "./sabotage-wire.ts";
+
+function eachStation(state: DetectorState, change: (one: Station) => Station): DetectorState {
+  return { ...state, stations: new Map([...state.stations].map(([key, one]) => [key, change(one)])) };
+}
+
+/** The loop turns as if it had turned all the time, and the main thread had not been waited for meanwhile. */
+function withoutGaps({ input, state }: FenceTold, now: number): FenceTold {
+  return { input, state: { ...state, loopAt: now, signAt: state.signAt + now - state.loopAt } };
+}
+
+/** Two losses in a row are enough for it: one that is missed and one of the burst. */
+function judgedSoon(one: Station): Station {
+  const { burst } = one;
+  if (burst === undefined || burst.lost < 2) return one;
+  return { ...one, burst: { ...burst, lost: 16, nodeLost: burst.nodeSent } };
+}
+
+function nobodyAnswers(input: SpeakerInput): SpeakerInput {
+  if (input.type !== "worker" || input.message.type !== "probed") return input;
+  return { ...input, message: { ...input.message, answers: [] } };
+}
+
+/** Whoever has answered is not asked alone, but with everybody. */
+function askedWithAll(effect: SpeakerEffect): SpeakerEffect {
+  if (effect.type !== "worker" || effect.message.type !== "probe") return effect;
+  return { ...effect, message: { ...effect.message, to: undefined } };
+}
+
+function withoutSegments(effect: SpeakerEffect): SpeakerEffect {
+  return effect.type === "facts" ? { ...effect, facts: { ...effect.facts, segments: {} } } : effect;
+}
+
+export const BROKEN_WIRE: readonly Broken[] = [
+  { rule: "the worker notices its own gaps (F1)", sabotage: { fence: withoutGaps }, story: stories.frozen },
+  {
+    rule: "a main thread that is silent for three seconds stops the answers (F1)",
+    sabotage: { fence: ({ input, state }) => ({ input, state: { ...state, mainSilent: true } }) },
+    story: fences.mainStandsStill,
+  },
+  {
+    rule: "after a gap in which frames were lost every record is read first (F1)",
+    sabotage: {
+      fence: ({ input, state }) => ({ input: input.type === "drained" ? { ...input, dropped: 0 } : input, state }),
+    },
+    story: fences.stoppedInAFlood,
+  },
+  {
+    rule: "after a gap of more than five seconds every record is read first (F1)",
+    sabotage: {
+      fence: ({ input, state }) => ({ input, state: { ...state, drainingGapMs: state.drainingGapMs && 0 } }),
+    },
+    story: fences.asleep,
+  },
+  {
+    rule: "rounds of announcements die with a gap (F1)",
+    sabotage: { keepsRounds: true },
+    story: fences.stoppedWhileItAnnounces,
+  },
+  {
+    rule: "where no third station counts the Lease must miss a renewal, too (E1)",
+    sabotage: {
+      verdict: (verdict) => (verdict.stations <= 2 ? { ...verdict, seen: verdict.stations } : verdict),
+    },
+    story: wire.twoAlone,
+  },
+  {
+    rule: "questions go through all addresses of a holder by turns (E2)",
+    sabotage: { detector: (state) => eachStation(state, (one) => ({ ...one, next: 0 })) },
+    story: wire.oneOfManySilent,
+  },
+  {
+    rule: "a candidate on another segment than the holder's waits (E3)",
+    sabotage: { effects: (effects) => effects.map(withoutSegments) },
+    story: wire.twoSites,
+  },
+  {
+    rule: "sixteen questions in a row must be lost (E5)",
+    sabotage: { detector: (state) => eachStation(state, judgedSoon) },
+    story: wire.lossyLink,
+  },
+  {
+    rule: "each node is watched by three (E6)",
+    sabotage: { plan: (plan) => withStations(plan, (one) => ({ ...one, watched: one.node !== "" })) },
+    story: wire.manyNodes,
+  },
+  {
+    rule: "the alarm: candidates that do not watch a holder are told (E6)",
+    sabotage: { watching: (input) => (input.type === "heard" ? { ...input, alarms: [] } : input) },
+    story: wire.diesAmongMany,
+  },
+  {
+    rule: "an answer counts only with the MAC of the one that was asked (E12)",
+    sabotage: { watching: wire.anyMac },
+    story: wire.strangerAnswers,
+  },
+  {
+    rule: "a holder that answers by its Lease's end is asked alone, past a switch that answers for it (E12)",
+    sabotage: { effects: (effects) => effects.map(askedWithAll) },
+    story: wire.suppressingSwitch,
+  },
+  {
+    rule: "whoever takes by a Lease asks the wire first (S2)",
+    sabotage: { input: nobodyAnswers },
+    story: stories.cutOff,
+  },
+  {
+    rule: "the wire is asked before an address is announced for the first time (A3)",
+    sabotage: {
+      input: (input, state) =>
+        [...state.addresses.values()].some((one) => one.record === undefined) ? nobodyAnswers(input) : input,
+    },
+    story: wire.usedBefore,
+  },
+  {
+    rule: "a stranger is told off when it has said all that it says (A4)",
+    sabotage: { times: { defendAfterMs: 0 } },
+    story: wire.strangerComesUp,
+  },
+  {
+    rule: "with the API server a record confirms whoever hears a peer announce its address (rule Y)",
+    sabotage: { times: { confirmMs: 0 } },
+    story: wire.peerInError,
+  },
+];
