@@ -3,11 +3,11 @@ import { type Family, formatIp, type Ip, sameIp } from "../lib/address/ip.ts";
 import type { Service } from "../lib/model/service.ts";
 import { choose, poolOf } from "./allocator.ts";
 import { type Decided, drawOrder, roomIn } from "./drawing.ts";
+import { hadIps } from "./found.ts";
 import { findHeld, type Holding, isDeleting, isMet } from "./holding.ts";
 import { ownerOf } from "./ledger.ts";
 import { sourceOf } from "./pool-source.ts";
 import { explainNoChoice, explainRequestedIp, type Problem, type World } from "./problems.ts";
-import { claimedIps } from "./published.ts";
 import { conflictText, judgeConflict } from "./quarantine.ts";
 import { type AddressRequest, familiesOf } from "./requests.ts";
 import { findJoinable, poolRefusal, shareConflict, shareRefusal } from "./sharing.ts";
@@ -167,8 +167,8 @@ function keepTogether(
  */
 function isAllOrNothing(service: Service, decisions: readonly FamilyDecision[]): boolean {
   if (service.ipFamilyPolicy !== "RequireDualStack" || !decisions.some((one) => one.type === "none")) return false;
-  const claimed = claimedIps(service);
-  return !decisions.every(({ family }) => claimed.some((ip) => ip.family === family));
+  const had = hadIps(service);
+  return !decisions.every(({ family }) => had.some((ip) => ip.family === family));
 }
 
 function withholdAll(decisions: readonly FamilyDecision[]): readonly FamilyDecision[] {

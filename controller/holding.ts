@@ -4,11 +4,12 @@ import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { L2Rules, VirtualIP, VirtualIPService } from "../lib/model/virtual-ip.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
 import { asksFor } from "./drawing.ts";
+import { foundIps } from "./found.ts";
 import { type Claim, claimantsOf, ownerOf, vipsOfService } from "./ledger.ts";
 import type { PoolSource } from "./pool-source.ts";
 import { skippedIn } from "./pools.ts";
 import type { World } from "./problems.ts";
-import { type Given, listedIps, publishedGiven, recordOf } from "./published.ts";
+import { type Given, publishedGiven, recordOf } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
 import { type AddressRequest, askedKey } from "./requests.ts";
 import { goesWith, shareConflict, shareRefusal } from "./sharing.ts";
@@ -85,7 +86,7 @@ function candidates(
     const lost = reclaim(world, service, given.ip, given, sharingKey);
     return lost === undefined ? [] : [lost];
   });
-  const listed = listedIps(service).filter((ip) => ip.family === family);
+  const listed = foundIps(service).filter((ip) => ip.family === family);
   const isListed = (ip: Ip) => listed.some((one) => sameIp(one, ip));
   const living = own.filter(
     ({ vip, ip }) =>

@@ -58,7 +58,7 @@ export function publishedGiven(service: Service): readonly Given[] {
   const parts = condition.message.split("; ")[0]?.split(", ") ?? [];
   return parts.flatMap((part) => {
     const [, text = "", pool = "", renumber = "", shared = ""] = GIVEN.exec(part) ?? [];
-    return usable([text]).map((ip) => ({ ip, pool, renumber: decodeNote(renumber), isContested: shared !== "" }));
+    return usableIps([text]).map((ip) => ({ ip, pool, renumber: decodeNote(renumber), isContested: shared !== "" }));
   });
 }
 
@@ -77,7 +77,7 @@ export function publishedIps(service: Service): readonly Ip[] {
 
 /** The addresses in the ingress list, whoever wrote them. */
 export function listedIps(service: Service): readonly Ip[] {
-  return usable(service.ingress.map((entry) => entry.ip));
+  return usableIps(service.ingress.map((entry) => entry.ip));
 }
 
 /** Both: no other Service may get any of these. */
@@ -86,7 +86,8 @@ export function claimedIps(service: Service): readonly Ip[] {
   return [...published, ...listedIps(service).filter((ip) => !published.some((one) => sameIp(one, ip)))];
 }
 
-function usable(texts: readonly string[]): readonly Ip[] {
+/** Those of the texts that are addresses which a Service can have. */
+export function usableIps(texts: readonly string[]): readonly Ip[] {
   return texts.flatMap((text) => {
     const ip = parseIp(text);
     return ip.ok && isUsable(ip.value).ok ? [ip.value] : [];
