@@ -144,7 +144,7 @@ function reclaim(
   if (record === undefined) {
     // Another load balancer (k3s has one) wrote the addresses of its nodes there.
     if (pool === undefined || skippedIn(pool, ip)?.isNodesOwn === true) return undefined;
-    return { type: "create", ip, pool };
+    return { type: "create", ip, pool, inUseBefore: true };
   }
   const claimants = claimantsOf(world.ledger, ip).map(({ key }) => key);
   const isAsked = asksFor(world.ledger, record.pool, service, claimants);
