@@ -13,6 +13,7 @@ import * as metrics from "../metrics.ts";
 import { isRepair, planService } from "../plan.ts";
 import { isMoving } from "../pool-source.ts";
 import { isNobodys, remainingMs } from "../quarantine.ts";
+import { noLongerComing, noteComing } from "../quota-use.ts";
 import { planVipCondition } from "../vip-condition.ts";
 import { ipOfName } from "../vip-names.ts";
 import { WaitingRoom } from "../waiting-room.ts";
@@ -178,9 +179,10 @@ export class Controller {
       if (started < due) return { type: "requeue", afterMs: due - started };
       this.#repaired.set(key, started);
     }
-    // Between this line and the first call nothing else runs, so no other pass can choose the same address.
+    // Between this line and the first call nothing else runs, so no other pass can choose the same address or the last of a quota.
     const reserved = creations(plan.effects);
     for (const { ip, sharingKey } of reserved) reserve(ledger, ip, key, sharingKey);
+    noteComing(ledger, key, plan.effects);
     try {
       const end = await execute(this.#passDeps(), key, service, plan.effects);
       return end === "again" ? { type: "retry", error: new BerthError("conflict", `${key} has changed`) } : DONE;
@@ -188,7 +190,8 @@ export class Controller {
       for (const { ip } of reserved) this.#books.countAgain(virtualIpName(ip));
       const freed = reserved.map(({ ip }) => unreserve(ledger, ip)).includes(true);
       const isAwaited = reserved.some(({ ip, sharingKey }) => sharingKey !== "" || isClaimedBesides(ledger, ip, key));
-      if (freed || isAwaited) this.#deps.enqueue("freed");
+      const hasRoom = noLongerComing(ledger, key);
+      if (freed || isAwaited || hasRoom) this.#deps.enqueue("freed");
       metrics.passSeconds.observe({}, (this.#deps.clock.monotonicMs() - started) / 1000);
     }
   }
