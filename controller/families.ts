@@ -4,10 +4,11 @@ import type { Service } from "../lib/model/service.ts";
 import { choose, poolOf } from "./allocator.ts";
 import { type Decided, drawOrder, roomIn } from "./drawing.ts";
 import { hadIps } from "./found.ts";
-import { findHeld, type Holding, isDeleting, isMet } from "./holding.ts";
+import { entryIn, findHeld, fulfilledWish, type Holding, isDeleting, isMet } from "./holding.ts";
 import { ownerOf } from "./ledger.ts";
 import { sourceOf } from "./pool-source.ts";
 import { explainNoChoice, explainRequestedIp, type Problem, type World } from "./problems.ts";
+import { waitingText } from "./published.ts";
 import { conflictText, judgeConflict } from "./quarantine.ts";
 import { type AddressRequest, familiesOf } from "./requests.ts";
 import { findJoinable, poolRefusal, shareConflict, shareRefusal } from "./sharing.ts";
@@ -33,7 +34,7 @@ export function decideFamilies(world: World, service: Service, request: AddressR
     open.length === 0 ? new Map() : allocate(world, service, open, request, kept);
   const combined = families.map((family) => combine(family, held.get(family), fresh.get(family)));
   const decisions = keepTogether(world, service, request, combined).map((one) =>
-    withConflict(world, service, one, request.sharingKey),
+    withConflict(world, service, withWish(service, one, request), request.sharingKey),
   );
   return isAllOrNothing(service, decisions) ? withholdAll(decisions) : decisions;
 }
@@ -110,6 +111,16 @@ function allocateRequested(world: World, service: Service, ip: Ip, request: Addr
   if (problem !== undefined) return { problem };
   if (pool !== undefined && owner.type === "nobody") return { type: "create", ip, pool };
   return { problem: { reason: "AddressInUse", message: `${formatIp(ip)} is in use` } };
+}
+
+/** Of an address that stays although another one was wished for: that the wish waits. Who asks for one by name is told of that one. */
+function withWish(service: Service, decision: FamilyDecision, request: AddressRequest): FamilyDecision {
+  const { problem, family } = decision;
+  const isWished = request.renumber !== "" && !request.ips.has(family);
+  if (problem === undefined || decision.type === "none" || !isWished) return decision;
+  const entry = decision.type === "create" ? undefined : entryIn(decision.vip, service);
+  if (fulfilledWish(service, decision.ip, entry, request) === request.renumber) return decision;
+  return { ...decision, problem: { ...problem, message: waitingText(request.renumber, problem.message) } };
 }
 
 /**

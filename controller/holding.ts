@@ -9,7 +9,7 @@ import { type Claim, claimantsOf, ownerOf, vipsOfService } from "./ledger.ts";
 import type { PoolSource } from "./pool-source.ts";
 import { skippedIn } from "./pools.ts";
 import type { World } from "./problems.ts";
-import { type Given, publishedGiven, recordOf } from "./published.ts";
+import { type Given, isToldToWait, publishedGiven, recordOf } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
 import { type AddressRequest, askedKey } from "./requests.ts";
 import { goesWith, shareConflict, shareRefusal } from "./sharing.ts";
@@ -210,8 +210,8 @@ export function isUnderWay(world: World, service: Service): boolean {
 }
 
 /**
- * The value of `berth.dev/renumber` that this address fulfils. Two objects record it, the Service and the VirtualIP: a wish is open only if
- * neither has it, so that nothing that somebody writes into one of them moves the address; else the Service's record counts.
+ * The value of `berth.dev/renumber` that this address fulfils. Two objects record it, the Service and the VirtualIP: a wish is open if
+ * neither has it, so that nothing that somebody writes into one of them moves the address, or if the Service says that it waits; else the Service's record counts.
  * One without a value may be of a Berth that had it in the VirtualIP alone. Beside an address that was asked for by name the wish is
  * void. `request` is undefined if it cannot be read.
  */
@@ -227,6 +227,7 @@ export function fulfilledWish(
   const record = recordOf(service, ip);
   const written = entry?.renumber ?? "";
   if (record === undefined) return entry === undefined ? wish : written;
+  if (wish !== "" && record.renumber !== wish && isToldToWait(service, wish)) return record.renumber;
   if (wish !== "" && written === wish) return wish;
   if (record.renumber !== "") return record.renumber;
   if (entry === undefined) return wish;

@@ -30,6 +30,19 @@ function givenText({ ip, pool, renumber, isContested }: Given): string {
   return [`${formatIp(ip)} from IPPool ${pool}`, ...notes.map((note) => `(${note})`)].join(" ");
 }
 
+/**
+ * Why a wish of `berth.dev/renumber` is not fulfilled yet. It stands behind the addresses and is read back: that a wish waits is known from the
+ * Service alone, whatever somebody writes into the VirtualIP.
+ */
+export function waitingText(wish: string, because: string): string {
+  return `berth.dev/renumber ${encodeNote(wish)} waits: ${because}`;
+}
+
+/** Whether Berth has told the Service that this wish waits. */
+export function isToldToWait(service: Service, wish: string): boolean {
+  return isPublished(service) && messageOf(service).includes(`; ${waitingText(wish, "")}`);
+}
+
 /** Any text of a user without what separates the parts of the message. */
 function encodeNote(text: string): string {
   const encoded = encodeURIComponent(text.toWellFormed());
@@ -53,13 +66,16 @@ export function isPublished(service: Service): boolean {
 
 /** The addresses that Berth has published, by its own record, each with its pool. */
 export function publishedGiven(service: Service): readonly Given[] {
-  const condition = findCondition(service.conditions, ASSIGNED_CONDITION);
-  if (condition?.status !== "True") return [];
-  const parts = condition.message.split("; ")[0]?.split(", ") ?? [];
+  if (!isPublished(service)) return [];
+  const parts = messageOf(service).split("; ")[0]?.split(", ") ?? [];
   return parts.flatMap((part) => {
     const [, text = "", pool = "", renumber = "", shared = ""] = GIVEN.exec(part) ?? [];
     return usableIps([text]).map((ip) => ({ ip, pool, renumber: decodeNote(renumber), isContested: shared !== "" }));
   });
+}
+
+function messageOf(service: Service): string {
+  return findCondition(service.conditions, ASSIGNED_CONDITION)?.message ?? "";
 }
 
 /** As `givenText` writes it. */
