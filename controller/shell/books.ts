@@ -70,7 +70,9 @@ export class Books {
   world(): World {
     if (this.#stale) this.#rebuild();
     const { ledger, pools } = this;
-    return { ledger, pools, namespaceLabels: (name) => this.#deps.namespaces.get(name)?.labels };
+    const { namespaces } = this.#deps;
+    const serviceOf = (key: string) => this.services.get(key);
+    return { ledger, pools, namespaceLabels: (name) => namespaces.get(name)?.labels, serviceOf };
   }
 
   /** Reads the caches, which must be complete, and queues everything. */

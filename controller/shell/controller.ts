@@ -2,6 +2,7 @@
 import { virtualIpName } from "../../lib/address/ip.ts";
 import type { KubeApi } from "../../lib/kube/api.ts";
 import type { Outcome } from "../../lib/kube/loop.ts";
+import { serviceKey } from "../../lib/model/service.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { assertNever, BerthError } from "../../lib/runtime/errors.ts";
@@ -159,18 +160,17 @@ export class Controller {
     const world = this.#books.world();
     const { ledger } = world;
     const service = this.#books.services.get(key);
-    const plan = planService({
-      key,
-      service,
-      world,
-      classLess: this.#deps.classLess,
-      wallMs: this.#deps.clock.wallMs(),
-    });
+    const wallMs = this.#deps.clock.wallMs();
+    const plan = planService({ key, service, world, classLess: this.#deps.classLess, wallMs });
     metrics.passes.inc({ outcome: plan.outcome });
     const { kind = "", asks = [] } = plan;
     const waited = this.#waiting.size;
-    if (plan.waiting) this.#waiting.add({ key, since: service?.meta.creationTimestamp ?? "", kind, asks });
-    else this.#waiting.remove(key);
+    const waiting = plan.waiting ? { key, since: service?.meta.creationTimestamp ?? "", kind, asks } : undefined;
+    for (const name of this.#waiting.note(key, waiting)) {
+      // Who has that address and asks for one too may be told of the way out of waiting for each other.
+      const users = (ledger.vips.get(name)?.services ?? []).map(serviceKey);
+      this.#wake(users.filter((one) => one !== key && this.#waiting.isAsking(one)));
+    }
     this.#wake(this.#waiting.looked(key, plan.waiting && plan.effects.length === 0));
     if (waited !== this.#waiting.size) metrics.waiting.set({}, this.#waiting.size);
     if (plan.effects.length === 0) return DONE;
