@@ -4,9 +4,10 @@ import type { Labels } from "../lib/model/meta.ts";
 import { matchesSelector } from "../lib/model/selector.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { DrawOrder, PoolSpace } from "./allocator.ts";
-import { heldBy, type Ledger, vipsOfService } from "./ledger.ts";
+import { type Ledger, vipsOfService } from "./ledger.ts";
 import type { PoolConfig } from "./pool-config.ts";
 import type { ActivePool } from "./pools.ts";
+import { heldBy } from "./quota-use.ts";
 import { askedPools } from "./requests.ts";
 import { familyOfName } from "./vip-names.ts";
 

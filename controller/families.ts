@@ -3,11 +3,12 @@ import { type Family, formatIp, type Ip, sameIp } from "../lib/address/ip.ts";
 import type { Service } from "../lib/model/service.ts";
 import { choose, poolOf } from "./allocator.ts";
 import { type Decided, drawOrder, roomIn } from "./drawing.ts";
-import { findHeld, type Holding, isDeleting, isMet } from "./holding.ts";
+import { hadIps } from "./found.ts";
+import { entryIn, findHeld, fulfilledWish, type Holding, isDeleting, isMet } from "./holding.ts";
 import { ownerOf } from "./ledger.ts";
 import { sourceOf } from "./pool-source.ts";
 import { explainNoChoice, explainRequestedIp, type Problem, type World } from "./problems.ts";
-import { claimedIps } from "./published.ts";
+import { waitingText } from "./published.ts";
 import { conflictText, judgeConflict } from "./quarantine.ts";
 import { type AddressRequest, familiesOf } from "./requests.ts";
 import { findJoinable, poolRefusal, shareConflict, shareRefusal } from "./sharing.ts";
@@ -33,7 +34,7 @@ export function decideFamilies(world: World, service: Service, request: AddressR
     open.length === 0 ? new Map() : allocate(world, service, open, request, kept);
   const combined = families.map((family) => combine(family, held.get(family), fresh.get(family)));
   const decisions = keepTogether(world, service, request, combined).map((one) =>
-    withConflict(world, service, one, request.sharingKey),
+    withConflict(world, service, withWish(service, one, request), request.sharingKey),
   );
   return isAllOrNothing(service, decisions) ? withholdAll(decisions) : decisions;
 }
@@ -112,6 +113,16 @@ function allocateRequested(world: World, service: Service, ip: Ip, request: Addr
   return { problem: { reason: "AddressInUse", message: `${formatIp(ip)} is in use` } };
 }
 
+/** Of an address that stays although another one was wished for: that the wish waits. Who asks for one by name is told of that one. */
+function withWish(service: Service, decision: FamilyDecision, request: AddressRequest): FamilyDecision {
+  const { problem, family } = decision;
+  const isWished = request.renumber !== "" && !request.ips.has(family);
+  if (problem === undefined || decision.type === "none" || !isWished) return decision;
+  const entry = decision.type === "create" ? undefined : entryIn(decision.vip, service);
+  if (fulfilledWish(service, decision.ip, entry, request) === request.renumber) return decision;
+  return { ...decision, problem: { ...problem, message: waitingText(request.renumber, problem.message) } };
+}
+
 /**
  * What its owner should know of an address that stays: that a foreign host uses it, or that the Services which share it do
  * not go together any more. Nothing is taken away for that.
@@ -167,8 +178,8 @@ function keepTogether(
  */
 function isAllOrNothing(service: Service, decisions: readonly FamilyDecision[]): boolean {
   if (service.ipFamilyPolicy !== "RequireDualStack" || !decisions.some((one) => one.type === "none")) return false;
-  const claimed = claimedIps(service);
-  return !decisions.every(({ family }) => claimed.some((ip) => ip.family === family));
+  const had = hadIps(service);
+  return !decisions.every(({ family }) => had.some((ip) => ip.family === family));
 }
 
 function withholdAll(decisions: readonly FamilyDecision[]): readonly FamilyDecision[] {

@@ -4,11 +4,12 @@ import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { L2Rules, VirtualIP, VirtualIPService } from "../lib/model/virtual-ip.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
 import { asksFor } from "./drawing.ts";
+import { foundIps } from "./found.ts";
 import { type Claim, claimantsOf, ownerOf, vipsOfService } from "./ledger.ts";
 import type { PoolSource } from "./pool-source.ts";
 import { skippedIn } from "./pools.ts";
 import type { World } from "./problems.ts";
-import { type Given, listedIps, publishedGiven, recordOf } from "./published.ts";
+import { type Given, isToldToWait, publishedGiven, recordOf } from "./published.ts";
 import { judgeConflict } from "./quarantine.ts";
 import { type AddressRequest, askedKey } from "./requests.ts";
 import { goesWith, shareConflict, shareRefusal } from "./sharing.ts";
@@ -85,7 +86,7 @@ function candidates(
     const lost = reclaim(world, service, given.ip, given, sharingKey);
     return lost === undefined ? [] : [lost];
   });
-  const listed = listedIps(service).filter((ip) => ip.family === family);
+  const listed = foundIps(service).filter((ip) => ip.family === family);
   const isListed = (ip: Ip) => listed.some((one) => sameIp(one, ip));
   const living = own.filter(
     ({ vip, ip }) =>
@@ -143,7 +144,7 @@ function reclaim(
   if (record === undefined) {
     // Another load balancer (k3s has one) wrote the addresses of its nodes there.
     if (pool === undefined || skippedIn(pool, ip)?.isNodesOwn === true) return undefined;
-    return { type: "create", ip, pool };
+    return { type: "create", ip, pool, inUseBefore: true };
   }
   const claimants = claimantsOf(world.ledger, ip).map(({ key }) => key);
   const isAsked = asksFor(world.ledger, record.pool, service, claimants);
@@ -209,8 +210,8 @@ export function isUnderWay(world: World, service: Service): boolean {
 }
 
 /**
- * The value of `berth.dev/renumber` that this address fulfils. Two objects record it, the Service and the VirtualIP: a wish is open only if
- * neither has it, so that nothing that somebody writes into one of them moves the address; else the Service's record counts.
+ * The value of `berth.dev/renumber` that this address fulfils. Two objects record it, the Service and the VirtualIP: a wish is open if
+ * neither has it, so that nothing that somebody writes into one of them moves the address, or if the Service says that it waits; else the Service's record counts.
  * One without a value may be of a Berth that had it in the VirtualIP alone. Beside an address that was asked for by name the wish is
  * void. `request` is undefined if it cannot be read.
  */
@@ -226,6 +227,7 @@ export function fulfilledWish(
   const record = recordOf(service, ip);
   const written = entry?.renumber ?? "";
   if (record === undefined) return entry === undefined ? wish : written;
+  if (wish !== "" && record.renumber !== wish && isToldToWait(service, wish)) return record.renumber;
   if (wish !== "" && written === wish) return wish;
   if (record.renumber !== "") return record.renumber;
   if (entry === undefined) return wish;

@@ -5,11 +5,12 @@
 import { compareIps, type Family, type Ip, sameIp, virtualIpName } from "../lib/address/ip.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
-import { type Allocator, buildAllocator, type DrawOrder, occupy, poolOf, spaceOf, vacate } from "./allocator.ts";
+import { type Allocator, buildAllocator, type DrawOrder, occupy, spaceOf, vacate } from "./allocator.ts";
 import { countUse, type PoolUse } from "./pool-use.ts";
 import { type ActivePool, hasAddress } from "./pools.ts";
 import { claimedIps, publishedGiven } from "./published.ts";
 import { macOf } from "./quarantine.ts";
+import type { Coming } from "./quota-use.ts";
 import type { Sharer } from "./sharing.ts";
 import { ipOfName } from "./vip-names.ts";
 
@@ -25,6 +26,8 @@ export interface Ledger {
   readonly claimsOf: Map<string, readonly string[]>;
   /** Addresses whose VirtualIP is being created, with the Service that they are for. BOUNDED by the workers. */
   readonly reserved: Map<string, Reservation>;
+  /** VirtualIPs that are being written, by the `namespace/name` of the Service whose pass does it. BOUNDED by the workers. */
+  readonly coming: Map<string, readonly Coming[]>;
   /** Names of the VirtualIPs with this sharing key. */
   readonly byKey: Map<string, Set<string>>;
   /** Names of the VirtualIPs for which a foreign host with this MAC was found to answer. */
@@ -72,6 +75,7 @@ export function createLedger(): Ledger {
     claims: new Map(),
     claimsOf: new Map(),
     reserved: new Map(),
+    coming: new Map(),
     uses: new Map(),
     drawn: new Map(),
     byKey: new Map(),
@@ -191,17 +195,6 @@ export function isClaimedBesides(ledger: Ledger, ip: Ip, key: string): boolean {
 export function vipsOfService(ledger: Ledger, key: string): readonly VirtualIP[] {
   const names = [...(ledger.vipsOf.get(key) ?? [])].sort();
   return names.map((name) => ledger.vips.get(name)).filter((vip) => vip !== undefined);
-}
-
-/** How many addresses of the pool the Services of a namespace hold, those under way included. */
-export function heldBy(ledger: Ledger, pool: string, namespace: string): number {
-  let count = ledger.uses.get(pool)?.byNamespace.get(namespace) ?? 0;
-  for (const [name, { key }] of ledger.reserved) {
-    if (ledger.vips.has(name) || !key.startsWith(`${namespace}/`)) continue;
-    const ip = ipOfName(name);
-    if (ip !== undefined && poolOf(ledger.allocator, ip)?.name === pool) count++;
-  }
-  return count;
 }
 
 /** Pools that the Service has addresses from, by Berth's record of it; BOUNDED by its two families. */

@@ -17,7 +17,18 @@ export interface OffLimit {
    * them there, and leaves them until it is removed.
    */
   readonly isNodesOwn?: true;
+  /** The Node whose address it is; undefined for what belongs to a subnet. */
+  readonly node?: string;
 }
+
+/** What was off limits when it was last looked, and what a Node that is still there has lost a moment ago. */
+export interface Recent {
+  readonly limits: readonly OffLimit[];
+  readonly gone: readonly { readonly limit: OffLimit; readonly untilMs: number }[];
+}
+
+/** keepalived takes a second or two to move an address to another node, and a speaker some more to tell of it. */
+const GONE_MS = 10_000;
 
 /** The addresses of one Node, as texts that may also be names. */
 export interface NodeAddresses {
@@ -55,11 +66,33 @@ export function offLimits(nodes: readonly NodeAddresses[], networks: readonly No
   return [...found.values()].sort((left, right) => compareIps(left.ip, right.ip));
 }
 
+/** What is off limits now is `limits`. An address that a Node has no more is held back for a while, since it may be on its way to another; not when the Node is gone. */
+export function noteGone(
+  before: Recent,
+  limits: readonly OffLimit[],
+  isThere: (node: string) => boolean,
+  nowMs: number,
+): Recent {
+  const names = new Set(limits.map(({ ip }) => virtualIpName(ip)));
+  const left = before.limits.map((limit) => ({ limit, untilMs: nowMs + GONE_MS }));
+  const gone = [...left, ...before.gone].filter(
+    ({ limit: { ip, node }, untilMs }) =>
+      node !== undefined && isThere(node) && untilMs > nowMs && !names.has(virtualIpName(ip)),
+  );
+  return { limits, gone };
+}
+
+/** Both, in the order of the addresses. */
+export function allLimits({ limits, gone }: Recent): readonly OffLimit[] {
+  if (gone.length === 0) return limits;
+  return [...limits, ...gone.map(({ limit }) => limit)].sort((left, right) => compareIps(left.ip, right.ip));
+}
+
 function addressesOf(nodes: readonly NodeAddresses[]): readonly OffLimit[] {
   return [...nodes].sort(byName).flatMap(({ name, addresses }) =>
     addresses.flatMap((text) => {
       const ip = parseIp(text);
-      return ip.ok ? [{ ip: ip.value, what: `an address of the Node ${name}` }] : [];
+      return ip.ok ? [{ ip: ip.value, what: `an address of the Node ${name}`, node: name }] : [];
     }),
   );
 }

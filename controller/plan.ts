@@ -7,11 +7,13 @@ import { formatIp, parseIp, virtualIpName } from "../lib/address/ip.ts";
 import { type ConditionClaim, findCondition, saysAlready } from "../lib/model/conditions.ts";
 import { LB_CLASS, SERVICE_FINALIZER } from "../lib/model/meta.ts";
 import { type Ingress, type Service, serviceKey } from "../lib/model/service.ts";
+import { bounded } from "../lib/model/text.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import type { Result } from "../lib/runtime/result.ts";
 import type { Effect, Outcome, Plan, ServiceWrite } from "./effects.ts";
 import type { FamilyDecision } from "./families.ts";
 import { decideFamilies, keepOnly } from "./families.ts";
+import { foundEntries, TOLD_MAX_BYTES, withFound, withoutFound } from "./found.ts";
 import { entryIn, fulfilledWish, hasRivals, isDeleting, isUnderWay, ownVips } from "./holding.ts";
 import { isBeingShared, ownerOf, vipsOfService } from "./ledger.ts";
 import { sourceOf } from "./pool-source.ts";
@@ -92,7 +94,7 @@ function planGive(service: Service, stale: readonly VirtualIP[], { world, wallMs
     ),
     ...aside.flatMap((vip) => putAside(vip, key, world, wallMs)),
   ];
-  const warn = claim.reason !== "Assigned" && !saysAlready(service.conditions, claim);
+  const warn = claim.reason !== "Assigned" && !saysAlready(withoutFound(service.conditions), claim);
   const effects: Effect[] = [
     ...decisions.flatMap((one) => giveVip(one, service, asked, world)),
     ...(write === undefined ? [] : [write]),
@@ -130,24 +132,27 @@ function giveWrite(
 ): ServiceWrite | undefined {
   const wanted = ingress.length > 0 ? ingress : ingressWithoutAddress(service, world);
   const needsFinalizer = ingress.length > 0;
+  const noted = ingress.length > 0 ? claim : withFound(claim, wanted);
   const hasFinalizer = service.meta.finalizers.includes(SERVICE_FINALIZER);
   const mayRemove = isMarked(service) && !needsFinalizer;
   const write: ServiceWrite = {
     type: "write-service",
     ingress: sameIngress(service.ingress, wanted) ? undefined : wanted,
     finalizer: needsFinalizer && !hasFinalizer ? true : mayRemove && hasFinalizer ? false : undefined,
-    condition: saysAlready(service.conditions, claim) ? undefined : claim,
+    condition: saysAlready(service.conditions, noted) ? undefined : noted,
   };
   return isEmptyWrite(write) ? undefined : write;
 }
 
 /**
- * What stays in the status of a Service that Berth has no address for. What Berth published goes; what another
- * controller wrote before Berth ever managed the Service stays, but for addresses that belong to somebody else.
+ * What stays in the status of a Service that Berth has no address for. What Berth published goes, and what came there while it waited; what
+ * another controller wrote before Berth ever managed the Service stays, but for addresses that belong to somebody else. Where there is no
+ * IPPool at all, nothing is Berth's to give, and the other load balancer is still the one that serves.
  */
 function ingressWithoutAddress(service: Service, world: World): readonly Ingress[] {
   if (isPublished(service)) return [];
-  return service.ingress.filter((entry) => {
+  const found = world.pools.size === 0 ? service.ingress : foundEntries(service);
+  return found.filter((entry) => {
     const ip = parseIp(entry.ip);
     if (!ip.ok) return true;
     const owner = ownerOf(world.ledger, ip.value);
@@ -211,7 +216,7 @@ function claimOf(
   const type = ASSIGNED_CONDITION;
   if (given.length === 0) {
     const reason = problems.find((problem) => problem.reason !== "OtherFamilyMissing")?.reason ?? "BadRequest";
-    return { type, status: "False", reason, message };
+    return { type, status: "False", reason, message: bounded(message, TOLD_MAX_BYTES) };
   }
   if (problems.length === 0) return { type, status: "True", reason: "Assigned", message };
   if (decisions.some((one) => one.type === "none")) return { type, status: "True", reason: "PartlyAssigned", message };

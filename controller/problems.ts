@@ -2,13 +2,15 @@
 import { type Family, formatIp, type Ip } from "../lib/address/ip.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import { listed } from "../lib/model/text.ts";
+import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
 import { poolOf, spaceOf } from "./allocator.ts";
 import { type DrawWorld, quotaProblem, ruleProblem } from "./drawing.ts";
 import { overlap, runs } from "./interval-set.ts";
-import { ownerOf } from "./ledger.ts";
+import { ownerOf, vipsOfService } from "./ledger.ts";
 import { isRouters, type PoolConfig, routersText } from "./pool-config.ts";
 import { type ActivePool, type PoolEntry, type Pools, skippedIn } from "./pools.ts";
+import { parseRequest } from "./requests.ts";
 import { shareRefusal } from "./sharing.ts";
 
 export type NoAddressReason =
@@ -41,6 +43,8 @@ const LEFT_OUT: Readonly<Record<Family, string>> = {
 
 export interface World extends DrawWorld {
   readonly pools: Pools;
+  /** By `namespace/name`. */
+  readonly serviceOf?: (key: string) => Service | undefined;
 }
 
 /** Pools that a message names. */
@@ -105,7 +109,8 @@ function explainOwner(world: World, service: Service, ip: Ip, sharingKey: string
       }
       const refusal = shareRefusal(world, service, sharingKey, owner.vip);
       if (refusal === undefined) return undefined;
-      return { reason: "AddressInUse", message: `${formatIp(ip)} is in use by ${refusal}` };
+      const exchange = exchangeText(world, service, owner.vip);
+      return { reason: "AddressInUse", message: `${formatIp(ip)} is in use by ${refusal}${exchange}` };
     }
     case "reserved":
       return { reason: "AddressInUse", message: `${formatIp(ip)} is in use by ${owner.key}` };
@@ -114,6 +119,21 @@ function explainOwner(world: World, service: Service, ip: Ip, sharingKey: string
     default:
       return assertNever(owner);
   }
+}
+
+/** The way out where two ask for each other's address: neither goes first by itself, since it would give up what it has for nothing yet. */
+function exchangeText({ ledger, serviceOf }: World, service: Service, vip: VirtualIP): string {
+  const own = vipsOfService(ledger, serviceKey(service.meta)).map(({ address }) => address);
+  for (const key of vip.services.map(serviceKey)) {
+    const other = serviceOf?.(key);
+    const request = other && parseRequest(other);
+    const asked = request?.ok === true ? [...request.value.ips.values()].map(formatIp) : [];
+    const has = vipsOfService(ledger, key).map((one) => one.address);
+    const address = asked.find((one) => own.includes(one) && !has.includes(one));
+    if (address !== undefined)
+      return `; ${key} waits for ${address}, which this Service has: let one of the two ask for a third address for a moment`;
+  }
+  return "";
 }
 
 /** Why this pool gives nothing to this Service, whether or not anything is free there. */

@@ -30,6 +30,19 @@ function givenText({ ip, pool, renumber, isContested }: Given): string {
   return [`${formatIp(ip)} from IPPool ${pool}`, ...notes.map((note) => `(${note})`)].join(" ");
 }
 
+/**
+ * Why a wish of `berth.dev/renumber` is not fulfilled yet. It stands behind the addresses and is read back: that a wish waits is known from the
+ * Service alone, whatever somebody writes into the VirtualIP.
+ */
+export function waitingText(wish: string, because: string): string {
+  return `berth.dev/renumber ${encodeNote(wish)} waits: ${because}`;
+}
+
+/** Whether Berth has told the Service that this wish waits. */
+export function isToldToWait(service: Service, wish: string): boolean {
+  return isPublished(service) && messageOf(service).includes(`; ${waitingText(wish, "")}`);
+}
+
 /** Any text of a user without what separates the parts of the message. */
 function encodeNote(text: string): string {
   const encoded = encodeURIComponent(text.toWellFormed());
@@ -53,13 +66,16 @@ export function isPublished(service: Service): boolean {
 
 /** The addresses that Berth has published, by its own record, each with its pool. */
 export function publishedGiven(service: Service): readonly Given[] {
-  const condition = findCondition(service.conditions, ASSIGNED_CONDITION);
-  if (condition?.status !== "True") return [];
-  const parts = condition.message.split("; ")[0]?.split(", ") ?? [];
+  if (!isPublished(service)) return [];
+  const parts = messageOf(service).split("; ")[0]?.split(", ") ?? [];
   return parts.flatMap((part) => {
     const [, text = "", pool = "", renumber = "", shared = ""] = GIVEN.exec(part) ?? [];
-    return usable([text]).map((ip) => ({ ip, pool, renumber: decodeNote(renumber), isContested: shared !== "" }));
+    return usableIps([text]).map((ip) => ({ ip, pool, renumber: decodeNote(renumber), isContested: shared !== "" }));
   });
+}
+
+function messageOf(service: Service): string {
+  return findCondition(service.conditions, ASSIGNED_CONDITION)?.message ?? "";
 }
 
 /** As `givenText` writes it. */
@@ -77,7 +93,7 @@ export function publishedIps(service: Service): readonly Ip[] {
 
 /** The addresses in the ingress list, whoever wrote them. */
 export function listedIps(service: Service): readonly Ip[] {
-  return usable(service.ingress.map((entry) => entry.ip));
+  return usableIps(service.ingress.map((entry) => entry.ip));
 }
 
 /** Both: no other Service may get any of these. */
@@ -86,7 +102,8 @@ export function claimedIps(service: Service): readonly Ip[] {
   return [...published, ...listedIps(service).filter((ip) => !published.some((one) => sameIp(one, ip)))];
 }
 
-function usable(texts: readonly string[]): readonly Ip[] {
+/** Those of the texts that are addresses which a Service can have. */
+export function usableIps(texts: readonly string[]): readonly Ip[] {
   return texts.flatMap((text) => {
     const ip = parseIp(text);
     return ip.ok && isUsable(ip.value).ok ? [ip.value] : [];

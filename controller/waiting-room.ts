@@ -42,6 +42,20 @@ export class WaitingRoom {
     this.#asking.clear();
   }
 
+  /** What a Service waits for from now on, undefined for nothing; names of the VirtualIPs that it begins or ceases to ask for. */
+  note(key: string, waiting: Waiting | undefined): readonly string[] {
+    const before = this.#known.get(key)?.asks ?? [];
+    const now = waiting?.asks ?? [];
+    if (waiting === undefined) this.remove(key);
+    else this.add(waiting);
+    return [...before, ...now].filter((name) => before.includes(name) !== now.includes(name));
+  }
+
+  /** It waits, and for an address by name. */
+  isAsking(key: string): boolean {
+    return (this.#known.get(key)?.asks.length ?? 0) > 0;
+  }
+
   /** It waits from now on, or waits for something else. */
   add(waiting: Waiting): void {
     const before = this.#known.get(waiting.key);

@@ -1,9 +1,8 @@
 /** What the controller knows: the ledger and the pools, fed from the caches and from its own writes. */
 import type { IPPool } from "../../lib/model/ip-pool.ts";
 import type { Namespace } from "../../lib/model/namespace.ts";
-import type { NodeAddressList } from "../../lib/model/node.ts";
 import { type Service, serviceKey } from "../../lib/model/service.ts";
-import { type NetworksText, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
+import { speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { poolOf } from "../allocator.ts";
 import {
@@ -16,7 +15,6 @@ import {
   setVip,
   vipsOfService,
 } from "../ledger.ts";
-import { blindness, networksOf, offLimits } from "../off-limits.ts";
 import { activePools, type PoolEntry, type Pools, setPool } from "../pools.ts";
 import type { World } from "../problems.ts";
 import { judgedAnew, macOf } from "../quarantine.ts";
@@ -26,6 +24,7 @@ import { createView, type View } from "../view.ts";
 import { ipOfName } from "../vip-names.ts";
 import { isLeft, mayServe, outsiders } from "../wakes.ts";
 import type { Seen } from "./executor.ts";
+import { type OffLimitCaches, OffLimitSource } from "./off-limit-source.ts";
 
 /** A cache as the controller needs it; an Informer is one. */
 export interface Cache<T> {
@@ -33,14 +32,11 @@ export interface Cache<T> {
   list(): readonly T[];
 }
 
-export interface Caches {
+export interface Caches extends OffLimitCaches {
   readonly services: Cache<Service>;
   readonly vips: Cache<VirtualIP>;
   readonly pools: Cache<IPPool>;
   readonly namespaces: Cache<Namespace>;
-  readonly nodes: Cache<NodeAddressList>;
-  /** The speakers' Leases, by `namespace/name`. */
-  readonly leases: Cache<NetworksText>;
 }
 
 export interface BooksDeps extends Caches {
@@ -54,6 +50,7 @@ export class Books {
   ledger: Ledger = createLedger();
   pools: Pools = new Map();
   readonly #deps: BooksDeps;
+  readonly #offLimits: OffLimitSource;
   readonly #asking: (name: string) => readonly string[];
   /** Pools or addresses that are off limits have changed: the allocator is built again before it is asked next. */
   #stale = false;
@@ -63,6 +60,7 @@ export class Books {
   /** `asking` names the Services that wait for the address of a VirtualIP, by `namespace/name`. */
   constructor(deps: BooksDeps, asking: (name: string) => readonly string[]) {
     this.#deps = deps;
+    this.#offLimits = new OffLimitSource(deps);
     this.#asking = asking;
     this.services = createView<Service>((key) => deps.services.get(key));
     this.vips = createView<VirtualIP>((name) => deps.vips.get(name));
@@ -72,7 +70,9 @@ export class Books {
   world(): World {
     if (this.#stale) this.#rebuild();
     const { ledger, pools } = this;
-    return { ledger, pools, namespaceLabels: (name) => this.#deps.namespaces.get(name)?.labels };
+    const { namespaces } = this.#deps;
+    const serviceOf = (key: string) => this.services.get(key);
+    return { ledger, pools, namespaceLabels: (name) => namespaces.get(name)?.labels, serviceOf };
   }
 
   /** Reads the caches, which must be complete, and queues everything. */
@@ -100,6 +100,7 @@ export class Books {
     this.services.clear();
     this.vips.clear();
     this.ledger = createLedger();
+    this.#offLimits.forget();
     this.#read.clear();
   }
 
@@ -182,8 +183,9 @@ export class Books {
     if (pool !== undefined) this.#deps.enqueue(`pool:${pool.name}`);
   }
 
-  /** Ends assumptions that the watch never confirmed. */
+  /** Ends assumptions that the watch never confirmed, and what was held back for a while. */
   sweep(now: number): void {
+    if (this.#offLimits.isDue()) this.#changed();
     for (const key of this.services.expire(now)) this.onService(key);
     for (const name of this.vips.expire(now)) this.onVip(name);
   }
@@ -195,16 +197,10 @@ export class Books {
   }
 
   #rebuild(): void {
-    const { nodes, leases } = this.#deps;
     this.#stale = false;
-    // Nobody deletes the Lease of a Node that is gone: what it says of addresses and subnets ends with the Node.
-    const networks = leases
-      .list()
-      .filter(({ node }) => nodes.get(node) !== undefined)
-      .map(networksOf);
     const before = outsiders(this.ledger);
-    const all = nodes.list();
-    setPools(this.ledger, activePools(this.pools, offLimits(all, networks), blindness(all, networks)));
+    const { limits, blind } = this.#offLimits.read();
+    setPools(this.ledger, activePools(this.pools, limits, blind));
     const after = outsiders(this.ledger);
     for (const name of after) if (!before.has(name)) this.#wakeUsers(name);
     // Their condition InPool, unless another pool has taken them over by then.

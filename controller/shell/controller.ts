@@ -2,6 +2,7 @@
 import { virtualIpName } from "../../lib/address/ip.ts";
 import type { KubeApi } from "../../lib/kube/api.ts";
 import type { Outcome } from "../../lib/kube/loop.ts";
+import { serviceKey } from "../../lib/model/service.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { assertNever, BerthError } from "../../lib/runtime/errors.ts";
@@ -13,6 +14,7 @@ import * as metrics from "../metrics.ts";
 import { isRepair, planService } from "../plan.ts";
 import { isMoving } from "../pool-source.ts";
 import { isNobodys, remainingMs } from "../quarantine.ts";
+import { noLongerComing, noteComing } from "../quota-use.ts";
 import { planVipCondition } from "../vip-condition.ts";
 import { ipOfName } from "../vip-names.ts";
 import { WaitingRoom } from "../waiting-room.ts";
@@ -158,18 +160,17 @@ export class Controller {
     const world = this.#books.world();
     const { ledger } = world;
     const service = this.#books.services.get(key);
-    const plan = planService({
-      key,
-      service,
-      world,
-      classLess: this.#deps.classLess,
-      wallMs: this.#deps.clock.wallMs(),
-    });
+    const wallMs = this.#deps.clock.wallMs();
+    const plan = planService({ key, service, world, classLess: this.#deps.classLess, wallMs });
     metrics.passes.inc({ outcome: plan.outcome });
     const { kind = "", asks = [] } = plan;
     const waited = this.#waiting.size;
-    if (plan.waiting) this.#waiting.add({ key, since: service?.meta.creationTimestamp ?? "", kind, asks });
-    else this.#waiting.remove(key);
+    const waiting = plan.waiting ? { key, since: service?.meta.creationTimestamp ?? "", kind, asks } : undefined;
+    for (const name of this.#waiting.note(key, waiting)) {
+      // Who has that address and asks for one too may be told of the way out of waiting for each other.
+      const users = (ledger.vips.get(name)?.services ?? []).map(serviceKey);
+      this.#wake(users.filter((one) => one !== key && this.#waiting.isAsking(one)));
+    }
     this.#wake(this.#waiting.looked(key, plan.waiting && plan.effects.length === 0));
     if (waited !== this.#waiting.size) metrics.waiting.set({}, this.#waiting.size);
     if (plan.effects.length === 0) return DONE;
@@ -178,9 +179,10 @@ export class Controller {
       if (started < due) return { type: "requeue", afterMs: due - started };
       this.#repaired.set(key, started);
     }
-    // Between this line and the first call nothing else runs, so no other pass can choose the same address.
+    // Between this line and the first call nothing else runs, so no other pass can choose the same address or the last of a quota.
     const reserved = creations(plan.effects);
     for (const { ip, sharingKey } of reserved) reserve(ledger, ip, key, sharingKey);
+    noteComing(ledger, key, plan.effects);
     try {
       const end = await execute(this.#passDeps(), key, service, plan.effects);
       return end === "again" ? { type: "retry", error: new BerthError("conflict", `${key} has changed`) } : DONE;
@@ -188,7 +190,8 @@ export class Controller {
       for (const { ip } of reserved) this.#books.countAgain(virtualIpName(ip));
       const freed = reserved.map(({ ip }) => unreserve(ledger, ip)).includes(true);
       const isAwaited = reserved.some(({ ip, sharingKey }) => sharingKey !== "" || isClaimedBesides(ledger, ip, key));
-      if (freed || isAwaited) this.#deps.enqueue("freed");
+      const hasRoom = noLongerComing(ledger, key);
+      if (freed || isAwaited || hasRoom) this.#deps.enqueue("freed");
       metrics.passSeconds.observe({}, (this.#deps.clock.monotonicMs() - started) / 1000);
     }
   }

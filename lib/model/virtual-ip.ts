@@ -89,7 +89,7 @@ export interface VirtualIP {
   readonly sharingKey?: string | undefined;
   /** Present on an address that is put aside since a foreign host uses it; such a one names no Service. */
   readonly quarantine?: Quarantine | undefined;
-  /** Somebody has deleted the VirtualIP that a Service had with this address: this one has no holder yet, but clients use the address. */
+  /** A Service had this address before, by a VirtualIP that somebody has deleted or by another load balancer: this one has no holder yet, but clients use it. */
   readonly inUseBefore?: boolean | undefined;
   /** `usedByText(services)` as Berth writes it; absent where somebody took it out. */
   readonly usedBy?: string | undefined;

@@ -26,7 +26,14 @@ function stage() {
   let told: string[] = [];
   const caches = { services: cache(services), vips: cache(vips), pools: cache(pools) };
   const books = new Books(
-    { ...caches, namespaces: noCache, nodes: noCache, leases: noCache, enqueue: (key) => told.push(key) },
+    {
+      ...caches,
+      namespaces: noCache,
+      nodes: noCache,
+      leases: noCache,
+      clock: { monotonicMs: () => 0 },
+      enqueue: (key) => told.push(key),
+    },
     () => [],
   );
   /** What was queued since the last call. */

@@ -84,6 +84,12 @@ export const GIVING: readonly Broken[] = [
     by: "scenarios/off-limits",
   }),
   broken<OffLimits>(
+    "an address that moves from Node to Node is held back",
+    "off-limits",
+    ({ noteGone }) => ({ noteGone: (...given) => ({ ...noteGone(...given), gone: [] }) }),
+    { by: "scenarios/off-limits" },
+  ),
+  broken<OffLimits>(
     "an address of a Node is not taken over from a status",
     "off-limits",
     ({ offLimits }) => ({ offLimits: (...given) => offLimits(...given).map(({ ip, what }) => ({ ip, what })) }),

@@ -2,8 +2,10 @@
 import type { Effect } from "../../../controller/effects.ts";
 import { type Broken, broken } from "./broken.ts";
 
+type Found = typeof import("../../../controller/found.ts");
 type Holding = typeof import("../../../controller/holding.ts");
 type PoolSource = typeof import("../../../controller/pool-source.ts");
+type QuotaUse = typeof import("../../../controller/quota-use.ts");
 type Requests = typeof import("../../../controller/requests.ts");
 type Sharing = typeof import("../../../controller/sharing.ts");
 type VipEffects = typeof import("../../../controller/vip-effects.ts");
@@ -54,6 +56,15 @@ export const RECORDED: readonly Broken[] = [
     ({ specFor }) => ({ specFor: (...given) => ({ ...specFor(...given), inUseBefore: undefined }) }),
     { by: "scenarios/meddling" },
   ),
+  broken<Found>(
+    "what comes into the status of who waits is undone",
+    "found",
+    () => ({ foundEntries: (service) => service.ingress }),
+    { by: "scenarios/found" },
+  ),
+  broken<QuotaUse>("a join counts in the quota while it is written", "quota-use", () => ({ noteComing: () => {} }), {
+    by: "scenarios/joins",
+  }),
   broken<PoolSource>(
     "who joins is judged by the pool that takes the address over",
     "pool-source",

@@ -123,6 +123,15 @@ describe("requests", () => {
     cluster.annotate("b", { "berth.dev/ips": "10.0.0.1" });
     cluster.annotate("a", { "berth.dev/ips": "10.0.0.2" });
     await cluster.settle();
+    expect(cluster.says("b")).toContain("default/a waits for 10.0.0.2, which this Service has");
+    // One that asks no more is not in the way any more.
+    cluster.annotate("a", { "berth.dev/ips": "10.0.0.1" });
+    await cluster.settle();
+    expect(cluster.says("b")).toContain("10.0.0.1 is in use by default/a");
+    expect(cluster.says("b")).not.toContain("waits for");
+    cluster.annotate("a", { "berth.dev/ips": "10.0.0.2" });
+    await cluster.settle();
+    expect(cluster.says("b")).toContain("default/a waits for 10.0.0.2, which this Service has");
     cluster.annotate("a", { "berth.dev/ips": "10.0.0.3" });
     await cluster.settle();
     cluster.annotate("a", { "berth.dev/ips": "10.0.0.2" });

@@ -211,7 +211,7 @@ const STORIES: readonly Story[] = [
     },
   },
   {
-    name: "two Services that ask for each other's address: neither goes first, and both say who is in the way",
+    name: "two Services that ask for each other's address: neither goes first, and both say who is in the way and the way out",
     before: [
       (scene) => scene.pool("first", ["10.0.0.1-10.0.0.9"]),
       (scene) => scene.service("a", { annotations: { "berth.dev/ips": "10.0.0.1" } }),
@@ -225,8 +225,15 @@ const STORIES: readonly Story[] = [
     ],
     stay: { "default/a": ["10.0.0.1"], "default/b": ["10.0.0.2"] },
     end: (scene) => {
-      expect(scene.says("a")).toMatch(/^RequestNotMet: 10.0.0.1 from IPPool first; 10.0.0.2 is in use by default\/b/);
-      expect(scene.says("b")).toMatch(/^RequestNotMet: 10.0.0.2 from IPPool first; 10.0.0.1 is in use by default\/a/);
+      const way = "which this Service has: let one of the two ask for a third address for a moment";
+      for (const [name, has, other, asks] of [
+        ["a", "10.0.0.1", "b", "10.0.0.2"],
+        ["b", "10.0.0.2", "a", "10.0.0.1"],
+      ] as const) {
+        const says = scene.says(name);
+        expect(says).toContain(`RequestNotMet: ${has} from IPPool first; ${asks} is in use by default/${other}`);
+        expect(says.endsWith(`; default/${other} waits for ${has}, ${way}`)).toBe(true);
+      }
     },
   },
 ];

@@ -130,3 +130,50 @@ test("a pool that takes an address over counts it at once, for the other family 
   expect(scene.table()).toEqual(["10.0.0.1 of second: default/a"]);
   expect(scene.says("a")).toMatch(/^PartlyAssigned: 10.0.0.1 from IPPool second; .* quota of 1 /);
 });
+
+describe("a join counts in the quota from the decision on", () => {
+  const QUOTA = { quota: 1, sharing: "AcrossNamespaces" };
+
+  /** `default/a` has 10.0.0.1; `shop/joins` is about to be written into its VirtualIP while `shop/draws` is looked at. */
+  async function joining(before: (scene: Scene) => void, last: (scene: Scene) => "done" | "go on"): Promise<Scene> {
+    const scene = new Scene();
+    scene.pool("first", ["10.0.0.1-10.0.0.9"], QUOTA);
+    scene.service("a", { annotations: KEY });
+    await scene.settle();
+    scene.service("joins", { annotations: KEY, ports: [81], namespace: "shop" });
+    let held = 0;
+    scene.atWrite = async () => {
+      held += 1;
+      if (held === 1) scene.service("draws", { namespace: "shop" });
+      if (held === 10) before(scene);
+      // What it is told goes its way.
+      scene.process.proceed(1);
+      if (held < 20) return "done";
+      scene.atWrite = undefined;
+      return last(scene);
+    };
+    await scene.settle();
+    expect(held).toBe(20);
+    return scene;
+  }
+
+  test("another Service of its namespace gets no address beyond it", async () => {
+    const scene = await joining(
+      () => {},
+      () => "go on",
+    );
+    expect(scene.table()).toEqual(["10.0.0.1 of first: default/a, shop/joins"]);
+    expect(scene.says("draws", "shop")).toMatch(/^QuotaExceeded: /);
+  });
+
+  test("and is served by itself when the join does not come about", async () => {
+    const scene = await joining(
+      (now) => now.delete("joins", "shop"),
+      (now) => {
+        now.process.cut();
+        return "done";
+      },
+    );
+    expect(scene.table()).toEqual(["10.0.0.1 of first: default/a", "10.0.0.2 of first: shop/draws"]);
+  });
+});

@@ -104,22 +104,28 @@ describe("marks of berth.dev/renumber", () => {
     expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
   });
 
-  test("a wish that waits for a free address goes on waiting, whatever is done to the VirtualIP", async () => {
+  test.each([
+    { name: "the first one", annotations: {}, stays: "", noted: "" },
+    { name: "another one", annotations: { [RENUMBER]: "one" }, stays: "one", noted: " (renumber one)" },
+  ])("a wish that waits goes on waiting, whatever is done to the VirtualIP: $name", async (had) => {
     const scene = new Scene();
     scene.pool("first", ["10.0.0.1/32"]);
-    scene.service("web", { annotations: { [RENUMBER]: "one" } });
+    scene.service("web", { annotations: had.annotations });
     await scene.settle();
-    scene.annotate("web", { [RENUMBER]: "two" });
+    scene.annotate("web", { [RENUMBER]: "two; (at) noon" });
     await scene.settle();
     for (const meddle of [
       () => mark(scene, "three"),
+      () => mark(scene, "two; (at) noon"),
       () => scene.editVip("10.0.0.1", { spec: { services: [] } }),
       () => scene.deleteVip("10.0.0.1"),
     ]) {
       meddle();
       await scene.settle();
-      expect(scene.vips()[0]?.services[0]?.renumber).toBe("one");
-      expect(scene.says("web")).toMatch(/^RequestNotMet: 10.0.0.1 from IPPool first \(renumber one\); /);
+      expect(scene.vips()[0]?.services[0]?.renumber ?? "").toBe(had.stays);
+      const waits = "berth.dev/renumber two%3B%20%28at%29%20noon waits: no IPv4 address is free";
+      expect(scene.says("web")).toContain(`RequestNotMet: 10.0.0.1 from IPPool first${had.noted}; ${waits}`);
+      scene.restart();
     }
     scene.editPool("first", { addresses: ["10.0.0.1-10.0.0.2"] });
     await scene.settle();

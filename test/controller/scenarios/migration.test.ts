@@ -1,5 +1,6 @@
 /** A cluster that comes from MetalLB: its annotations as they are, and every address where it is. docs/allocation.md names these. */
 import { describe, expect, test } from "@jest/globals";
+import { foreignHost, noForeignHost } from "./foreign-host.ts";
 import { addressesOf, Scene } from "./scene.ts";
 
 const KEY = "metallb.universe.tf/allow-shared-ip";
@@ -87,6 +88,24 @@ describe("addresses that MetalLB gave stay", () => {
     await scene.settle();
     expect(addressesOf(scene, "a", "b")).toEqual({ a: ["10.0.0.2"], b: ["10.0.0.1"] });
   });
+});
+
+test("a host that answers for an address from before Berth, such as a MetalLB speaker that still runs, is told, and takes nothing away", async () => {
+  const scene = new Scene();
+  scene.pool("first", ["10.0.0.1-10.0.0.9"]);
+  for (const name of ["old", "new"]) scene.service(name);
+  scene.overwrite("old", ["10.0.0.5"]);
+  scene.restart();
+  await scene.settle();
+  for (const ip of ["10.0.0.5", "10.0.0.1"]) foreignHost(scene, ip);
+  await scene.settle();
+  expect(scene.addresses("old")).toEqual(["10.0.0.5"]);
+  expect(scene.says("old")).toMatch(/^AddressConflict: 10.0.0.5 from IPPool first; .*, so it is not announced: /);
+  // Nobody has used that one by Berth or before.
+  expect(scene.addresses("new")).toEqual(["10.0.0.2"]);
+  noForeignHost(scene, "10.0.0.5");
+  await scene.settle();
+  expect(scene.says("old")).toBe("Assigned: 10.0.0.5 from IPPool first");
 });
 
 describe("the addresses of nodes, which k3s's own load balancer writes into every Service", () => {

@@ -116,6 +116,47 @@ describe("further addresses of a node, which its Node object does not name", () 
     expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
   });
 
+  test("one that no Node has any more is held back for ten seconds: it may be on its way to another", async () => {
+    const scene = new Scene();
+    scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11", "10.0.0.1"]);
+    scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.12", ["10.0.0.12"]);
+    scene.pool("first", ["10.0.0.1/32"]);
+    scene.service("web");
+    await scene.settle();
+    // n1 has lost it, and n2 tells of it three seconds later.
+    scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11"]);
+    await scene.settle(3_000);
+    expect(scene.addresses("web")).toEqual([]);
+    scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.12", ["10.0.0.12", "10.0.0.1"]);
+    await scene.settle(60_000);
+    expect(scene.addresses("web")).toEqual([]);
+    expect(scene.poolSays("first")).toBe("True Valid: not given out: 10.0.0.1 (an address of the Node n2)");
+    // For good.
+    scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.12", ["10.0.0.12"]);
+    await scene.settle(9_000);
+    expect(scene.addresses("web")).toEqual([]);
+    await scene.settle(1_000);
+    expect(scene.addresses("web")).toEqual(["10.0.0.1"]);
+  });
+
+  test("nor when its Node object does not name it any more, but not when the Node is gone", async () => {
+    for (const [left, has] of [
+      ["10.0.0.9", []],
+      [undefined, ["10.0.0.1"]],
+    ] as const) {
+      const scene = new Scene();
+      scene.node("n1", "10.0.0.1");
+      scene.speaker("n1", ["10.0.0.0/24"]);
+      scene.pool("first", ["10.0.0.1/32"]);
+      scene.service("web");
+      await scene.settle();
+      if (left === undefined) scene.deleteNode("n1");
+      else scene.node("n1", left);
+      await scene.settle(5_000);
+      expect(scene.addresses("web")).toEqual(has);
+    }
+  });
+
   test("what a Service has already it keeps, and the pool reports it", async () => {
     const scene = new Scene();
     scene.pool("first", ["10.0.0.1/32"]);

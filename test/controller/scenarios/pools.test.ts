@@ -133,7 +133,9 @@ describe("nothing moves without a wish", () => {
     scene.annotate("a", { "berth.dev/renumber": "1" });
     await scene.settle();
     expect(scene.addresses("a")).toEqual(["10.0.0.1"]);
-    expect(scene.says("a")).toMatch(/^RequestNotMet: 10.0.0.1 from IPPool first; no IPv4 address is free/);
+    expect(scene.says("a")).toMatch(
+      /^RequestNotMet: 10.0.0.1 from IPPool first; berth.dev\/renumber 1 waits: no IPv4 address is free/,
+    );
     scene.editPool("first", { addresses: ["10.0.0.1-10.0.0.2"] });
     await scene.settle();
     expect(scene.addresses("a")).toEqual(["10.0.0.2"]);

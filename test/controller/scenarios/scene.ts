@@ -191,10 +191,10 @@ export class Scene {
     return must(parseService(this.api.get("services", `${namespace}/${name}`) ?? null));
   }
 
-  /** Berth's condition: `reason: message`; "" without one. */
+  /** Berth's condition: `reason: message`, without the note that nothing stood in the status before; "" without one. */
   says(name: string, namespace = "default"): string {
     const condition = this.found(name, namespace).conditions.find((one) => one.type === "berth.dev/AddressAssigned");
-    return condition === undefined ? "" : `${condition.reason}: ${condition.message}`;
+    return condition === undefined ? "" : `${condition.reason}: ${condition.message.replace(/ \(before: none\)$/, "")}`;
   }
 
   /** A condition of a pool: `status reason: message`; "" without it. */

@@ -33,6 +33,29 @@ describe("a quota has room again", () => {
     expect(scene.table()).toEqual(["10.0.0.1 of b: default/s1", "10.0.0.2 of a: default/s2"]);
   });
 
+  test("and has it all along while an address comes back that the pool has by now and another pool goes on giving", async () => {
+    const scene = new Scene();
+    scene.pool("a", ["10.0.0.1-10.0.0.9"]);
+    scene.service("s1", { annotations: { "berth.dev/pool": "a" } });
+    await scene.settle();
+    scene.editPool("a", { addresses: ["10.0.0.2-10.0.0.9"] });
+    scene.pool("b", ["10.0.0.1/32", "10.0.1.1/32"], { quota: 1 });
+    await scene.settle();
+    scene.deleteVip("10.0.0.1");
+    let held = 0;
+    scene.atWrite = async () => {
+      if (scene.process.next?.verb !== "create" || held === 20) return "go on";
+      held += 1;
+      if (held === 1) scene.service("s2", { annotations: { "berth.dev/pool": "b" } });
+      scene.process.proceed(1);
+      return "done";
+    };
+    await scene.settle();
+    expect(held).toBe(20);
+    expect(scene.table()).toEqual(["10.0.0.1 of a: default/s1", "10.0.1.1 of b: default/s2"]);
+    expect(scene.warnings.map(({ reason }) => reason)).not.toContain("QuotaExceeded");
+  });
+
   test("when an address is put aside: nobody has it", async () => {
     const scene = new Scene();
     scene.pool("a", ["10.0.0.1-10.0.0.9"], { quota: 1 });
