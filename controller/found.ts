@@ -14,18 +14,18 @@ import { ASSIGNED_CONDITION, publishedIps, usableIps } from "./published.ts";
 const NOTE_MAX_BYTES = 2_048;
 /** What is told beside the note; it is never cut off for a long text. */
 export const TOLD_MAX_BYTES = MESSAGE_MAX_BYTES - NOTE_MAX_BYTES;
-const NONE = "none";
 const MANY = "many";
 /** At the end of the message, as `noteText` writes it. */
 const NOTE = / \(before: ([^()]+)\)$/;
 
-/** The entries of the status that are older than Berth's mark; all of them while there is none, or one of a Berth that noted nothing. */
+/** The entries of the status that are older than Berth's mark; all of them while there is none. */
 export function foundEntries(service: Service): readonly Ingress[] {
   const condition = findCondition(service.conditions, ASSIGNED_CONDITION);
   if (condition === undefined) return service.ingress;
   // What Berth publishes takes the place of everything else. A record that somebody has made unreadable says nothing.
   if (condition.status === "True") return publishedIps(service).length === 0 ? service.ingress : [];
-  const noted = NOTE.exec(condition.message)?.[1] ?? MANY;
+  const noted = NOTE.exec(condition.message)?.[1];
+  if (noted === undefined) return [];
   if (noted === MANY) return service.ingress;
   const known = noted.split(", ");
   return service.ingress.filter((entry) => known.includes(nameOf(entry)));
@@ -44,7 +44,8 @@ export function hadIps(service: Service): readonly Ip[] {
 
 /** What is told to a Service without an address of Berth's, with the note of what is left in its status. */
 export function withFound(claim: ConditionClaim, left: readonly Ingress[]): ConditionClaim {
-  const note = noteText(left.map(nameOf).join(", ") || NONE);
+  if (left.length === 0) return claim;
+  const note = noteText(left.map(nameOf).join(", "));
   return { ...claim, message: `${claim.message}${byteLength(note) > NOTE_MAX_BYTES ? noteText(MANY) : note}` };
 }
 
