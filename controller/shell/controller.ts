@@ -2,6 +2,7 @@
 import { virtualIpName } from "../../lib/address/ip.ts";
 import type { KubeApi } from "../../lib/kube/api.ts";
 import type { Outcome } from "../../lib/kube/loop.ts";
+import { serviceKey } from "../../lib/model/service.ts";
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { Clock } from "../../lib/runtime/clock.ts";
 import { assertNever, BerthError } from "../../lib/runtime/errors.ts";
@@ -10,7 +11,7 @@ import type { Warning } from "../events.ts";
 import { HOLDER_CHECK_MS, judgeHeld, ORPHAN_MS } from "../held.ts";
 import { claimantsOf, isClaimedBesides, reserve, unreserve } from "../ledger.ts";
 import * as metrics from "../metrics.ts";
-import { isRepair, planService } from "../plan.ts";
+import { isOurs, isRepair, planService } from "../plan.ts";
 import { isMoving } from "../pool-source.ts";
 import { isNobodys, remainingMs } from "../quarantine.ts";
 import { planVipCondition } from "../vip-condition.ts";
@@ -252,8 +253,11 @@ export class Controller {
   async #collect(vip: VirtualIP): Promise<Outcome> {
     const { name } = vip.meta;
     const ip = ipOfName(name);
-    const claims = ip === undefined ? [] : claimantsOf(this.#books.ledger, ip);
-    for (const { key } of claims) this.#deps.enqueue(`service:${key}`);
+    const listed = ip === undefined ? [] : claimantsOf(this.#books.ledger, ip);
+    const services = listed.flatMap(({ key }) => this.#books.services.get(key) ?? []);
+    // One of another class has the address from elsewhere and is never named in it.
+    const claims = services.filter((service) => isOurs(service, this.#deps.classLess));
+    for (const { meta } of claims) this.#deps.enqueue(`service:${serviceKey(meta)}`);
     const now = this.#deps.clock.monotonicMs();
     const since = claims.length > 0 ? now : (this.#orphans.get(name) ?? now);
     this.#orphans.set(name, since);
