@@ -55,8 +55,8 @@ function withoutHolder(raw: Json): string {
 
 /** An address that is outside its pool may tell the first of the reasons for that: a pool that is deleted after it was shrunk. */
 function withoutReason(condition: Json): unknown {
-  const { type, status, reason } = fields(condition);
-  return type === "InPool" && status === "False" && reason !== "InPool" ? [type, status] : condition;
+  const { type, status } = fields(condition);
+  return type === "InPool" && status === "False" ? [type, status] : condition;
 }
 
 /** What a Service is told of the addresses that it asks for by name is true at any time: it is woken when somebody else gets one. */
