@@ -3,7 +3,9 @@
  * an address is O(log runs), taking and giving back is O(log runs), whatever the sizes of the pools.
  */
 import type { Family, Ip } from "../lib/address/ip.ts";
+import { type BitSet, bitSet, common, flipped } from "./bit-set.ts";
 import { add, contains, type IntervalSet, lowest, remove, runs } from "./interval-set.ts";
+import { entryAt, type PersistentList, persistentList, withEntry } from "./persistent-list.ts";
 import type { ActivePool } from "./pools.ts";
 
 export interface PoolSpace {
@@ -13,22 +15,34 @@ export interface PoolSpace {
 
 export interface Allocator {
   /** In the order in which they are drawn from; no address is in two of them. BOUNDED by the IPPools of the cluster. */
-  readonly spaces: readonly PoolSpace[];
+  readonly pools: readonly ActivePool[];
+  /** What each of them has left, by its place in `pools`. */
+  readonly free: Readonly<Record<Family, PersistentList<IntervalSet>>>;
   /** Which pool has an address, given out or not: disjoint runs in ascending order. */
   readonly homes: Readonly<Record<Family, readonly Home[]>>;
-  /** Index into `spaces`, by name. */
+  /** Index into `pools`, by name. */
   readonly places: ReadonlyMap<string, number>;
-  /** The places that have a free address of the family, in ascending order: full pools cost nothing. */
-  readonly open: Readonly<Record<Family, readonly number[]>>;
+  /** The places that have a free address of the family: full pools cost nothing. */
+  readonly open: Readonly<Record<Family, BitSet>>;
 }
 
 /** Some of the places, in the order in which they are tried. */
 export interface DrawOrder {
+  /** As a user wrote them. */
   readonly places: readonly number[];
-  /** The same, if the order is ascending, to be asked about one of them. */
-  readonly among: ReadonlySet<number> | undefined;
+  /** Instead of them, if the order is that of the pools. */
+  readonly among: BitSet | undefined;
   /** A user wrote it: his order holds for each family by itself. */
   readonly isWished: boolean;
+  /** What is left of it for Services with certain labels. */
+  readonly byLabels?: ByLabels;
+}
+
+export interface ByLabels {
+  /** The labels that a rule of one of the pools asks for: others make no difference. */
+  readonly names: ReadonlySet<string>;
+  /** By the names and values of those that a Service has. */
+  readonly known: Map<string, DrawOrder>;
 }
 
 interface Home {
@@ -61,9 +75,16 @@ export function buildAllocator(pools: readonly ActivePool[], inUse: Iterable<Ip>
   }
   const free = (pool: ActivePool, at: number, family: Family): IntervalSet =>
     (used.get(`${at}/${family}`) ?? []).reduce(without, pool.spaces[family]);
-  const spaces = pools.map((pool, at) => ({ pool, free: { 4: free(pool, at, 4), 6: free(pool, at, 6) } }));
-  const openOf = (family: Family) => spaces.flatMap(({ free: left }, at) => (left[family] === undefined ? [] : [at]));
-  return { spaces, homes, places, open: { 4: openOf(4), 6: openOf(6) } };
+  const left = { 4: pools.map((pool, at) => free(pool, at, 4)), 6: pools.map((pool, at) => free(pool, at, 6)) };
+  const openOf = (family: Family): BitSet => {
+    const some = left[family].flatMap((one, at) => (one === undefined ? [] : [at]));
+    return bitSet(some, pools.length);
+  };
+  return {
+    ...{ pools, homes, places },
+    free: { 4: persistentList(left[4]), 6: persistentList(left[6]) },
+    open: { 4: openOf(4), 6: openOf(6) },
+  };
 }
 
 /** The address is in use from now on; no change if no pool has it. */
@@ -79,16 +100,17 @@ export function vacate(allocator: Allocator, ip: Ip): Allocator {
 /** The pool that has this address, whether or not it is free or ever given out. */
 export function poolOf(allocator: Allocator, ip: Ip): ActivePool | undefined {
   const at = find(allocator.homes[ip.family], ip.value);
-  return at === undefined ? undefined : allocator.spaces[at]?.pool;
+  return at === undefined ? undefined : allocator.pools[at];
 }
 
 export function spaceOf(allocator: Allocator, name: string): PoolSpace | undefined {
-  return allocator.spaces[allocator.places.get(name) ?? -1];
+  const at = allocator.places.get(name);
+  return at === undefined ? undefined : spaceAt(allocator, at);
 }
 
 export function isFree(allocator: Allocator, ip: Ip): boolean {
   const at = find(allocator.homes[ip.family], ip.value);
-  return at !== undefined && contains(allocator.spaces[at]?.free[ip.family], ip.value);
+  return at !== undefined && contains(entryAt(allocator.free[ip.family], at), ip.value);
 }
 
 /**
@@ -118,20 +140,23 @@ export function choose(
   return choices;
 }
 
-/** The first that has a free address of the family and fits: of those in the order, or of those that are open, whichever are fewer. */
+/** The first that has a free address of the family and fits. */
 function first(
-  { spaces, open }: Allocator,
+  allocator: Allocator,
   { places, among }: DrawOrder,
   family: Family,
   fits: (space: PoolSpace) => boolean,
 ): PoolSpace | undefined {
-  const fewer = among !== undefined && open[family].length < places.length;
-  for (const at of fewer ? open[family] : places) {
-    const space = spaces[at];
-    if (space === undefined || space.free[family] === undefined || (fewer && !among.has(at))) continue;
-    if (fits(space)) return space;
+  for (const at of among === undefined ? places : common(among, allocator.open[family])) {
+    const space = spaceAt(allocator, at);
+    if (space?.free[family] !== undefined && fits(space)) return space;
   }
   return undefined;
+}
+
+function spaceAt({ pools, free }: Allocator, at: number): PoolSpace | undefined {
+  const pool = pools[at];
+  return pool && { pool, free: { 4: entryAt(free[4], at), 6: entryAt(free[6], at) } };
 }
 
 function hasAll({ free }: PoolSpace, families: readonly Family[]): boolean {
@@ -139,21 +164,15 @@ function hasAll({ free }: PoolSpace, families: readonly Family[]): boolean {
   return true;
 }
 
-function change(allocator: Allocator, ip: Ip, how: typeof add): Allocator {
-  const at = find(allocator.homes[ip.family], ip.value);
-  const space = at === undefined ? undefined : allocator.spaces[at];
-  if (at === undefined || space === undefined || !contains(space.pool.spaces[ip.family], ip.value)) return allocator;
-  const changed = how(space.free[ip.family], { first: ip.value, last: ip.value });
-  const free = { ...space.free, [ip.family]: changed };
-  const spaces = allocator.spaces.with(at, { ...space, free });
-  const flips = (changed === undefined) !== (space.free[ip.family] === undefined);
-  const open = flips ? { ...allocator.open, [ip.family]: toggled(allocator.open[ip.family], at) } : allocator.open;
-  return { ...allocator, spaces, open };
-}
-
-function toggled(sorted: readonly number[], at: number): readonly number[] {
-  const rest = sorted.filter((one) => one !== at);
-  return rest.length < sorted.length ? rest : [...sorted, at].sort((left, right) => left - right);
+function change(allocator: Allocator, { family, value }: Ip, how: typeof add): Allocator {
+  const at = find(allocator.homes[family], value);
+  if (at === undefined || !contains(allocator.pools[at]?.spaces[family], value)) return allocator;
+  const before = entryAt(allocator.free[family], at);
+  const changed = how(before, { first: value, last: value });
+  const free = { ...allocator.free, [family]: withEntry(allocator.free[family], at, changed) };
+  const flips = (changed === undefined) !== (before === undefined);
+  const open = flips ? { ...allocator.open, [family]: flipped(allocator.open[family], at) } : allocator.open;
+  return { ...allocator, free, open };
 }
 
 function without(set: IntervalSet, { value }: Ip): IntervalSet {

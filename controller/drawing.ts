@@ -3,13 +3,18 @@ import type { Family } from "../lib/address/ip.ts";
 import type { Labels } from "../lib/model/meta.ts";
 import { matchesSelector } from "../lib/model/selector.ts";
 import { type Service, serviceKey } from "../lib/model/service.ts";
-import type { DrawOrder, PoolSpace } from "./allocator.ts";
+import type { LabelSelector } from "../lib/model/virtual-ip.ts";
+import type { Allocator, DrawOrder, PoolSpace } from "./allocator.ts";
+import { bitSet, common } from "./bit-set.ts";
 import { type Ledger, vipsOfService } from "./ledger.ts";
 import type { PoolConfig } from "./pool-config.ts";
 import type { ActivePool } from "./pools.ts";
 import { heldBy } from "./quota-use.ts";
 import { askedPools } from "./requests.ts";
 import { familyOfName } from "./vip-names.ts";
+
+/** Of each namespace: of so many sets of labels it is remembered which pools they may draw from. */
+const LABELS_MAX = 256;
 
 /** What the rules are judged by. */
 export interface DrawWorld {
@@ -63,24 +68,52 @@ export function quotaProblem(
 /** The places of the pools that a Service may draw from: those it names, in its order, else all that give without asking. */
 export function drawOrder(world: DrawWorld, service: Service, named: readonly string[] | undefined): DrawOrder {
   const { allocator, drawn } = world.ledger;
+  const { namespace, labels } = service.meta;
   if (named !== undefined) {
     const places = named.flatMap((name) => {
       const at = allocator.places.get(name);
-      const pool = allocator.spaces[at ?? -1]?.pool;
-      const open = pool !== undefined && !pool.leaving && allowsNamespace(world, pool, service.meta.namespace);
+      const pool = allocator.pools[at ?? -1];
+      const open = pool !== undefined && !pool.leaving && allowsNamespace(world, pool, namespace);
       return at !== undefined && open ? [at] : [];
     });
     return { places, among: undefined, isWished: true };
   }
-  const { namespace } = service.meta;
-  const known = drawn.get(namespace);
-  if (known !== undefined) return known;
-  const places = allocator.spaces.flatMap(({ pool }, at) =>
+  const known = drawn.get(namespace) ?? openTo(world, namespace);
+  drawn.set(namespace, known);
+  return narrowed(allocator, known, labels);
+}
+
+/** The pools that give without being asked to Services of this namespace, whatever their labels. */
+function openTo(world: DrawWorld, namespace: string): DrawOrder {
+  const { pools } = world.ledger.allocator;
+  const places = pools.flatMap((pool, at) =>
     pool.autoAssign && !pool.leaving && allowsNamespace(world, pool, namespace) ? [at] : [],
   );
-  const order: DrawOrder = { places, among: new Set(places), isWished: false };
-  drawn.set(namespace, order);
-  return order;
+  const names = new Set(places.flatMap((at) => labelNames(pools[at]?.drawers.serviceSelector)));
+  return {
+    ...{ places: [], among: bitSet(places, pools.length), isWished: false },
+    byLabels: { names, known: new Map() },
+  };
+}
+
+/** Without the pools that refuse a Service with these labels, so that they are not asked one by one for each Service. */
+function narrowed({ pools }: Allocator, order: DrawOrder, labels: Labels): DrawOrder {
+  const { among, byLabels } = order;
+  if (among === undefined || byLabels === undefined || byLabels.names.size === 0) return order;
+  const counted = Object.entries(labels).filter(([name]) => byLabels.names.has(name));
+  const text = JSON.stringify(counted.sort(([left], [right]) => (left < right ? -1 : 1)));
+  const known = byLabels.known.get(text);
+  if (known !== undefined) return known;
+  const places = [...common(among, among)].filter((at) => matchesSelector(pools[at]?.drawers.serviceSelector, labels));
+  const left = { places: [], among: bitSet(places, pools.length), isWished: false };
+  if (byLabels.known.size >= LABELS_MAX) byLabels.known.clear();
+  byLabels.known.set(text, left);
+  return left;
+}
+
+function labelNames(selector: LabelSelector | undefined): readonly string[] {
+  if (selector === undefined) return [];
+  return [...Object.keys(selector.matchLabels), ...selector.matchExpressions.map(({ key }) => key)];
 }
 
 /** How many more addresses of these families the Service may take there; what it would give up for them does not count. */

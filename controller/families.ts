@@ -1,5 +1,5 @@
 /** Which address a Service has or gets in each of its families. Pure: it reads the ledger and changes nothing. */
-import { type Family, formatIp, type Ip, sameIp } from "../lib/address/ip.ts";
+import { type Family, formatIp, type Ip } from "../lib/address/ip.ts";
 import type { Service } from "../lib/model/service.ts";
 import { choose, poolOf } from "./allocator.ts";
 import { type Decided, drawOrder, roomIn } from "./drawing.ts";
@@ -12,6 +12,7 @@ import { waitingText } from "./published.ts";
 import { conflictText, judgeConflict } from "./quarantine.ts";
 import { type AddressRequest, familiesOf } from "./requests.ts";
 import { findJoinable, poolRefusal, shareConflict, shareRefusal } from "./sharing.ts";
+import { keepTogether } from "./together.ts";
 import { ipOfName } from "./vip-names.ts";
 
 /** What happens in one family. */
@@ -145,31 +146,6 @@ function combine(family: Family, held: Holding | undefined, fresh: Allocation | 
   if (fresh !== undefined && "ip" in fresh) return { ...fresh, family, problem: undefined };
   const problem = fresh?.problem;
   return held === undefined ? { type: "none", family, problem } : { ...held, family, problem };
-}
-
-/**
- * Who asks for addresses by name and cannot have one of them stays as he was, in the other family too: one that is half followed would
- * have cost an address that he did not mean to give up alone. What a foreign host uses is left all the same.
- */
-function keepTogether(
-  world: World,
-  service: Service,
-  request: AddressRequest,
-  decisions: readonly FamilyDecision[],
-): readonly FamilyDecision[] {
-  const missed = decisions.find(({ family, problem }) => request.ips.has(family) && problem !== undefined);
-  const ip = missed && request.ips.get(missed.family);
-  if (missed?.problem === undefined || ip === undefined) return decisions;
-  const { reason } = missed.problem;
-  return decisions.map((one): FamilyDecision => {
-    if (one.family === missed.family || one.type === "none") return one;
-    // Not what fulfils the request, which may be the new address of a pass that was cut off, but what clients use.
-    const before = findHeld(world, service, one.family, undefined);
-    if (before === undefined || sameIp(before.ip, one.ip)) return one;
-    if (before.type === "keep" && judgeConflict(world.ledger, before.vip) === "quarantine") return one;
-    const message = `${formatIp(before.ip)} stays until ${formatIp(ip)} can be had too`;
-    return { ...before, family: one.family, problem: { reason, message } };
-  });
 }
 
 /**

@@ -196,20 +196,18 @@ function namesFamily({ text }: PoolConfig, family: Family): boolean {
 /** Which pools come before this one and have addresses of it. */
 function wonTexts(world: World, config: PoolConfig, pool: ActivePool, family: Family): readonly string[] {
   const all = runs(config.spaces[family]);
-  const winners = world.ledger.allocator.spaces.filter(
-    ({ pool: one }) => one !== pool && all.some((run) => overlap(one.whole[family], run).length > 0),
+  const winners = world.ledger.allocator.pools.filter(
+    (one) => one !== pool && all.some((run) => overlap(one.whole[family], run).length > 0),
   );
   const hasAll = winners.length === 1 && pool.whole[family] === undefined;
-  return winners.map(
-    ({ pool: one }) => `the IPPool ${one.name} has ${hasAll ? "them" : "some of them"} and comes first`,
-  );
+  return winners.map((one) => `the IPPool ${one.name} has ${hasAll ? "them" : "some of them"} and comes first`);
 }
 
 function explainOpenPools(world: World, service: Service, family: Family): Problem {
   const { ledger, pools } = world;
   if (pools.size === 0)
     return { reason: "NoPool", message: "there is no IPPool: create one with addresses of your network" };
-  const open = ledger.allocator.spaces.map(({ pool }) => pool).filter((pool) => pool.autoAssign && pool.spaces[family]);
+  const open = ledger.allocator.pools.filter((pool) => pool.autoAssign && pool.spaces[family]);
   const refusals = open.flatMap((pool) => explainDrawing(world, service, family, pool) ?? []);
   const full = open.filter((pool) => explainDrawing(world, service, family, pool) === undefined);
   if (full.length > 0) {
@@ -235,7 +233,7 @@ function explainOpenPools(world: World, service: Service, family: Family): Probl
 
 /** The first pool that gives without being asked, names addresses of the family and can give none of them out. */
 function explainBarePool(world: World, service: Service, family: Family): Problem | undefined {
-  for (const { pool } of world.ledger.allocator.spaces) {
+  for (const pool of world.ledger.allocator.pools) {
     const config = world.pools.get(pool.name)?.inForce;
     if (config === undefined || pool.spaces[family] !== undefined || !pool.autoAssign) continue;
     const isHis = namesFamily(config, family) && ruleProblem(world, service, pool) === undefined;

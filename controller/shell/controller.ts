@@ -11,7 +11,7 @@ import type { Warning } from "../events.ts";
 import { HOLDER_CHECK_MS, judgeHeld, ORPHAN_MS } from "../held.ts";
 import { claimantsOf, isClaimedBesides, reserve, unreserve } from "../ledger.ts";
 import * as metrics from "../metrics.ts";
-import { isRepair, planService } from "../plan.ts";
+import { isOurs, isRepair, planService } from "../plan.ts";
 import { isMoving } from "../pool-source.ts";
 import { isNobodys, remainingMs } from "../quarantine.ts";
 import { noLongerComing, noteComing } from "../quota-use.ts";
@@ -255,8 +255,11 @@ export class Controller {
   async #collect(vip: VirtualIP): Promise<Outcome> {
     const { name } = vip.meta;
     const ip = ipOfName(name);
-    const claims = ip === undefined ? [] : claimantsOf(this.#books.ledger, ip);
-    for (const { key } of claims) this.#deps.enqueue(`service:${key}`);
+    const listed = ip === undefined ? [] : claimantsOf(this.#books.ledger, ip);
+    const services = listed.flatMap(({ key }) => this.#books.services.get(key) ?? []);
+    // One of another class has the address from elsewhere and is never named in it.
+    const claims = services.filter((service) => isOurs(service, this.#deps.classLess));
+    for (const { meta } of claims) this.#deps.enqueue(`service:${serviceKey(meta)}`);
     const now = this.#deps.clock.monotonicMs();
     const since = claims.length > 0 ? now : (this.#orphans.get(name) ?? now);
     this.#orphans.set(name, since);

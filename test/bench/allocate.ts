@@ -1,12 +1,14 @@
 /**
- * `allocate/65536`: what one allocation costs where it is hard: 1,000 pools of which all but two are full, one of 65,536
- * addresses that is nearly full and full of holes, and an IPv6 /64. The time is that of the whole plan for a new dual-stack
- * Service, its texts included, and of taking its two addresses, divided by two; no API server is asked.
+ * What one allocation costs where it is hard: 1,000 pools, of which one has 65,536 addresses, is nearly full and full of holes, and
+ * one is an IPv6 /64. `allocate/65536`: all others are full. `allocate/refusing`: all others have free addresses of both families, come first,
+ * and are for Services with another label. The time is that of the whole plan for a new dual-stack Service, its texts included,
+ * and of taking its two addresses, divided by two; no API server is asked.
  */
 import { createLedger, type Ledger, reserve, setPools, setVip, unreserve } from "../../controller/ledger.ts";
 import { planService } from "../../controller/plan.ts";
 import { activePools, type Pools, setPool } from "../../controller/pools.ts";
 import { type Ip, parseIp, virtualIpName } from "../../lib/address/ip.ts";
+import type { JsonObject } from "../../lib/model/decode.ts";
 import { parseIPPool } from "../../lib/model/ip-pool.ts";
 import { parseService, type Service, serviceKey } from "../../lib/model/service.ts";
 import { parseVirtualIP } from "../../lib/model/virtual-ip.ts";
@@ -27,8 +29,11 @@ interface Stage {
   readonly random: Random;
 }
 
-export function measureAllocation(samples: number): Measured {
-  const stage = build();
+/** What the other pools are like. */
+export type Others = "full" | "refusing";
+
+export function measureAllocation(samples: number, others: Others): Measured {
+  const stage = build(others);
   const values: number[] = [];
   for (let at = 0; at < WARM_UP + samples; at++) {
     const service = serviceOf(at);
@@ -63,23 +68,29 @@ function settle({ ledger, used, random }: Stage, given: readonly Ip[]): void {
   }
 }
 
-function build(): Stage {
+function build(others: Others): Stage {
   const ledger = createLedger();
   const random = seededRandom(1);
   let pools: Pools = new Map();
-  const add = (name: string, ...addresses: readonly string[]): void => {
-    const spec = { addresses };
+  const add = (name: string, addresses: readonly string[], rule: JsonObject = {}): void => {
+    const spec = { addresses, ...rule };
     const pool = parseIPPool({ metadata: { name, uid: name, generation: 1, resourceVersion: "1" }, spec });
     if (pool !== undefined) pools = setPool(pools, name, pool);
   };
   const inUse: Ip[] = [];
   for (let at = 0; at < POOLS - 2; at++) {
-    const base = ipOf(`10.100.${Math.floor(at / 64)}.${(at % 64) * SMALL}`);
-    add(`a${String(at).padStart(4, "0")}`, `10.100.${Math.floor(at / 64)}.${(at % 64) * SMALL}/30`);
+    const name = `a${String(at).padStart(4, "0")}`;
+    const first = `10.100.${Math.floor(at / 64)}.${(at % 64) * SMALL}`;
+    if (others === "refusing") {
+      add(name, [`${first}/30`, `2001:db8:1:${at}::/64`], { serviceSelector: { matchLabels: { team: name } } });
+      continue;
+    }
+    add(name, [`${first}/30`]);
+    const base = ipOf(first);
     for (let host = 0; host < SMALL; host++) inUse.push({ family: 4, value: base.value + BigInt(host) });
   }
-  add("large", "10.0.0.0/16");
-  add("six", "2001:db8::/64");
+  add("large", ["10.0.0.0/16"]);
+  add("six", ["2001:db8::/64"]);
   const first = ipOf("10.0.0.0").value;
   const holes = new Set<number>();
   while (holes.size < FREE) holes.add(Math.floor(random() * LARGE));
@@ -97,9 +108,11 @@ function vipOf(ip: Ip) {
   return parseVirtualIP({ metadata: { name, uid: name }, spec: { address, pool: "large", services: [service] } });
 }
 
+/** Labels that no selector asks for are each Service's own. */
 function serviceOf(at: number): Service {
+  const labels = { team: "none", "app.kubernetes.io/name": `web-${at}` };
   const service = parseService({
-    metadata: { namespace: "default", name: `web-${at}`, uid: `uid-${at}`, resourceVersion: "1" },
+    metadata: { namespace: "default", name: `web-${at}`, uid: `uid-${at}`, resourceVersion: "1", labels },
     spec: {
       type: "LoadBalancer",
       ipFamilies: ["IPv4", "IPv6"],

@@ -5,7 +5,7 @@
  */
 import { Berth } from "../e2e/berth.ts";
 import { startLab } from "../lab/lab.ts";
-import { measureAllocation } from "./allocate.ts";
+import { measureAllocation, type Others } from "./allocate.ts";
 import { measureBurst } from "./burst/measure.ts";
 import { burstNames } from "./burst/plan.ts";
 import { failoverFigures } from "./failover.ts";
@@ -15,7 +15,10 @@ import { measureResponder } from "./responder/measure.ts";
 import { responderNames } from "./responder/plan.ts";
 
 /** Needs neither root nor a cluster. */
-const ALLOCATION = "allocate/65536";
+const ALLOCATIONS: readonly (readonly [string, Others])[] = [
+  ["allocate/65536", "full"],
+  ["allocate/refusing", "refusing"],
+];
 
 /** Those of the lab in the order in which they run; each needs an installed Berth. */
 const figures: readonly Figure[] = [...memoryFigures, ...failoverFigures];
@@ -24,13 +27,21 @@ async function main(only: string): Promise<void> {
   const wanted = figures.filter(({ name }) => name.startsWith(only));
   const wantsStart = "lab/warm".startsWith(only);
   const responder = responderNames.filter((name) => name.startsWith(only));
-  const wantsAllocation = ALLOCATION.startsWith(only);
-  if (wantsAllocation) console.log(lineOf({ name: ALLOCATION, unit: "us", ...measureAllocation(5_000) }));
+  const allocations = ALLOCATIONS.filter(([name]) => name.startsWith(only));
+  for (const [name, others] of allocations)
+    console.log(lineOf({ name, unit: "us", ...measureAllocation(5_000, others) }));
   const bursts = burstNames.filter((name) => name.startsWith(only));
   if (responder.length > 0) await measureResponder(new Set(responder));
   if (bursts.length > 0) await measureBurst(new Set(bursts));
-  if (wanted.length + responder.length + bursts.length === 0 && !wantsStart && !wantsAllocation) {
-    const names = ["lab/warm", ALLOCATION, ...responderNames, ...burstNames, ...figures.map(({ name }) => name)];
+  if (wanted.length + responder.length + bursts.length + allocations.length === 0 && !wantsStart) {
+    const allocationNames = ALLOCATIONS.map(([name]) => name);
+    const names = [
+      "lab/warm",
+      ...allocationNames,
+      ...responderNames,
+      ...burstNames,
+      ...figures.map(({ name }) => name),
+    ];
     throw new Error(`no figure's name starts with "${only}"; there are ${names.join(", ")}`);
   }
   if (wanted.length > 0 || wantsStart) await measureInLab(wanted, wantsStart);

@@ -64,6 +64,7 @@ export class Process {
     random: Random,
     warn: (warning: Warning) => void = () => {},
     asOf?: number,
+    classLess = true,
   ) {
     this.#api = api;
     this.#now = now;
@@ -86,7 +87,7 @@ export class Process {
       isLeader: () => this.leader && !this.dead,
       warn,
       log: silentLogger,
-      classLess: true,
+      classLess,
       namespace: "berth-system",
     });
     this.#controller.begin();

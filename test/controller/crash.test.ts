@@ -12,6 +12,7 @@ import { below, pick } from "./crash-draw.ts";
 import { Process } from "./crash-world.ts";
 import { must } from "./objects.ts";
 import { ScriptedApi } from "./scripted-api.ts";
+import { untruths } from "./vip-truth.ts";
 
 const SERVICES = 6;
 /** Fewer addresses than Services want, so that some wait for others to be released. */
@@ -77,9 +78,12 @@ function userActs(world: World): void {
       if (service.ingress.length > 0)
         patch({ status: { loadBalancer: { ingress: [{ ip: "192.0.2.7" }] } } }, "/status");
       return;
-    case 3:
-      patch({ metadata: { labels: { touched: String(below(world, 1000)) } } });
+    case 3: {
+      const ports = [{ protocol: "TCP", port: 80 + below(world, 3) }];
+      const externalTrafficPolicy = pick(world, ["Cluster", "Local"]) ?? "";
+      patch({ spec: { ports, externalTrafficPolicy } });
       return;
+    }
     default:
       deleteVipByHand(world);
   }
@@ -243,6 +247,7 @@ async function settle(world: World, who: "new" | "last"): Promise<void> {
 }
 
 function checkRest(world: World): void {
+  expect(untruths(world.api)).toEqual([]);
   const ours = services(world).filter((service) => service.type === "LoadBalancer");
   const byUid = new Map(services(world).map((service) => [service.meta.uid, service]));
   for (const vip of vips(world)) {

@@ -392,20 +392,11 @@ const LACKING: typeof GIVING = [
     name: "said once",
     service: serviceOf("web", {
       conditions: [
-        assigned("there is no IPPool: create one with addresses of your network (before: none)", "NoPool", "False"),
+        assigned("there is no IPPool: create one with addresses of your network", "NoPool", "False"),
       ],
     }),
     pools: [],
     effects: [],
-    waiting: true,
-  },
-  {
-    name: "said by a Berth that did not note what stood in the status: noted now, and not told again",
-    service: serviceOf("web", {
-      conditions: [assigned("there is no IPPool: create one with addresses of your network", "NoPool", "False")],
-    }),
-    pools: [],
-    effects: ["write False/NoPool"],
     waiting: true,
   },
   {

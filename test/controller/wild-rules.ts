@@ -9,15 +9,31 @@ import type { Namespace } from "../../lib/model/namespace.ts";
 import { type Service, serviceKey } from "../../lib/model/service.ts";
 import type { LabelSelector, VirtualIP, VirtualIPService } from "../../lib/model/virtual-ip.ts";
 import type { Process } from "./crash-world.ts";
-import { KEYS, namedIn, POOLS, pools, QUOTAS, services, vips, type Wild } from "./wild-store.ts";
-
-/** A plan and its last call lie at most so many steps apart, all but always. */
-const RECENT_STEPS = 100;
+import { homeOf } from "./vip-truth.ts";
+import {
+  CANDIDATES,
+  KEYS,
+  namedIn,
+  POOLS,
+  pools,
+  QUOTAS,
+  RECENT_STEPS,
+  services,
+  vips,
+  type Wild,
+} from "./wild-store.ts";
 
 export function mayDraw({ drawers }: IPPool, service: Service, namespace: Namespace | undefined): boolean {
   const isOpen = drawers.namespaces.length === 0 && drawers.namespaceSelector === undefined;
   const isNear = isOpen || (namespace !== undefined && hasLabels(namespace.labels, drawers.namespaceSelector));
   return isNear && hasLabels(service.meta.labels, drawers.serviceSelector);
+}
+
+/** It gives to those who do not name it, or this one does, or asks for addresses of whatever pool; and it is not being deleted. */
+function isWelcome(pool: IPPool, { meta }: Service): boolean {
+  const { "berth.dev/ips": ips, "berth.dev/pool": named = "" } = meta.annotations;
+  const isNamed = ips !== undefined || named.split(",").includes(pool.meta.name);
+  return pool.meta.deletionTimestamp === undefined && (pool.autoAssign || isNamed);
 }
 
 /** Not by the code that is on trial. The runs have selectors with matchLabels only. */
@@ -29,21 +45,6 @@ function hasLabels(labels: Readonly<Record<string, string>>, selector: LabelSele
 export function heldIn(wild: Wild, pool: string, namespace: string): number {
   return vips(wild).filter((vip) => vip.pool === pool && vip.services.some((one) => one.namespace === namespace))
     .length;
-}
-
-/** The pool that gives an address out, of all that have it in their spec: by the order of docs/allocation.md. */
-export function inOrder(all: readonly IPPool[]): readonly IPPool[] {
-  const rank = ({ meta, priority, drawers }: IPPool): readonly (number | string)[] => [
-    meta.deletionTimestamp === undefined ? 0 : 1,
-    priority ?? Number.POSITIVE_INFINITY,
-    drawers.namespaceSelector === undefined && drawers.serviceSelector === undefined ? 1 : 0,
-    meta.name,
-  ];
-  return [...all].sort((left, right) => {
-    const [one, other] = [rank(left), rank(right)];
-    const at = one.findIndex((value, index) => value !== other[index]);
-    return (one[at] ?? 0) < (other[at] ?? 0) ? -1 : 1;
-  });
 }
 
 /** Facts that come and go, each with the last step at which it stood. */
@@ -81,7 +82,7 @@ class Lately {
 export class Witness {
   readonly #wild: Wild;
   readonly #process: Process;
-  /** `mayDraw uid pool`, `shares pool`, `has uid address`. */
+  /** `mayDraw uid pool`, `pool gives address`, `shares pool`, `has uid address`. */
   readonly #lately: Lately;
   /** Of VirtualIPs: the cache may have one that is no more. BOUNDED by the addresses of the pools. */
   readonly #names = new Set<string>();
@@ -119,6 +120,7 @@ export class Witness {
   *#known(): Iterable<string> {
     const known = POOLS.flatMap((name) => this.#process.cached<IPPool>("ippools", name) ?? []);
     for (const pool of known) if (pool.sharing === "AcrossNamespaces") yield `shares ${pool.meta.name}`;
+    for (const address of CANDIDATES) yield `${homeOf(known, address)?.meta.name} gives ${address}`;
     yield* [...namedIn(this.#wild)].map((one) => `has ${one}`);
     for (const name of this.#names) {
       const late = this.#process.cached<VirtualIP>("virtualips", name);
@@ -132,7 +134,8 @@ export class Witness {
       for (const service of [now, late, ...shown].filter((one) => one !== undefined)) {
         const { uid } = service.meta;
         for (const ip of claimed(service)) yield `has ${uid} ${ip}`;
-        for (const pool of known) if (mayDraw(pool, service, namespace)) yield `mayDraw ${uid} ${pool.meta.name}`;
+        for (const pool of known)
+          if (mayDraw(pool, service, namespace) && isWelcome(pool, service)) yield `mayDraw ${uid} ${pool.meta.name}`;
       }
     }
   }
@@ -149,6 +152,8 @@ export class Witness {
       if (this.#lately.has(`has ${uid} ${address}`)) continue;
       const what = `${verb} ${address} of ${pool} for ${namespace}/${name}`;
       if (!this.#lately.has(`mayDraw ${uid} ${pool}`)) this.#wild.faults.push(`${what}, which may not draw from it`);
+      const isGiven = verb !== "create" || this.#lately.has(`${pool} gives ${address}`);
+      if (!isGiven) this.#wild.faults.push(`${what}, which does not give it out`);
       const abroad = entries.some((one) => one["namespace"] !== namespace);
       if (abroad && !this.#lately.has(`shares ${pool}`)) this.#wild.faults.push(`${what}, beside another namespace`);
     }

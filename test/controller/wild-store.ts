@@ -2,7 +2,7 @@
 import type { Json } from "../../lib/kube/api.ts";
 import type { JsonObject } from "../../lib/model/decode.ts";
 import { parseIPPool } from "../../lib/model/ip-pool.ts";
-import { parseService } from "../../lib/model/service.ts";
+import { parseService, type Service } from "../../lib/model/service.ts";
 import { parseVirtualIP } from "../../lib/model/virtual-ip.ts";
 import { type Random, seededRandom } from "../../lib/runtime/random.ts";
 import type { Process } from "./crash-world.ts";
@@ -15,6 +15,12 @@ export const NAMESPACES = ["default", "shop"];
 /** Of the Services. */
 export const KEYS = ["default/s0", "default/s1", "default/s2", "default/s3", "shop/s4", "shop/s5", "shop/s6"];
 export const QUOTAS = [1, 2, 3];
+/** Of another load balancer. */
+export const FOREIGN_CLASS = "other.example/lb";
+/** Of no pool. */
+export const FOREIGN_IP = "192.0.2.7";
+/** A plan and its last call lie at most so many steps apart, all but always. */
+export const RECENT_STEPS = 100;
 export const POOLS = ["first", "second"];
 
 export interface Wild {
@@ -30,8 +36,6 @@ export interface Wild {
   readonly wishes: Map<string, number>;
   /** Counts every key that a Service has had: two that share an address must have had one in common. */
   readonly keys: Map<string, Set<string>>;
-  /** Addresses that a foreign host has been heard for. */
-  readonly conflicted: Set<string>;
   /** What was done against a rule. */
   readonly faults: string[];
   steps: number;
@@ -57,7 +61,6 @@ export function createWild(seed: number): Wild {
     now: 1_000,
     wishes: new Map(),
     keys: new Map(),
-    conflicted: new Set(),
     faults: [],
     steps: 0,
     deliveries: 0,
@@ -88,6 +91,21 @@ export const services = listOf("services", parseService);
 export const vips = listOf("virtualips", parseVirtualIP);
 export const pools = listOf("ippools", parseIPPool);
 
+/** Of type LoadBalancer and of no other load balancer's class. */
+export function isOurs({ type, loadBalancerClass }: Service): boolean {
+  return type === "LoadBalancer" && loadBalancerClass !== FOREIGN_CLASS;
+}
+
+/** The addresses in the status of a Service, but for what others wrote there. */
+export function ownIngress(service: Service): readonly string[] {
+  const listed = service.ingress.map(({ ip }) => ip);
+  return isOurs(service) ? listed.filter((ip) => ip !== FOREIGN_IP) : [];
+}
+
+export function saysOf(service: Service) {
+  return service.conditions.find((one) => one.type === "berth.dev/AddressAssigned");
+}
+
 /** `uid address` of every Service that a VirtualIP names. */
 export function namedIn(wild: Wild): ReadonlySet<string> {
   return new Set(vips(wild).flatMap((vip) => vip.services.map(({ uid }) => `${uid} ${vip.address}`)));
@@ -96,9 +114,14 @@ export function namedIn(wild: Wild): ReadonlySet<string> {
 export const POOL_RANGES = [
   ["10.0.0.1-10.0.0.5", "fd99::1-fd99::4"],
   ["10.0.0.3-10.0.0.8", "fd99::1-fd99::4"],
-  ["10.0.0.1-10.0.0.2"],
+  ["10.0.0.0-10.0.0.2"],
   ["10.0.0.1-10.0.0.9", "fd99::3-fd99::6"],
 ];
+
+/** What a pool may have. */
+export const CANDIDATES = [4, 6].flatMap((family) =>
+  Array.from({ length: 13 }, (_, at) => (family === 4 ? `10.0.0.${at}` : `fd99::${at.toString(16)}`)),
+);
 
 export function create(wild: Wild, path: string, body: JsonObject): void {
   wild.api.call({ verb: "create", path, body: JSON.parse(JSON.stringify(body)) });

@@ -3,7 +3,7 @@ import type { JsonObject } from "../../lib/model/decode.ts";
 import { parseService, type Service, serviceKey } from "../../lib/model/service.ts";
 import { below, pick } from "./crash-draw.ts";
 import { must } from "./objects.ts";
-import { CORE, create, KEYS, patch, type Wild } from "./wild-store.ts";
+import { CORE, create, FOREIGN_CLASS, FOREIGN_IP, KEYS, patch, type Wild } from "./wild-store.ts";
 
 const EXPOSE = ["public", "public", "private"];
 const ANNOTATIONS: readonly JsonObject[] = [
@@ -38,6 +38,7 @@ export function userActs(wild: Wild): void {
     () => {
       if (service.ingress.length > 0) patch(wild, `${path}/status`, { status: { loadBalancer: null } });
     },
+    () => overwrite(wild, service, path),
     () => patch(wild, path, { spec: { ports: [{ protocol: "TCP", port: 80 + below(wild, 3) }] } }),
     () => patch(wild, path, { spec: { externalTrafficPolicy: pick(wild, ["Local", "Cluster"]) } }),
     () => annotate(wild, service, { "berth.dev/renumber": String(below(wild, 100)) }),
@@ -49,6 +50,13 @@ export function userActs(wild: Wild): void {
   pick(wild, changes)?.();
 }
 
+/** Another controller writes into the status: into that of a Service of its own class what it likes. */
+function overwrite(wild: Wild, service: Service, path: string): void {
+  const isForeign = service.loadBalancerClass === FOREIGN_CLASS && service.type === "LoadBalancer";
+  const ip = isForeign ? pick(wild, ["10.0.0.2", "10.0.0.4", "fd99::3"]) : FOREIGN_IP;
+  patch(wild, `${path}/status`, { status: { loadBalancer: { ingress: [{ ip }] } } });
+}
+
 function createService(wild: Wild, key: string): void {
   const [namespace = "", name = ""] = key.split("/");
   const families = pick(wild, [["IPv4"], ["IPv4"], ["IPv6"], ["IPv4", "IPv6"], ["IPv6", "IPv4"]]) ?? [];
@@ -58,6 +66,7 @@ function createService(wild: Wild, key: string): void {
     metadata: { namespace, name, annotations, labels: { expose: pick(wild, EXPOSE) } },
     spec: {
       type: "LoadBalancer",
+      ...(wild.random() < 0.1 ? { loadBalancerClass: FOREIGN_CLASS } : {}),
       ipFamilies: families,
       ipFamilyPolicy: policy,
       ports: [{ protocol: "TCP", port: 80 + below(wild, 3) }],

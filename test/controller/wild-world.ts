@@ -34,6 +34,10 @@ const DRAWERS = [
   { namespaceSelector: { matchLabels: { team: "a" } }, serviceSelector: { matchLabels: { expose: "public" } } },
 ];
 
+/** Of the ranges that a pool has, or may come to have. */
+const EXCLUDED = [[], [], ["10.0.0.3-10.0.0.4"], ["10.0.0.2/32", "fd99::2/128"], ["10.0.0.9/32"]];
+const INTERFACES = [[], ["eth0"], ["eth*", "bond0"]];
+
 /** Who looks after the cluster: pools, nodes, VirtualIPs. */
 function adminActs(wild: Wild): void {
   const name = pick(wild, POOLS) ?? "";
@@ -45,6 +49,10 @@ function adminActs(wild: Wild): void {
       priority: pick(wild, [1, 2, null]),
       quota: pick(wild, [null, null, ...QUOTAS]),
       sharing: pick(wild, ["SameNamespace", "AcrossNamespaces"]),
+      autoAssign: pick(wild, [true, true, false]),
+      excluded: pick(wild, EXCLUDED) ?? [],
+      avoidBuggyIPs: pick(wild, [true, false]),
+      l2: { interfaces: pick(wild, INTERFACES) ?? [] },
       ...pick(wild, DRAWERS),
     };
     if (isThere) patch(wild, path, { spec });
@@ -106,7 +114,6 @@ export function speakerActs(wild: Wild, hearing = true): void {
 }
 
 function tellConflict(wild: Wild, vip: VirtualIP, status: "True" | "False"): void {
-  wild.conflicted.add(vip.address);
   const message = `02:00:00:00:00:0${below(wild, 3)}, no node of this cluster, answers for ${vip.address}`;
   patchVipStatus(wild, vip, { conditions: [{ type: "Conflict", status, reason: "ForeignHost", message }] });
 }

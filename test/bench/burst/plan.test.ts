@@ -55,10 +55,10 @@ describe("the figure", () => {
     },
   });
 
-  test("value is the time, p50 and p99 are those of one address, and the ratios are those of the medians", () => {
+  test("value is the time, p50 and p99 are those of one address, and the ratios are those of the medians, to three digits", () => {
     const measured = burstMeasured([round(3, 30), round(1, 50), round(2.1234, 40)], 10, { bare: 1, ideal: 2 });
     const line = JSON.parse(lineOf({ name: "burst/10", unit: "s", ...measured }));
-    expect(line).toMatchObject({ n: 3, value: 2.123, p50: 2, p99: 40, ratioToBare: 2.12, ratioToIdeal: 1.06 });
+    expect(line).toMatchObject({ n: 3, value: 2.123, p50: 2, p99: 40, ratioToBare: 2.123, ratioToIdeal: 1.062 });
     expect(line).toMatchObject({ writesPerAddress: 2.1, poolWrites: 3, events: 1, perSecond: 5, cpuMs: 2.12 });
   });
 

@@ -83,9 +83,10 @@ export function burstMeasured(
     );
   const written = (accept: (key: string) => boolean): number => medianOf(rounds, ({ writes }) => sumOf(writes, accept));
   const waits = rounds.some(({ latenciesMs }) => latenciesMs.length > 0);
+  // Goals lie 0.01 apart and less: two digits would hide which side of one a run is on.
   const ratio = (name: string, actor: Actor): Record<string, number> => {
     const other = others[actor];
-    return other === undefined ? {} : { [name]: rounded(value / other, 2) };
+    return other === undefined ? {} : { [name]: rounded(value / other, 3) };
   };
   return {
     samples,

@@ -84,14 +84,6 @@ function patchStatus(scene: Scene, name: string, status: JsonObject): void {
   scene.api.call({ verb: "patch", path, body: JSON.parse(JSON.stringify({ status })), patch: "merge" });
 }
 
-/** Berth's condition as a controller from before wrote it, which noted nothing. */
-function withoutNote(scene: Scene, name: string): void {
-  const conditions = scene.found(name).conditions.map((one) => {
-    return { ...one, message: one.message.replace(/ \(before: .*\)$/, "") };
-  });
-  patchStatus(scene, name, { conditions: JSON.parse(JSON.stringify(conditions)) });
-}
-
 describe("what somebody writes into the status of a Service that waits is undone, and given to nobody", () => {
   test.each(REFUSALS.flatMap((one) => FOREIGN.map((foreign) => ({ ...one, foreign }))))(
     "$says, and $foreign is written",
@@ -215,20 +207,6 @@ describe("what stood there before stays", () => {
     scene.overwrite("web", ["10.0.0.5"]);
     await scene.settle();
     expect(scene.addresses("web")).toEqual([]);
-  });
-
-  test("after a Berth that noted nothing, what it has left there counts once, without another event", async () => {
-    const scene = await migrated();
-    withoutNote(scene, "web");
-    const told = scene.warnings.length;
-    scene.restart();
-    await scene.settle();
-    expect(scene.addresses("web")).toEqual(["10.0.0.5"]);
-    expect(scene.says("web")).toMatch(/ \(before: 10.0.0.5\)$/);
-    expect(scene.warnings).toHaveLength(told);
-    scene.overwrite("web", ["10.0.0.5", "10.9.0.7"]);
-    await scene.settle();
-    expect(scene.addresses("web")).toEqual(["10.0.0.5"]);
   });
 
   test("while there is no IPPool at all, the other load balancer goes on: nothing of its is undone", async () => {

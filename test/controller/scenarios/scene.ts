@@ -25,6 +25,8 @@ export class Scene {
   readonly api = new ScriptedApi();
   readonly warnings: Warning[] = [];
   now = 1_000;
+  /** The flag `--class-less` of whichever controller starts next. */
+  classLess = true;
   /** Writes of the controller so far. */
   written = 0;
   /** Called before a write of the controller goes on its way, with its number; "done" if it has seen to that itself. */
@@ -194,7 +196,7 @@ export class Scene {
   /** Berth's condition: `reason: message`, without the note that nothing stood in the status before; "" without one. */
   says(name: string, namespace = "default"): string {
     const condition = this.found(name, namespace).conditions.find((one) => one.type === "berth.dev/AddressAssigned");
-    return condition === undefined ? "" : `${condition.reason}: ${condition.message.replace(/ \(before: none\)$/, "")}`;
+    return condition === undefined ? "" : `${condition.reason}: ${condition.message}`;
   }
 
   /** A condition of a pool: `status reason: message`; "" without it. */
@@ -246,7 +248,7 @@ export class Scene {
 
   #start(asOf?: number): Process {
     const warn = (warning: Warning) => this.warnings.push(warning);
-    return new Process(this.api, () => this.now, this.#random, warn, asOf);
+    return new Process(this.api, () => this.now, this.#random, warn, asOf, this.classLess);
   }
 
   #create(path: string, body: Json): void {
