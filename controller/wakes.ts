@@ -1,4 +1,5 @@
 /** What a change of a VirtualIP or of the pools means for others than the Services that have the address. */
+import { serviceKey } from "../lib/model/service.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { spaceOf } from "./allocator.ts";
 import type { Ledger } from "./ledger.ts";
@@ -15,13 +16,20 @@ export function isLeft(before: VirtualIP | undefined, now: VirtualIP | undefined
   return before?.services.some(({ uid }) => now?.services.every((one) => one.uid !== uid)) === true;
 }
 
-/** VirtualIPs whose pool does not have their address, is being deleted, or is not there. */
-export function outsiders({ allocator, uses }: Ledger): ReadonlySet<string> {
-  const names = [...uses].flatMap(([name, use]) => {
+/** Whether other Services have the address than before. */
+export function isOthers(before: VirtualIP, now: VirtualIP | undefined): boolean {
+  return before.services.map(serviceKey).join() !== (now?.services ?? []).map(serviceKey).join();
+}
+
+/** VirtualIPs whose pool does not have their address, is being deleted, or is not there: which of these. */
+export function outsiders({ allocator, uses }: Ledger): ReadonlyMap<string, "outside" | "leaving" | "gone"> {
+  const entries = [...uses].flatMap(([name, use]) => {
     const pool = spaceOf(allocator, name)?.pool;
-    return [...(pool === undefined || pool.leaving ? use.names : use.strays)];
+    const isLeft = pool === undefined || pool.leaving;
+    const why = pool === undefined ? "gone" : pool.leaving ? "leaving" : "outside";
+    return [...(isLeft ? use.names : use.strays)].map((one) => [one, why] as const);
   });
-  return new Set(names);
+  return new Map(entries);
 }
 
 /** The quotas that it counts in: pool and namespace. */

@@ -22,7 +22,7 @@ import { askedKey } from "../requests.ts";
 import { sharerOf } from "../sharing.ts";
 import { createView, type View } from "../view.ts";
 import { ipOfName } from "../vip-names.ts";
-import { isLeft, mayServe, outsiders } from "../wakes.ts";
+import { isLeft, isOthers, mayServe, outsiders } from "../wakes.ts";
 import type { Seen } from "./executor.ts";
 import { type OffLimitCaches, OffLimitSource } from "./off-limit-source.ts";
 
@@ -202,10 +202,10 @@ export class Books {
     const { limits, blind } = this.#offLimits.read();
     setPools(this.ledger, activePools(this.pools, limits, blind));
     const after = outsiders(this.ledger);
-    for (const name of after) if (!before.has(name)) this.#wakeUsers(name);
-    // Their condition InPool, unless another pool has taken them over by then.
-    for (const name of new Set([...before, ...after])) {
-      if (!(before.has(name) && after.has(name))) this.#deps.enqueue(`vip:${name}`);
+    for (const name of after.keys()) if (!before.has(name)) this.#wakeUsers(name);
+    // Their condition InPool, unless another pool has taken them over by then; what it says is another thing where the pool went.
+    for (const name of new Set([...before.keys(), ...after.keys()])) {
+      if (before.get(name) !== after.get(name)) this.#deps.enqueue(`vip:${name}`);
     }
   }
 
@@ -271,7 +271,7 @@ export class Books {
     if (isLeft(before, vip)) this.#wakeUsers(name);
     for (const other of judgedAnew(this.ledger, before, vip)) this.#wakeUsers(other);
     if (freed || before === undefined) this.countAgain(name);
-    if (before === undefined) this.#wakeAsking(name);
+    if (before === undefined || isOthers(before, vip)) this.#wakeAsking(name);
     for (const pool of new Set([before?.pool, vip?.pool])) if (pool !== undefined) this.#deps.enqueue(`pool:${pool}`);
   }
 }

@@ -391,9 +391,7 @@ const LACKING: typeof GIVING = [
   {
     name: "said once",
     service: serviceOf("web", {
-      conditions: [
-        assigned("there is no IPPool: create one with addresses of your network", "NoPool", "False"),
-      ],
+      conditions: [assigned("there is no IPPool: create one with addresses of your network", "NoPool", "False")],
     }),
     pools: [],
     effects: [],

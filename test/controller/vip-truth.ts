@@ -93,13 +93,15 @@ function ofPool(vip: VirtualIP, users: readonly Service[], pools: readonly IPPoo
   const isHome = named !== undefined && home === named && !isLeaving(named);
   const isWished = users.some((one) => poolsNamedBy(one).includes(vip.pool));
   const mayMove = !isHome && home !== undefined && !isLeaving(home) && !isWished && vip.quarantine === undefined;
+  const reason =
+    named === undefined ? "PoolNotFound" : isLeaving(named) ? "PoolDeleting" : isHome ? "InPool" : "OutsideSpec";
   const says = vip.conditions.find(({ type }) => type === "InPool");
   // One that has always been in its pool does not say so; nobody reads it of one that is put aside.
   const isSilent = says === undefined && (isHome || vip.quarantine !== undefined);
   return [
     ...differs("pool", vip.pool, mayMove ? home.meta.name : vip.pool),
     ...(named === undefined ? [] : differs("l2", JSON.stringify(vip.l2), JSON.stringify(named.l2))),
-    ...(isSilent ? [] : differs("InPool", says?.status, isHome ? "True" : "False")),
+    ...(isSilent ? [] : differs("InPool", says?.reason, reason)),
   ];
 }
 

@@ -1,7 +1,7 @@
 /** What holds in a wild run when everything has come to rest, and that a controller which starts then has nothing to do. */
 import { expect } from "@jest/globals";
 import type { Json } from "../../lib/kube/api.ts";
-import { fields, items } from "../../lib/model/decode.ts";
+import { fields } from "../../lib/model/decode.ts";
 import type { IPPool } from "../../lib/model/ip-pool.ts";
 import { parseNamespace } from "../../lib/model/namespace.ts";
 import { parseService, type Service } from "../../lib/model/service.ts";
@@ -46,17 +46,7 @@ function told(was: Json | undefined, { key, object }: StoredEvent): string {
 
 function withoutHolder(raw: Json): string {
   const { metadata, status, ...rest } = fields(raw);
-  return JSON.stringify([
-    rest,
-    { ...fields(metadata), resourceVersion: "" },
-    { ...fields(status), holder: undefined, conditions: items(fields(status)["conditions"]).map(withoutReason) },
-  ]);
-}
-
-/** An address that is outside its pool may tell the first of the reasons for that: a pool that is deleted after it was shrunk. */
-function withoutReason(condition: Json): unknown {
-  const { type, status } = fields(condition);
-  return type === "InPool" && status === "False" ? [type, status] : condition;
+  return JSON.stringify([rest, { ...fields(metadata), resourceVersion: "" }, { ...fields(status), holder: undefined }]);
 }
 
 /** What a Service is told of the addresses that it asks for by name is true at any time: it is woken when somebody else gets one. */
