@@ -112,9 +112,10 @@ function continueHandOver(d: Draft): void {
   s.skipped = [...s.skipped, { node: handing.to, untilMs: d.now + TIMES.skipMs }];
   const on = ownCandidate(d);
   const next = successor(d);
-  // A leaving node takes nothing back: the next in line is tried.
-  if (on !== undefined && !d.w.stopping) claim(d, on, "taken-back");
-  else if (next !== undefined) pass(d, next, d.w.stopping ? "hand-over-shutdown" : "hand-over-not-candidate");
+  if (next !== undefined && (on === undefined || d.w.stopping))
+    pass(d, next, d.w.stopping ? "hand-over-shutdown" : "hand-over-not-candidate");
+  // A leaving node without a next one has it until it ends. Not from one that has named itself: that one would again, and both answer each time.
+  else if (on !== undefined && (handing.named || !d.w.stopping)) claim(d, on, "taken-back");
 }
 
 function continueReading(d: Draft): void {

@@ -108,6 +108,8 @@ export interface HandingOver {
   readonly to: string;
   readonly epoch: number;
   readonly untilMs: number;
+  /** The server has said that this node named it. One that has named itself, by the mark in the Lease, runs, whether it is heard here or not. */
+  readonly named: boolean;
 }
 
 /** A process that could hold the address instead. */
