@@ -131,7 +131,9 @@ function continueReading(d: Draft): void {
   // Rule Y: without a confirmation in time the other one, whom clients hear, has it.
   if (d.w.apiUp && !reading.failed && !due(d, reading.sinceMs + TIMES.confirmMs)) return;
   fallSilent(d, "peer-heard-without-api");
-  s.reading = { ...(s.reading ?? reading), why: "was-silent", sinceMs: d.now };
+  // A server that is so slow is as good as none: this node may come back before its answer. Not if it was stopped meanwhile (S3).
+  const failed = reading.failed || reading.sinceMs > d.w.stalledMs;
+  s.reading = { ...(s.reading ?? reading), why: "was-silent", sinceMs: d.now, failed };
 }
 
 /** The object is being deleted: silence first, then the record that says so; the controller then frees the address (A1). */
@@ -234,7 +236,7 @@ function decline(d: Draft): void {
   else if (d.w.stopping || !lacksEndpoint(rule)) release(d, "holder-not-candidate");
 }
 
-/** Silent, and the API cannot be asked: after a pause by rank this node probes, and goes on if nobody else answers (rule Y). */
+/** Silent, and the API cannot be asked, or does not answer in time: after a pause by rank this node probes, and goes on if nobody else answers (rule Y). */
 function comeBack(d: Draft): void {
   const { s } = d;
   const reading = s.reading;

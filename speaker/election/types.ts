@@ -162,7 +162,7 @@ export interface Reading {
   readonly sinceMs: number;
   /** Of the request under way; 0 when none is. */
   readonly id: number;
-  /** The server could not be asked at least once. */
+  /** The server could not be asked at least once, or has not answered within the time of rule Y. */
   readonly failed: boolean;
 }
 
