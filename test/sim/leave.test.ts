@@ -4,7 +4,7 @@ import { begin } from "./faults.ts";
 import { nodeObject } from "./objects.ts";
 import { HONEST } from "./sabotage.ts";
 import { leftWithSlowApi, manyLeave } from "./sabotage-leave.ts";
-import { ADDRESS, FOR_LONG_MS, settled, unsound } from "./story.ts";
+import { ADDRESS, allOnFirst, FOR_LONG_MS, settled, unsound } from "./story.ts";
 
 describe("F5: a node leaves", () => {
   test("300 addresses, an API of two seconds a call: nothing is lost, and the process ends in time", () => {
@@ -38,6 +38,31 @@ describe("F5: a node leaves", () => {
     expect(unsound(cluster)).toEqual([]);
   });
 });
+
+test.each([1, 2])(
+  "F9: the next process comes to wait after the mark: what nobody has begun to answer stays (seed %i)",
+  (seed) => {
+    const cluster = allOnFirst({ seed, addresses: 220 });
+    cluster.api.putNode("n3", nodeObject({ excluded: true }));
+    cluster.run(1_000);
+    const epochs = new Map([...cluster.api.vips].map(([name, vip]) => [name, vip.holder?.epoch]));
+    begin(cluster, "sigterm", "n1", FOR_LONG_MS);
+    const lease = () => cluster.api.leases.get("n1");
+    for (let ran = 0; ran < 1_000 && lease()?.leaving !== true; ran += 5) cluster.run(5);
+    expect(lease()).toMatchObject({ leaving: true, nextInstance: "" });
+    const next = cluster.start("n1");
+    cluster.run(4_000);
+    expect(lease()).toMatchObject({ leaving: false, instance: next.instance });
+    expect(cluster.processes.get("n1")).toEqual([next]);
+    // The other node has begun with its first lot at most; its second one would have come 100 ms later.
+    const taken = new Set(cluster.moves.filter(({ node }) => node === "n2").map(({ name }) => name));
+    expect(taken.size).toBeLessThanOrEqual(200);
+    const kept = [...cluster.api.vips].filter(([name, { holder }]) => holder?.epoch === epochs.get(name));
+    expect(kept.length).toBeGreaterThanOrEqual(20);
+    expect(cluster.invariants.longestGapMs).toBeLessThan(2);
+    expect(unsound(cluster)).toEqual([]);
+  },
+);
 
 /** One of two nodes leaves; the other one's process has just died, and its Lease does not tell yet. */
 function leaveToDead(seed: number) {
