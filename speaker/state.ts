@@ -1,7 +1,7 @@
 /** Everything the speaker of one node knows, as one value, and what it is told and wants done (speaker.ts is the step). */
 import type { PeersInput, PeersState } from "../lib/lease/peers.ts";
 import { initialPeers } from "../lib/lease/peers.ts";
-import type { SpeakerFacts as LeaseFacts } from "../lib/model/speaker-lease.ts";
+import type { SpeakerFacts as LeaseFacts, SpeakerLease } from "../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import type { NodeObjectFacts, SpeakerFacts } from "./candidates.ts";
 import type { Place, ServiceEndpoints } from "./desired.ts";
@@ -29,7 +29,8 @@ export interface SpeakerView {
    */
   readonly counts: boolean;
   readonly segments: Readonly<Record<string, string>>;
-  readonly resourceVersion: string;
+  /** As it was last seen. */
+  readonly seen: SpeakerLease;
   readonly key: string;
 }
 

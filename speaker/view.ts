@@ -1,6 +1,6 @@
 /** What the Leases and Nodes make of the other speakers: judged anew only where something changed. */
 import { knownPeer, leaseVerdict, type PeersState } from "../lib/lease/peers.ts";
-import { factAnnotations, type SpeakerLease } from "../lib/model/speaker-lease.ts";
+import { factAnnotations, isRenewed, type SpeakerLease } from "../lib/model/speaker-lease.ts";
 import type { NodeObjectFacts, SpeakerFacts } from "./candidates.ts";
 import type { Peer } from "./election/types.ts";
 import { type NodeInterface, withNetworks } from "./interfaces.ts";
@@ -19,13 +19,13 @@ export function viewSpeakers(peers: PeersState, before: ReadonlyMap<string, Spea
     if (node === peers.self) continue;
     const known = before.get(node);
     const lease = verdictOf(peers, node, now);
-    const key = known?.resourceVersion === peer.lease.meta.resourceVersion ? known.key : keyOf(peer.lease);
+    const isSeen = known?.seen.meta.resourceVersion === peer.lease.meta.resourceVersion;
+    const key = isSeen ? known.key : keyOf(peer.lease);
     const same = known !== undefined && known.key === key;
     const facts = same && known.lease === lease ? known.facts : factsOf(peer.lease, lease, same ? known : undefined);
     const { segments } = peer.lease.facts;
-    const { resourceVersion } = peer.lease.meta;
-    const counts = lease === "fresh" && (known?.resourceVersion !== resourceVersion || known.counts);
-    speakers.set(node, { facts, lease, counts, segments, key, resourceVersion });
+    const counts = lease === "fresh" && (known === undefined || isRenewed(known.seen, peer.lease) || known.counts);
+    speakers.set(node, { facts, lease, counts, segments, key, seen: peer.lease });
     if (!same || known.lease !== lease || known.counts !== counts) changed = true;
   }
   return { speakers, changed: changed || speakers.size !== before.size };

@@ -1,6 +1,6 @@
 /** What a Lease that was seen means for the process that sees it. Pure, like all of the heartbeat. */
 import { compareResourceVersions, higherResourceVersion } from "../kube/resource-version.ts";
-import type { SpeakerLease } from "../model/speaker-lease.ts";
+import { isRenewed, type SpeakerLease } from "../model/speaker-lease.ts";
 import { assertNever } from "../runtime/errors.ts";
 import type { HeartbeatEffect, HeartbeatState } from "./heartbeat-types.ts";
 
@@ -27,9 +27,9 @@ export function accept(state: HeartbeatState, lease: SpeakerLease, rolledBack: b
   const isOlder = !rolledBack && compareResourceVersions(version, state.lease?.meta.resourceVersion ?? "") === "lower";
   // The watch has shown a later state while this answer was under way.
   if (isOlder) return { state, effects: [] };
-  const changed = version !== state.lease?.meta.resourceVersion;
+  const isAlive = state.lease === undefined || isRenewed(state.lease, lease);
   const floor = rolledBack ? version : higherResourceVersion(state.floor, version);
-  const seen: HeartbeatState = { ...state, lease, known: true, floor, changedMs: changed ? now : state.changedMs };
+  const seen: HeartbeatState = { ...state, lease, known: true, floor, changedMs: isAlive ? now : state.changedMs };
   const placed = place(seen, lease, rolledBack, now);
   return noteFence(placed.state, placed.effects, lease);
 }

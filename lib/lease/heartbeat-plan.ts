@@ -3,7 +3,7 @@ import { factAnnotations, isSamePod, type SpeakerFacts, type SpeakerLease } from
 import { assertNever } from "../runtime/errors.ts";
 import type { HeartbeatState, LeaseCall } from "./heartbeat-types.ts";
 
-/** A waiting process takes a Lease that has not changed for this long before its own eyes. */
+/** A waiting process takes a Lease that was not renewed for this long before its own eyes. */
 export const TAKE_OVER_MS = 10_000;
 
 /** The next call; "end" when a process that never acted is told to go and has left no trace. */

@@ -43,7 +43,7 @@ export interface HeartbeatState {
   readonly lease: SpeakerLease | undefined;
   /** A read or a write has told what is there. */
   readonly known: boolean;
-  /** When the resourceVersion of the Lease last changed before these eyes, or a call last failed. */
+  /** When the Lease was last renewed before these eyes by whom it names, or a call last failed. */
   readonly changedMs: number;
   /** The highest resourceVersion seen; an answer below it comes from a server that was put back. */
   readonly floor: string;

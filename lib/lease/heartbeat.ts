@@ -2,7 +2,7 @@
  * The heartbeat of a speaker (election.md section 2; hazards F5, F7, F8, F9): which of the processes of a node acts for
  * it, and whether the API server is there. A pure machine; lib/lease/heartbeat-loop.ts executes its effects.
  *
- *     waiting ──absent, released, unchanged for 10 s, own pod's dead process, or handed over──▶ acting
+ *     waiting ──absent, released, not renewed for 10 s, own pod's dead process, or handed over──▶ acting
  *     acting ──another instance in the Lease──▶ lost        acting ──SIGTERM and a next instance──▶ handed ──▶ ended
  *                                                           acting ──SIGTERM, leaving, release──▶ ended
  *

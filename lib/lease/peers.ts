@@ -1,17 +1,17 @@
 /**
  * What this speaker knows about the others from their Leases (election.md section 2, hazards E4, E8 and F7).
  *
- * A Lease is expired when its resourceVersion has not changed for 10 s of this observer's monotonic clock. The count
- * is only worth something while the watch delivers, and the proof of that is this node's own Lease: it is in the same
+ * A Lease is expired when the process that it names has not renewed it for 10 s of this observer's monotonic clock; what others
+ * write in it is no sign of life. The count is only worth something while the watch delivers, and the proof of that is this node's own Lease: it is in the same
  * watch and renewed every 3 s. So after an outage, a freeze or a dead watch the count of every Lease starts again when
  * the own renewal is seen, and while it is not seen nothing is judged.
  */
-import type { SpeakerLease } from "../model/speaker-lease.ts";
+import { isRenewed, type SpeakerLease } from "../model/speaker-lease.ts";
 import { assertNever } from "../runtime/errors.ts";
 
-/** Unchanged for this long: the speaker is gone or cut off. Three renewals with jitter and time-outs fit in. */
+/** Not renewed for this long: the speaker is gone or cut off. Three renewals with jitter and time-outs fit in. */
 export const LEASE_EXPIRY_MS = 10_000;
-/** Unchanged for this long: at least one renewal is missing (3 s + 20 %, and a second for the way). */
+/** Not renewed for this long: at least one renewal is missing (3 s + 20 %, and a second for the way). */
 export const LEASE_MISSED_MS = 4_600;
 /** The own renewal not seen for this long (one late renewal and its time-out): the watch proves nothing any more. */
 export const OUTAGE_MS = 6_000;
@@ -23,7 +23,7 @@ export const KNOWN_MAC_MS = 3_600_000;
 export interface Peer {
   /** The last one seen; kept when the object is gone, as long as its MACs are known. */
   readonly lease: SpeakerLease;
-  /** When the resourceVersion was last seen to change, or the object to go. Monotonic milliseconds. */
+  /** When it was last seen to be renewed, or the object to come or go. Monotonic milliseconds. */
   readonly changedMs: number;
   readonly present: boolean;
 }
@@ -73,9 +73,9 @@ export interface PeersStep {
 }
 
 export type LeaseVerdict =
-  /** Changed within the last 10 s of counted time. */
+  /** Renewed within the last 10 s of counted time. */
   | "fresh"
-  /** Unchanged for 10 s of counted time, or gone for that long. */
+  /** Not renewed for 10 s of counted time, or gone for that long. */
   | "expired"
   /** The last process on that node gave it up in order (holderIdentity is empty). */
   | "released"
@@ -113,7 +113,7 @@ export function stepPeers(state: PeersState, input: PeersInput, now: number): Pe
 }
 
 /**
- * Milliseconds for which the Lease of a node is known not to have changed; undefined while this observer is in an
+ * Milliseconds for which the Lease of a node is known not to have been renewed; undefined while this observer is in an
  * outage or for a node without a Lease. Age of what was seen, never a comparison of clocks.
  */
 export function unchangedMs(state: PeersState, node: string, now: number): number | undefined {
@@ -155,7 +155,9 @@ function onLease(state: PeersState, lease: SpeakerLease, now: number): PeersStat
   const version = lease.meta.resourceVersion;
   const same = before?.present === true && before.lease.meta.resourceVersion === version;
   if (same) return state;
-  const peers = new Map(state.peers).set(lease.node, { lease, changedMs: now, present: true });
+  const isAlive = before?.present !== true || isRenewed(before.lease, lease);
+  const changedMs = isAlive ? now : before.changedMs;
+  const peers = new Map(state.peers).set(lease.node, { lease, changedMs, present: true });
   const next = { ...state, peers, macs: noteMacs(state.macs, before, lease, now) };
   return lease.node === state.self ? onSelfSeen(next, now) : next;
 }

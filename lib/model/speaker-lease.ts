@@ -80,7 +80,7 @@ export interface SpeakerLease {
   readonly instance: string;
   /** How often the instance changed (spec.leaseTransitions). */
   readonly transitions: number;
-  /** RFC 3339, for people. */
+  /** RFC 3339. What it says is for people; that it is another one than before is the sign of life (isRenewed). */
   readonly renewTime: string;
   readonly facts: SpeakerFacts;
   /** The node gives up all it holds: every successor starts at once. */
@@ -102,6 +102,14 @@ export function instanceId(podUid: string, random: string): string {
 export function isSamePod(left: string, right: string): boolean {
   const pod = left.slice(0, left.indexOf("/") + 1);
   return pod.length > 1 && right.startsWith(pod);
+}
+
+/**
+ * Whether the process that acts for the node has written since. Others write in its Lease, too: the one that waits its name, another node its
+ * mark. That says nothing of who may be dead. Any other time counts, an earlier one as well: clocks are set, and stores put back.
+ */
+export function isRenewed(before: SpeakerLease, after: SpeakerLease): boolean {
+  return before.instance !== after.instance || before.renewTime !== after.renewTime;
 }
 
 export function speakerLeaseName(node: string): string {

@@ -112,9 +112,10 @@ function continueHandOver(d: Draft): void {
   s.skipped = [...s.skipped, { node: handing.to, untilMs: d.now + TIMES.skipMs }];
   const on = ownCandidate(d);
   const next = successor(d);
-  // A leaving node takes nothing back: the next in line is tried.
-  if (on !== undefined && !d.w.stopping) claim(d, on, "taken-back");
-  else if (next !== undefined) pass(d, next, d.w.stopping ? "hand-over-shutdown" : "hand-over-not-candidate");
+  if (next !== undefined && (on === undefined || d.w.stopping))
+    pass(d, next, d.w.stopping ? "hand-over-shutdown" : "hand-over-not-candidate");
+  // A leaving node without a next one has it until it ends. Not from one that has named itself: that one would again, and both answer each time.
+  else if (on !== undefined && (handing.named || !d.w.stopping)) claim(d, on, "taken-back");
 }
 
 function continueReading(d: Draft): void {
@@ -130,7 +131,9 @@ function continueReading(d: Draft): void {
   // Rule Y: without a confirmation in time the other one, whom clients hear, has it.
   if (d.w.apiUp && !reading.failed && !due(d, reading.sinceMs + TIMES.confirmMs)) return;
   fallSilent(d, "peer-heard-without-api");
-  s.reading = { ...(s.reading ?? reading), why: "was-silent", sinceMs: d.now };
+  // A server that is so slow is as good as none: this node may come back before its answer. Not if it was stopped meanwhile (S3).
+  const failed = reading.failed || reading.sinceMs > d.w.stalledMs;
+  s.reading = { ...(s.reading ?? reading), why: "was-silent", sinceMs: d.now, failed };
 }
 
 /** The object is being deleted: silence first, then the record that says so; the controller then frees the address (A1). */
@@ -233,7 +236,7 @@ function decline(d: Draft): void {
   else if (d.w.stopping || !lacksEndpoint(rule)) release(d, "holder-not-candidate");
 }
 
-/** Silent, and the API cannot be asked: after a pause by rank this node probes, and goes on if nobody else answers (rule Y). */
+/** Silent, and the API cannot be asked, or does not answer in time: after a pause by rank this node probes, and goes on if nobody else answers (rule Y). */
 function comeBack(d: Draft): void {
   const { s } = d;
   const reading = s.reading;

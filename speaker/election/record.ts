@@ -61,6 +61,7 @@ export function onWritten(d: Draft, epoch: number, result: WriteResult): void {
       // A late answer about the object that was there before this one: its record is nobody's any more (A1).
       if (result.vip.meta.uid !== s.uid) return;
       onSeen(d, result.vip, "answer");
+      if (s.handing?.epoch === epoch) s.handing = { ...s.handing, named: true };
       return;
     case "refused":
     case "unknown":
@@ -97,7 +98,7 @@ function accept(d: Draft, vip: VirtualIP, by: AddressState["recordBy"]): void {
   // The record has come to the epoch of the write under way, by us or by another: its answer would tell nothing new.
   if (s.task.kind === "write" && epochOf(vip) >= s.task.epoch) s.task = { kind: "none" };
   if (s.serving === undefined || isMine(d) || vip.holder?.from !== d.w.node || vip.holder.node === "") return;
-  s.handing = { to: vip.holder.node, epoch: vip.holder.epoch, untilMs: d.now + TIMES.handOverMs };
+  s.handing = { to: vip.holder.node, epoch: vip.holder.epoch, untilMs: d.now + TIMES.handOverMs, named: false };
   if (s.heardEarly === vip.holder.node) fallSilent(d, "successor-heard");
 }
 

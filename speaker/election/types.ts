@@ -108,6 +108,8 @@ export interface HandingOver {
   readonly to: string;
   readonly epoch: number;
   readonly untilMs: number;
+  /** The server has said that this node named it. One that has named itself, by the mark in the Lease, runs, whether it is heard here or not. */
+  readonly named: boolean;
 }
 
 /** A process that could hold the address instead. */
@@ -160,7 +162,7 @@ export interface Reading {
   readonly sinceMs: number;
   /** Of the request under way; 0 when none is. */
   readonly id: number;
-  /** The server could not be asked at least once. */
+  /** The server could not be asked at least once, or has not answered within the time of rule Y. */
   readonly failed: boolean;
 }
 

@@ -4,7 +4,7 @@ import { begin } from "./faults.ts";
 import { nodeObject } from "./objects.ts";
 import { HONEST } from "./sabotage.ts";
 import { leftWithSlowApi, manyLeave } from "./sabotage-leave.ts";
-import { FOR_LONG_MS, unsound } from "./story.ts";
+import { ADDRESS, allOnFirst, FOR_LONG_MS, settled, unsound } from "./story.ts";
 
 describe("F5: a node leaves", () => {
   test("300 addresses, an API of two seconds a call: nothing is lost, and the process ends in time", () => {
@@ -36,5 +36,87 @@ describe("F5: a node leaves", () => {
     expect(new Set(cluster.moves.map(({ name }) => name)).size).toBe(cluster.moves.length);
     expect([...cluster.api.vips.values()].map(({ holder }) => holder?.node)).toEqual(Array(20).fill("n1"));
     expect(unsound(cluster)).toEqual([]);
+  });
+});
+
+test.each([1, 2])(
+  "F9: the next process comes to wait after the mark: what nobody has begun to answer stays (seed %i)",
+  (seed) => {
+    const cluster = allOnFirst({ seed, addresses: 220 });
+    cluster.api.putNode("n3", nodeObject({ excluded: true }));
+    cluster.run(1_000);
+    const epochs = new Map([...cluster.api.vips].map(([name, vip]) => [name, vip.holder?.epoch]));
+    begin(cluster, "sigterm", "n1", FOR_LONG_MS);
+    const lease = () => cluster.api.leases.get("n1");
+    for (let ran = 0; ran < 1_000 && lease()?.leaving !== true; ran += 5) cluster.run(5);
+    expect(lease()).toMatchObject({ leaving: true, nextInstance: "" });
+    const next = cluster.start("n1");
+    cluster.run(4_000);
+    expect(lease()).toMatchObject({ leaving: false, instance: next.instance });
+    expect(cluster.processes.get("n1")).toEqual([next]);
+    // The other node has begun with its first lot at most; its second one would have come 100 ms later.
+    const taken = new Set(cluster.moves.filter(({ node }) => node === "n2").map(({ name }) => name));
+    expect(taken.size).toBeLessThanOrEqual(200);
+    const kept = [...cluster.api.vips].filter(([name, { holder }]) => holder?.epoch === epochs.get(name));
+    expect(kept.length).toBeGreaterThanOrEqual(20);
+    expect(cluster.invariants.longestGapMs).toBeLessThan(2);
+    expect(unsound(cluster)).toEqual([]);
+  },
+);
+
+/** One of two nodes leaves; the other one's process has just died, and its Lease does not tell yet. */
+function leaveToDead(seed: number) {
+  const { cluster, holder, others } = settled({ seed, nodes: 2 });
+  const [other = ""] = others;
+  const pod = cluster.processes.get(other)?.[0]?.instance.split("/")[0];
+  cluster.kill(other);
+  cluster.run(500);
+  begin(cluster, "sigterm", holder, FOR_LONG_MS);
+  return { cluster, holder, other, pod };
+}
+
+describe("F10: the only successor does not run", () => {
+  test.each([1, 2, 3, 4, 5])(
+    "the one that leaves takes the address back, and has it until that Lease has run out (seed %i)",
+    (seed) => {
+      const { cluster, holder } = leaveToDead(seed);
+      cluster.run(4_000);
+      expect(cluster.moves.map(({ node, reason }) => `${node} ${reason}`)).toEqual([`${holder} taken-back`]);
+      // Between the end of the second and the answer to its record.
+      expect(cluster.invariants.longestGapMs).toBeLessThan(50);
+      expect(cluster.invariants.answering(ADDRESS)).toEqual([holder]);
+      // Ten seconds at most from the signal, and a release.
+      cluster.run(6_500);
+      expect(cluster.isUp(holder)).toBe(false);
+      expect(cluster.invariants.violations).toEqual([]);
+    },
+  );
+
+  test.each([1, 2, 3, 4, 5])("its next process takes the address over as soon as it runs (seed %i)", (seed) => {
+    const { cluster, holder, other, pod } = leaveToDead(seed);
+    cluster.run(3_000);
+    cluster.start(other, pod);
+    cluster.run(2_500);
+    expect(cluster.holder(ADDRESS)).toBe(other);
+    expect(cluster.isUp(holder)).toBe(false);
+    expect(cluster.invariants.longestGapMs).toBeLessThan(50);
+    expect(unsound(cluster)).toEqual([]);
+  });
+
+  test("it runs, and the one that leaves does not hear it: that one goes after its second, and takes nothing back", () => {
+    const { cluster, holder, others } = settled({ nodes: 2 });
+    cluster.wire.blocked.add(`${others[0]}>${holder}`);
+    begin(cluster, "sigterm", holder, FOR_LONG_MS);
+    cluster.run(4_000);
+    expect(cluster.isUp(holder)).toBe(false);
+    expect(cluster.moves.map(({ node, reason }) => `${node} ${reason}`)).toEqual([`${others[0]} hand-over-shutdown`]);
+    expect(unsound(cluster)).toEqual([]);
+  });
+
+  test("there is none at all: it goes at once", () => {
+    const { cluster, holder } = settled({ nodes: 1 });
+    begin(cluster, "sigterm", holder, FOR_LONG_MS);
+    cluster.run(500);
+    expect(cluster.isUp(holder)).toBe(false);
   });
 });

@@ -107,13 +107,14 @@ export function link(node: string, carrier: boolean, segment = 0): Link {
   };
 }
 
+/** As its process has renewed it at that revision. */
 export function speakerLease(node: string, instance: string, revision: number): SpeakerLease {
   return {
     meta: meta(`berth-speaker-${node}`, revision),
     node,
     instance,
     transitions: 0,
-    renewTime: "",
+    renewTime: String(revision),
     facts: { interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {} },
     leaving: false,
     nextInstance: "",

@@ -26,6 +26,17 @@ describe("E12: a switch answers in the name of the holder", () => {
     expectSound(cluster);
   });
 
+  test.each([1, 2, 3, 4, 5])("one that comes to wait on the dead holder's node renews nothing (seed %i)", (seed) => {
+    const { cluster, holder } = settled(seed);
+    cluster.kill(holder);
+    cluster.run(6_000);
+    // The Lease names another pod, whose process it cannot know to be dead: it writes its name beside that.
+    cluster.start(holder);
+    cluster.run(14_000);
+    expect(cluster.invariants.longestGapMs).toBeLessThan(13_000);
+    expectSound(cluster);
+  });
+
   test.each([1, 2, 3, 4, 5])("E10: the holder is cut off from the API only, and nothing moves (seed %i)", (seed) => {
     const { cluster, holder } = settled(seed);
     cluster.wire.loss = 0.1;

@@ -1,6 +1,7 @@
 /** What a speaker makes of the Leases of others: who counts when the sides of a split are weighed (E16). */
 import { expect, test } from "@jest/globals";
 import { initialPeers, LEASE_EXPIRY_MS, type PeersInput, type PeersState, stepPeers } from "../../lib/lease/peers.ts";
+import type { SpeakerLease } from "../../lib/model/speaker-lease.ts";
 import type { SpeakerView } from "../../speaker/state.ts";
 import { viewSpeakers } from "../../speaker/view.ts";
 import { speakerLease } from "../sim/objects.ts";
@@ -28,6 +29,11 @@ class Observer {
     const { speakers, changed } = viewSpeakers(this.#peers, this.#speakers, this.now);
     this.#speakers = speakers;
     return changed;
+  }
+
+  /** The Lease of n2. */
+  get seen(): SpeakerLease {
+    return this.#speakers.get("n2")?.seen ?? speakerLease("n2", "", 0);
   }
 
   get counts(): readonly unknown[] {
@@ -70,6 +76,17 @@ test("one that had run out before the API server was lost does not count in the 
   one.renew("n2");
   expect(one.counts).toEqual(["fresh", true]);
   expect(one.look()).toBe(false);
+});
+
+test("what another node writes in the Lease of one that had run out does not make it count again", () => {
+  const one = observer();
+  one.goOn(LEASE_EXPIRY_MS + 3_000);
+  one.tell({ type: "pulse-lost" });
+  one.tell({
+    type: "lease",
+    lease: { ...one.seen, fencedBy: "n3/1", meta: { ...one.seen.meta, resourceVersion: "9" } },
+  });
+  expect(one.counts).toEqual(["fresh", false]);
 });
 
 test("one that was fresh before counts on in the outage, whatever has become of its node", () => {

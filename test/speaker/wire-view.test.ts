@@ -9,7 +9,7 @@ import { speakerLease } from "../sim/objects.ts";
 const NOW = 100_000;
 const KEY = "n2 eth0";
 
-/** n2's Lease was last seen to change so long ago; the own one comes through the watch. */
+/** n2's Lease was last seen to be renewed so long ago; the own one comes through the watch. */
 function peersAfter(unchangedMs: number): PeersState {
   const lease = (node: string, revision: number, at: number, state: PeersState): PeersState =>
     stepPeers(state, { type: "lease", lease: speakerLease(node, `i-${node}`, revision) }, at).state;
@@ -48,7 +48,9 @@ function stateOf({ kind = "gone", seen, stations, lease = "fresh", ...rest }: Ca
     judging: rest.judging ?? true,
     apiUp: rest.apiUp ?? true,
     peers: peersAfter(rest.unchangedMs ?? 1_000),
-    speakers: new Map([["n2", { facts, lease, counts: true, segments: {}, resourceVersion: "2", key: "" }]]),
+    speakers: new Map([
+      ["n2", { facts, lease, counts: true, segments: {}, seen: speakerLease("n2", "i-n2", 2), key: "" }],
+    ]),
     verdicts: new Map([[KEY, { verdict, instance: "i-n2", sinceMs: NOW - 500, toldMs: NOW - 500 }]]),
   };
 }

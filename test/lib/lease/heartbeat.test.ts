@@ -93,7 +93,23 @@ describe("who acts for a node", () => {
     expect([role(old), role(fresh)]).toEqual(["ended", "acting"]);
   });
 
-  test("an old one that dies is replaced after 10 s without a change, and nothing is adopted", () => {
+  test("an old one that dies is replaced 10 s after its last renewal, whoever comes to wait meanwhile, or marks it", () => {
+    const { world, old } = acting();
+    world.run(10_000);
+    const fresh = world.boot("new/1", 2);
+    world.run(10_000);
+    old.alive = false;
+    world.run(6_000);
+    world.boot("newer/1", 3);
+    world.run(500);
+    expect(world.lease().nextInstance).toBe("newer/1");
+    world.server.patch(PATH, [{ op: "add", path: "/metadata/annotations/berth.dev~1fenced-by", value: "n2/1" }]);
+    world.show(fresh);
+    world.run(4_000);
+    expect(world.lease().instance).toBe("new/1");
+  });
+
+  test("an old one that dies is replaced after 10 s without a renewal, and nothing is adopted", () => {
     const { world, old } = acting();
     const fresh = world.boot("new/1", 2);
     world.run(10_000);

@@ -15,20 +15,23 @@ import {
 } from "../../../lib/lease/peers.ts";
 import { parseSpeakerLease, type SpeakerLease } from "../../../lib/model/speaker-lease.ts";
 
-/** n1 is the observer. A version changes with each renewal. */
+/** n1 is the observer. Each version is a renewal, unless the test says which one it shows. */
 function lease(
   node: string,
   version: number,
-  options: { instance?: string; macs?: readonly string[] } = {},
+  options: { instance?: string; macs?: readonly string[]; renewal?: number; next?: string } = {},
 ): SpeakerLease {
   const interfaces = (options.macs ?? []).map((mac, index) => ({ name: `eth${index}`, mac, carrier: true }));
   const parsed = parseSpeakerLease({
     metadata: {
       name: `berth-speaker-${node}`,
       resourceVersion: String(version),
-      annotations: { "berth.dev/interfaces": JSON.stringify(interfaces) },
+      annotations: {
+        "berth.dev/interfaces": JSON.stringify(interfaces),
+        ...(options.next === undefined ? {} : { "berth.dev/next-instance": options.next }),
+      },
     },
-    spec: { holderIdentity: options.instance ?? `${node}/1` },
+    spec: { holderIdentity: options.instance ?? `${node}/1`, renewTime: String(options.renewal ?? version) },
   });
   if (parsed === undefined) throw new Error("no lease");
   return parsed;
@@ -113,6 +116,28 @@ describe("the Leases of the others", () => {
       observer.input({ type: "lease", lease: same });
     }
     expect(observer.verdict("n2")).toBe("expired");
+  });
+
+  test("what another process writes in it is no sign of life: the name of one that waits, a mark", () => {
+    const observer = atRest();
+    const last = Number(observer.state.peers.get("n2")?.lease.meta.resourceVersion);
+    observer.run(9_000, "n1", "n3");
+    observer.input({ type: "lease", lease: lease("n2", 9_000, { renewal: last, next: "n2/2" }) });
+    expect([observer.verdict("n2"), unchangedMs(observer.state, "n2", observer.now)]).toEqual(["fresh", 9_000]);
+    expect(observer.state.peers.get("n2")?.lease.nextInstance).toBe("n2/2");
+    observer.now += 1_000;
+    expect(observer.verdict("n2")).toBe("expired");
+  });
+
+  test("any other time is a renewal, an earlier one as well: a clock was set, or the store put back; and so is another process", () => {
+    const observer = atRest();
+    observer.run(9_000, "n1", "n3");
+    observer.input({ type: "lease", lease: lease("n2", 9_000, { renewal: 1 }) });
+    observer.run(9_000, "n1", "n3");
+    expect(observer.verdict("n2")).toBe("fresh");
+    observer.input({ type: "lease", lease: lease("n2", 9_001, { renewal: 1, instance: "n2/2" }) });
+    observer.run(9_000, "n1", "n3");
+    expect(observer.verdict("n2")).toBe("fresh");
   });
 
   test("E4: after an outage of the observer nobody is dead; the ages start at its own first renewal", () => {

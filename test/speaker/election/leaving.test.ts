@@ -56,6 +56,29 @@ describe("hand-over (F10)", () => {
     expect(back.state.skipped).toEqual([{ node: "b", untilMs: back.now + 30_000 }]);
   });
 
+  const only: Beat = { ...leaving, place: place("ab") };
+
+  test("not heard, and nobody else: a leaving node takes it back, and has it until it ends", () => {
+    const written = {
+      type: "written",
+      epoch: 4,
+      result: { kind: "ok", vip: vip(holder("b", 4, { from: "a" })) },
+    } as const;
+    const named = next(passing, { ...only, input: written });
+    expect(sketch(named)).toBe("answers, handing to b | ");
+    const back = next(named, { ...only, afterMs: 1_000 });
+    expect(sketch(back)).toBe("silent, claim 5 | yielded hand-over-timeout, write a@5 taken-back");
+    const own = vip(holder("a", 5, { reason: "taken-back" }));
+    const won = next(back, { ...only, input: { type: "written", epoch: 5, result: { kind: "ok", vip: own } } });
+    expect(sketch(won)).toBe("answers | announce, moved taken-back");
+    expect(sketch(next(won, { ...only, afterMs: 9_000 }))).toMatch(/^answers \|/);
+  });
+
+  test("not from one that has named itself: it runs, and is not heard here alone", () => {
+    const took = next(HOLDING, { ...only, input: { type: "seen", vip: vip(holder("b", 4, { from: "a" })) } });
+    expect(sketch(next(took, { ...only, afterMs: 1_000 }))).toBe("silent | yielded hand-over-timeout");
+  });
+
   test("without a successor the address is answered until the end", () => {
     expect(sketch(next(HOLDING, { ...leaving, place: place("a") }))).toBe("answers | ");
   });
