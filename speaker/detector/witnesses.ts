@@ -7,13 +7,13 @@ import { rendezvousOrder, rendezvousWeight } from "../rendezvous.ts";
 import { nodeAddress, type Station } from "./station.ts";
 import type { Verdict } from "./types.ts";
 
-/** Of a larger segment a sample is asked; which one depends on the judged node, so that they do not all ask the same. */
+/** Of a larger segment a sample is asked, which depends on the judged node. */
 export const WITNESSES_MAX = 45;
 /**
- * A witness is asked by so many nodes, about: of a larger segment each part of them has witnesses of its own (E6). Those of one part
+ * A witness is asked by so many nodes and not twice as many: of a larger segment each part has witnesses of its own (E6, ADR 30). Those of one part
  * agree on which side of a split they are, so there are no more parts than that takes.
  */
-export const ASKERS = 60;
+const ASKERS = 60;
 /** A gateway that had been silent for so long when the judged station was last heard is off, and no sign of a split. */
 export const GATEWAY_SILENT_MS = 60_000;
 
