@@ -27,8 +27,11 @@ export interface Watch {
   readonly toAsk: string[];
 }
 
-/** Each witness is asked so often within a burst: a lost frame must not make this node think itself deaf. */
-const WITNESS_ASKS = 3;
+/**
+ * The witnesses are asked in so many parts, one with each question of the burst from the alarm on: each of them three times until the
+ * last question, unless it has answered. Before the alarm most bursts have ended by an answer, and nobody needs a witness (E6).
+ */
+const WITNESS_PARTS = 4;
 
 export function send(w: Watch, about: "target" | "node", address: string, toAll: boolean): void {
   w.effects.push({ type: "ask", probe: ask(w.s, about, address, toAll, w.now) });
@@ -46,7 +49,7 @@ export function startBurst(w: Watch, suspect: string, byAlarm: boolean): void {
     nodeSent: 0,
     nodeLost: 0,
     nodeHeard: false,
-    witnesses: witnessesOf(w.stations, s),
+    witnesses: [],
     dueAt: now,
   };
   s.burstMs = now;
@@ -63,11 +66,19 @@ export function advanceBurst(w: Watch, before: Burst): void {
   if (burst.lost + open >= LOSSES) return;
   const place = burst.lost + open;
   const isAlarm = !burst.byAlarm && burst.sent + 1 === ALARM_AT;
-  const toAll = !burst.isAlone && (isAlarm || place >= LOSSES - BROADCAST_LAST);
+  const toAll = !burst.isAlone && mayAskAll(s) && (isAlarm || place >= LOSSES - BROADCAST_LAST);
   const address = burst.isAlone ? burst.suspect : rotate(s, (one) => s.targets.length > 1 && isRepeat(s, one));
   send(w, "target", address ?? burst.suspect, toAll);
   burst = { ...burst, sent: burst.sent + 1 };
   s.burst = askBeside(w, burst, place);
+}
+
+/**
+ * Everybody hears what is asked of everybody, so only the watchers ask so, who are three; all others may run a burst at once (E6). Theirs
+ * is no less sure: a station that lives answers the watchers, and by that every switch learns anew where it is.
+ */
+function mayAskAll(s: Station): boolean {
+  return s.plan.watched;
 }
 
 /** The rotation goes through different addresses by itself; only right after the miss it must not begin with the same one. */
@@ -75,21 +86,23 @@ function isRepeat(s: Station, address: string): boolean {
   return s.burst?.sent === 1 && address === s.burst.suspect;
 }
 
-/** Beside the addresses: the station's own address four times, the last time everybody, and each witness three times. */
-function askBeside(w: Watch, burst: Burst, place: number): Burst {
+/** Beside the addresses: the station's own address four times, the last time everybody, and the witnesses. */
+function askBeside(w: Watch, before: Burst, place: number): Burst {
   const own = nodeAddress(w.s);
-  const { witnesses } = burst;
-  const asks = WITNESS_ASKS * witnesses.length;
-  const step = Math.ceil(asks / (LOSSES - 1));
-  for (let index = 0; index < step; index++) {
-    const at = (burst.sent - 1) * step + index;
-    const key = at < asks ? witnesses[at % witnesses.length] : undefined;
-    if (key !== undefined) w.toAsk.push(key);
-  }
+  const burst = askWitnesses(w, before, place);
   const isDue = place >= LOSSES - 1 || burst.sent % (LOSSES / NODE_PROBES) === 2;
   if (own === "" || burst.isAlone || burst.nodeSent >= NODE_PROBES || !isDue) return burst;
-  send(w, "node", own, burst.nodeSent === NODE_PROBES - 1);
+  send(w, "node", own, mayAskAll(w.s) && burst.nodeSent === NODE_PROBES - 1);
   return { ...burst, nodeSent: burst.nodeSent + 1 };
+}
+
+function askWitnesses(w: Watch, burst: Burst, place: number): Burst {
+  if (place < ALARM_AT - 1) return burst;
+  const witnesses = burst.witnesses.length > 0 ? burst.witnesses : witnessesOf(w.stations, w.s);
+  const missing = (key: string): boolean =>
+    (w.stations.get(key)?.heardMs ?? Number.NEGATIVE_INFINITY) < burst.startedMs;
+  w.toAsk.push(...witnesses.filter((key, at) => at % WITNESS_PARTS === place % WITNESS_PARTS && missing(key)));
+  return { ...burst, witnesses };
 }
 
 export function answerBurst(s: Draft, about: "target" | "node", address: string): void {

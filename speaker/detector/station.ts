@@ -6,7 +6,7 @@ export const BURST_STEP_MS = 10;
 /** An answer that takes longer counts as missing, until the round trips of the last minute say otherwise. */
 export const WINDOW_MS = 50;
 export const WINDOW_MAX_MS = 1_000;
-/** Losses in a row that make a verdict: at 20 % loss each way a false one every 23 days and stream. */
+/** Losses in a row that make a verdict: at 20 % loss each way a false one in 8 to 15 days of a stream (election.md section 4). */
 export const LOSSES = 16;
 /** The fifth question of a burst goes to everybody: the alarm. */
 export const ALARM_AT = 5;

@@ -3,12 +3,17 @@
  * while the judged one does not. Two sides that cannot hear each other both see more than half only if at least two stations count for
  * one of them alone and answer it (ADR 25), so a gateway may count or not, and a node counts by its Lease, which both sides see.
  */
-import { rendezvousOrder } from "../rendezvous.ts";
+import { rendezvousOrder, rendezvousWeight } from "../rendezvous.ts";
 import { nodeAddress, type Station } from "./station.ts";
 import type { Verdict } from "./types.ts";
 
-/** Of a larger segment a sample is asked; which one depends on the judged node, so that they do not all ask the same. */
-export const WITNESSES_MAX = 15;
+/** Of a larger segment a sample is asked, which depends on the judged node. */
+export const WITNESSES_MAX = 45;
+/**
+ * A witness is asked by so many nodes and not twice as many: of a larger segment each part has witnesses of its own (E6, ADR 30). Those of one part
+ * agree on which side of a split they are, so there are no more parts than that takes.
+ */
+const ASKERS = 60;
 /** A gateway that had been silent for so long when the judged station was last heard is off, and no sign of a split. */
 export const GATEWAY_SILENT_MS = 60_000;
 
@@ -27,7 +32,15 @@ export function witnessesOf(stations: ReadonlyMap<string, Station>, judged: Stat
     const keys = from.map((one) => one.key);
     return nodes.length > WITNESSES_MAX ? rendezvousOrder(judged.key, keys) : keys;
   };
-  return [...gateways.map((one) => one.key), ...sampled(counting), ...sampled(beside)].slice(0, WITNESSES_MAX);
+  const first = partOf(judged, counting.length) * WITNESSES_MAX;
+  const all = [...gateways.map((one) => one.key), ...sampled(counting), ...sampled(beside)];
+  return all.slice(first, first + WITNESSES_MAX);
+}
+
+/** To which part of the nodes this one belongs, by its own address; they are so few that everybody in all their samples counts. */
+function partOf({ key, segment }: Station, counting: number): number {
+  const parts = Math.max(1, Math.floor(counting / ASKERS));
+  return rendezvousWeight(key, `${segment.address4} ${segment.linkLocal}`) % parts;
 }
 
 /** What the witnesses have answered since then; this node and the judged one count always. */

@@ -57,4 +57,52 @@ describe("the alarm (E6)", () => {
     expect(segment.asked.filter(({ probe }) => TARGETS.includes(probe.address)).length).toBeLessThanOrEqual(3);
     expect(segment.told).toEqual([]);
   });
+
+  test("whoever looks for itself asks the station alone: only the three watchers ask everybody", () => {
+    const { segment, silent } = world({ stations: bystander });
+    segment.run(3_000);
+    silent.add("a");
+    segment.asked.length = 0;
+    segment.alarm({ address: "10.0.0.101", mac: macOf("b") });
+    segment.run(500);
+    expect(segment.verdicts).toHaveLength(1);
+    expect(segment.asked.filter(({ probe }) => TARGETS.includes(probe.address))).toHaveLength(16);
+    expect(segment.asked.filter(({ probe }) => probe.mac === "")).toEqual([]);
+  });
+});
+
+describe("the witnesses of a burst (E6)", () => {
+  const known = [station("a", { targets: TARGETS, watched: true }), station("b"), GATEWAY];
+  const questionsTo = (node: string, { asked }: ReturnType<typeof world>["segment"]) =>
+    asked.filter(({ probe }) => probe.address === station(node).address4).length;
+
+  test.each([
+    ["answers: once", false, 1],
+    ["is silent: three times", true, 3],
+  ])("one that %s", (_, isSilent, times) => {
+    const { segment, silent } = world({ stations: known });
+    // Right after its turn of the acquaintance.
+    for (segment.run(2_000), segment.asked.length = 0; questionsTo("b", segment) === 0; ) segment.run(10);
+    segment.asked.length = 0;
+    silent.add("a");
+    if (isSilent) silent.add("b");
+    while (segment.told.length === 0) segment.run(10);
+    // And once more with the verdict.
+    expect(questionsTo("b", segment)).toBe(times + 1);
+  });
+
+  test("none before the fifth question: most bursts end before it", () => {
+    const { segment, silent } = world({ stations: known });
+    for (segment.run(2_000), segment.asked.length = 0; questionsTo("b", segment) === 0; ) segment.run(10);
+    segment.asked.length = 0;
+    for (let at = 0; at < 15; at++) {
+      silent.add("a");
+      // The steady question and two of the burst are lost.
+      const count = segment.asked.length;
+      while (segment.asked.length < count + 3) segment.run(1);
+      silent.delete("a");
+      segment.run(50);
+    }
+    expect(questionsTo("b", segment)).toBe(0);
+  });
 });

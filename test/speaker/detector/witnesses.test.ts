@@ -53,9 +53,9 @@ describe("what is counted", () => {
   });
 
   test("of many those that count are asked first, the gateway before them", () => {
-    const many = Array.from({ length: 40 }, (_, index) => {
+    const many = Array.from({ length: 80 }, (_, index) => {
       const node = `n${String(index).padStart(2, "0")}`;
-      return [station("b", { node, mac: node, address4: `10.0.1.${index}`, counts: index >= 27 }), NOW] as const;
+      return [station("b", { node, mac: node, address4: `10.0.1.${index}`, counts: index >= 67 }), NOW] as const;
     });
     const stations = known([[station("a"), HEARD], ...many, [GATEWAY, NOW]]);
     const judged = [...stations.values()].find((one) => one.plan.node === "a") as Station;
@@ -63,6 +63,41 @@ describe("what is counted", () => {
     expect(nodes).toHaveLength(WITNESSES_MAX);
     expect(nodes[0]?.node).toBe("");
     expect(nodes.filter((one) => one?.counts === true)).toHaveLength(14);
+  });
+});
+
+describe("who is asked of many (E6)", () => {
+  /** So many others beside the judged one, all heard; `by` is the address of who asks. */
+  function askedBy(others: number, by: string): readonly string[] {
+    const many = Array.from({ length: others }, (_, index) => {
+      const node = `n${index}`;
+      return [station("b", { node, mac: node, address4: `10.0.${1 + (index >> 7)}.${index & 127}` }), NOW] as const;
+    });
+    const stations = known([[station("a"), HEARD], ...many]);
+    const judged = [...stations.values()].find((one) => one.plan.node === "a") as Station;
+    return witnessesOf(stations, { ...judged, segment: { ...judged.segment, address4: by } });
+  }
+
+  test("up to 45 others: all of them, so that no split has two greater parts", () => {
+    expect(askedBy(45, "10.0.0.9")).toHaveLength(45);
+    expect(new Set(askedBy(45, "10.0.0.9")).size).toBe(45);
+  });
+
+  test("fewer than 120: everybody asks the same 45", () => {
+    const [first, ...rest] = Array.from({ length: 50 }, (_, index) => askedBy(119, `10.0.1.${index}`));
+    expect(first).toHaveLength(45);
+    for (const one of rest) expect(one).toEqual(first);
+  });
+
+  test("300: five parts of the nodes with 45 each, none of them asked by two parts", () => {
+    const askers = new Map<string, number>();
+    for (let index = 0; index < 300; index++) {
+      const asked = askedBy(300, `10.0.${1 + (index >> 7)}.${index & 127}`).join("\n");
+      askers.set(asked, (askers.get(asked) ?? 0) + 1);
+    }
+    expect(askers.size).toBe(5);
+    expect(new Set([...askers.keys()].flatMap((asked) => asked.split("\n"))).size).toBe(5 * 45);
+    expect(Math.max(...askers.values())).toBeLessThanOrEqual(90);
   });
 });
 
