@@ -2,6 +2,8 @@
  * The cache as this process may believe it: what it has just written itself counts until the watch delivers it, else
  * every write would be followed by a decision from before it.
  */
+import { compareResourceVersions } from "../lib/kube/resource-version.ts";
+
 export interface Versioned {
   readonly meta: { readonly resourceVersion: string };
 }
@@ -9,7 +11,7 @@ export interface Versioned {
 interface Assumed<T> {
   /** undefined: the object is gone. */
   readonly object: T | undefined;
-  /** resourceVersion of the cached object at the time, undefined if there was none: any other one in the cache is newer. */
+  /** resourceVersion of the cached object at the time, undefined if there was none: another one in the cache is newer, unless it says that it is older. */
   readonly basedOn: string | undefined;
   readonly sinceMs: number;
 }
@@ -28,6 +30,11 @@ export interface View<T extends Versioned> {
   clear(): void;
 }
 
+function isOlder(cached: Versioned | undefined, own: Versioned | undefined): boolean {
+  if (cached === undefined || own === undefined) return false;
+  return compareResourceVersions(cached.meta.resourceVersion, own.meta.resourceVersion) === "lower";
+}
+
 /** BOUNDED: an assumption lives 30 s at the most, and there is one per object written. */
 export function createView<T extends Versioned>(cached: (key: string) => T | undefined): View<T> {
   const assumed = new Map<string, Assumed<T>>();
@@ -37,6 +44,11 @@ export function createView<T extends Versioned>(cached: (key: string) => T | und
       const object = cached(key);
       if (own === undefined) return object;
       if (own.basedOn === object?.meta.resourceVersion) return own.object;
+      if (isOlder(object, own.object)) {
+        // The watch brings what somebody wrote before this process did.
+        assumed.set(key, { ...own, basedOn: object?.meta.resourceVersion });
+        return own.object;
+      }
       assumed.delete(key);
       return object;
     },

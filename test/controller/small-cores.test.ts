@@ -133,15 +133,30 @@ describe("own writes", () => {
   }
   const thing = (resourceVersion: string): Thing => ({ meta: { resourceVersion } });
 
-  test("count until the cache moves, whatever it moves to", () => {
+  test("count until the cache has them, or something newer", () => {
     const cache = new Map([["a", thing("1")]]);
     const view = createView<Thing>((key) => cache.get(key));
     view.assume("a", thing("5"), 0);
     expect(view.get("a")).toEqual(thing("5"));
+    // What another one wrote before.
     cache.set("a", thing("3"));
-    expect(view.get("a")).toEqual(thing("3"));
+    expect(view.get("a")).toEqual(thing("5"));
+    cache.set("a", thing("6"));
+    expect(view.get("a")).toEqual(thing("6"));
     cache.set("a", thing("1"));
     expect(view.get("a")).toEqual(thing("1"));
+  });
+
+  test("end where the versions cannot be compared, and when the store goes back", () => {
+    const cache = new Map([["a", thing("x")]]);
+    const view = createView<Thing>((key) => cache.get(key));
+    view.assume("a", thing("y"), 0);
+    cache.set("a", thing("z"));
+    expect(view.get("a")).toEqual(thing("z"));
+    cache.set("a", thing("2"));
+    view.assume("a", thing("5"), 0);
+    view.expire(Number.POSITIVE_INFINITY);
+    expect(view.get("a")).toEqual(thing("2"));
   });
 
   test("of an object that the cache does not have yet, and of one that is gone", () => {
