@@ -17,6 +17,8 @@ export interface Limits {
   readonly cacheMs: number;
 }
 
+/** Rounds of announcements are 1.1 s apart: whoever was not heard by the other one is so with the next, that much later than a second. */
+const LATER_ROUND_MS = 100;
 /** With frames that get lost an announcement may be heard two rounds later. */
 const LOSSY_MS = 2_200;
 const MOMENT_MS = 0.05;
@@ -124,7 +126,7 @@ export class Invariants {
         holder !== undefined && holder.from !== "" && pair === [holder.node, holder.from].sort().join(" and ");
       const isStuck = pair.split(" and ").some((node) => this.#isStuck(node));
       const allowedMs = isHandOver ? this.#limits.handOverMs : this.#limits.otherMs + this.#lagMs();
-      const limit = allowedMs + this.#lossyMs() + (isStuck ? NEW_MS : 0);
+      const limit = allowedMs + this.#lossyMs() + (isStuck ? NEW_MS : 0) + (this.#isExcused() ? LATER_ROUND_MS : 0);
       if (lastedMs > limit) {
         this.protest(`S2: ${pair} answer for ${vip.address} at once for ${Math.round(lastedMs)} ms`);
         this.#overlaps.delete(vip.address);
