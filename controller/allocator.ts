@@ -81,7 +81,9 @@ export function buildAllocator(pools: readonly ActivePool[], inUse: Iterable<Ip>
     return bitSet(some, pools.length);
   };
   return {
-    ...{ pools, homes, places },
+    pools,
+    homes,
+    places,
     free: { 4: persistentList(left[4]), 6: persistentList(left[6]) },
     open: { 4: openOf(4), 6: openOf(6) },
   };

@@ -90,10 +90,12 @@ function openTo(world: DrawWorld, namespace: string): DrawOrder {
     pool.autoAssign && !pool.leaving && allowsNamespace(world, pool, namespace) ? [at] : [],
   );
   const names = new Set(places.flatMap((at) => labelNames(pools[at]?.drawers.serviceSelector)));
-  return {
-    ...{ places: [], among: bitSet(places, pools.length), isWished: false },
-    byLabels: { names, known: new Map() },
-  };
+  return { ...inTheirOrder(places, pools.length), byLabels: { names, known: new Map() } };
+}
+
+/** Of so many pools those at these places, in the order of the pools. */
+function inTheirOrder(places: Iterable<number>, pools: number): DrawOrder {
+  return { places: [], among: bitSet(places, pools), isWished: false };
 }
 
 /** Without the pools that refuse a Service with these labels, so that they are not asked one by one for each Service. */
@@ -105,7 +107,7 @@ function narrowed({ pools }: Allocator, order: DrawOrder, labels: Labels): DrawO
   const known = byLabels.known.get(text);
   if (known !== undefined) return known;
   const places = [...common(among, among)].filter((at) => matchesSelector(pools[at]?.drawers.serviceSelector, labels));
-  const left = { places: [], among: bitSet(places, pools.length), isWished: false };
+  const left = inTheirOrder(places, pools.length);
   if (byLabels.known.size >= LABELS_MAX) byLabels.known.clear();
   byLabels.known.set(text, left);
   return left;

@@ -3,12 +3,12 @@
  * taken over as soon as a pool has them. A Service that waits is marked by Berth's condition, whose message notes them at its end;
  * what comes into the status after that mark is nobody's gift, and is undone.
  */
-import { type Ip, sameIp } from "../lib/address/ip.ts";
+import type { Ip } from "../lib/address/ip.ts";
 import { type ConditionClaim, findCondition } from "../lib/model/conditions.ts";
 import type { Condition } from "../lib/model/meta.ts";
 import type { Ingress, Service } from "../lib/model/service.ts";
 import { byteLength, MESSAGE_MAX_BYTES } from "../lib/model/text.ts";
-import { ASSIGNED_CONDITION, publishedIps, usableIps } from "./published.ts";
+import { ASSIGNED_CONDITION, listedIps, publishedIps, withPublished } from "./published.ts";
 
 /** k3s writes an address of every node there. Where this does not name them all, nothing is taken away: not each could be told from what came later. */
 const NOTE_MAX_BYTES = 2_048;
@@ -33,13 +33,12 @@ export function foundEntries(service: Service): readonly Ingress[] {
 
 /** The addresses among them. */
 export function foundIps(service: Service): readonly Ip[] {
-  return usableIps(foundEntries(service).map(({ ip }) => ip));
+  return listedIps(foundEntries(service));
 }
 
 /** What the Service has, or had before Berth: not what somebody has written into its status since. */
 export function hadIps(service: Service): readonly Ip[] {
-  const published = publishedIps(service);
-  return [...published, ...foundIps(service).filter((ip) => !published.some((one) => sameIp(one, ip)))];
+  return withPublished(service, foundIps(service));
 }
 
 /** What is told to a Service without an address of Berth's, with the note of what is left in its status. */

@@ -6,6 +6,7 @@ import { compareIps, type Family, type Ip, sameIp, virtualIpName } from "../lib/
 import { type Service, serviceKey } from "../lib/model/service.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { type Allocator, buildAllocator, type DrawOrder, occupy, spaceOf, vacate } from "./allocator.ts";
+import { link, type NameIndex, unlink } from "./name-index.ts";
 import { countUse, type PoolUse } from "./pool-use.ts";
 import { type ActivePool, hasAddress } from "./pools.ts";
 import { claimedIps, publishedGiven } from "./published.ts";
@@ -19,7 +20,7 @@ export interface Ledger {
   /** VirtualIPs by name, those being deleted included. BOUNDED by the objects of the cluster, as are the maps below. */
   readonly vips: Map<string, VirtualIP>;
   /** Names of the VirtualIPs that name a Service, by `namespace/name`. */
-  readonly vipsOf: Map<string, Set<string>>;
+  readonly vipsOf: NameIndex;
   /** Services whose status lists an address, by VirtualIP name, whoever manages them. */
   readonly claims: Map<string, Map<string, Claim>>;
   /** VirtualIP names that a Service's status lists, by `namespace/name`. */
@@ -29,9 +30,9 @@ export interface Ledger {
   /** VirtualIPs that are being written, by the `namespace/name` of the Service whose pass does it. BOUNDED by the workers. */
   readonly coming: Map<string, readonly Coming[]>;
   /** Names of the VirtualIPs with this sharing key. */
-  readonly byKey: Map<string, Set<string>>;
+  readonly byKey: NameIndex;
   /** Names of the VirtualIPs for which a foreign host with this MAC was found to answer. */
-  readonly byMac: Map<string, Set<string>>;
+  readonly byMac: NameIndex;
   /** How often an address was put aside, by VirtualIP name, of those that are not now. BOUNDED by STRIKES_MAX. */
   readonly strikes: Map<string, number>;
   /** Services that have a sharing key, or had one and are among others still, by `namespace/name`. */
@@ -113,10 +114,7 @@ export function setVip(ledger: Ledger, name: string, vip: VirtualIP | undefined)
     link(ledger.byKey, vip.sharingKey ?? "", name);
     link(ledger.byMac, macOf(vip), name);
   }
-  for (const service of vip?.services ?? []) {
-    const key = serviceKey(service);
-    ledger.vipsOf.set(key, (ledger.vipsOf.get(key) ?? new Set()).add(name));
-  }
+  for (const service of vip?.services ?? []) link(ledger.vipsOf, serviceKey(service), name);
   return settle(ledger, name);
 }
 
@@ -261,14 +259,4 @@ function noteStrike(ledger: Ledger, name: string, times: number): void {
   ledger.strikes.set(name, times);
   const [oldest] = ledger.strikes.keys();
   if (ledger.strikes.size > STRIKES_MAX && oldest !== undefined) ledger.strikes.delete(oldest);
-}
-
-function link(index: Map<string, Set<string>>, key: string, name: string): void {
-  if (key !== "") index.set(key, (index.get(key) ?? new Set()).add(name));
-}
-
-function unlink(index: Map<string, Set<string>>, key: string, name: string): void {
-  const names = index.get(key);
-  names?.delete(name);
-  if (names?.size === 0) index.delete(key);
 }

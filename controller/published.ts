@@ -4,7 +4,7 @@
  */
 import { formatIp, type Ip, isUsable, parseIp, sameIp } from "../lib/address/ip.ts";
 import { findCondition } from "../lib/model/conditions.ts";
-import type { Service } from "../lib/model/service.ts";
+import type { Ingress, Service } from "../lib/model/service.ts";
 import { RENUMBER_MAX } from "./requests.ts";
 
 /** On Services: whether every address that the Service can have is there. Its presence marks a Service that Berth manages. */
@@ -70,7 +70,7 @@ export function publishedGiven(service: Service): readonly Given[] {
   const parts = messageOf(service).split("; ")[0]?.split(", ") ?? [];
   return parts.flatMap((part) => {
     const [, text = "", pool = "", renumber = "", shared = ""] = GIVEN.exec(part) ?? [];
-    return usableIps([text]).map((ip) => ({ ip, pool, renumber: decodeNote(renumber), isContested: shared !== "" }));
+    return usable([text]).map((ip) => ({ ip, pool, renumber: decodeNote(renumber), isContested: shared !== "" }));
   });
 }
 
@@ -91,19 +91,24 @@ export function publishedIps(service: Service): readonly Ip[] {
   return publishedGiven(service).map(({ ip }) => ip);
 }
 
-/** The addresses in the ingress list, whoever wrote them. */
-export function listedIps(service: Service): readonly Ip[] {
-  return usableIps(service.ingress.map((entry) => entry.ip));
+/** The addresses in entries of an ingress list, whoever wrote them. */
+export function listedIps(ingress: readonly Ingress[]): readonly Ip[] {
+  return usable(ingress.map((entry) => entry.ip));
 }
 
 /** Both: no other Service may get any of these. */
 export function claimedIps(service: Service): readonly Ip[] {
+  return withPublished(service, listedIps(service.ingress));
+}
+
+/** What Berth has published first, then those of the others that are not among it. */
+export function withPublished(service: Service, others: readonly Ip[]): readonly Ip[] {
   const published = publishedIps(service);
-  return [...published, ...listedIps(service).filter((ip) => !published.some((one) => sameIp(one, ip)))];
+  return [...published, ...others.filter((ip) => !published.some((one) => sameIp(one, ip)))];
 }
 
 /** Those of the texts that are addresses which a Service can have. */
-export function usableIps(texts: readonly string[]): readonly Ip[] {
+function usable(texts: readonly string[]): readonly Ip[] {
   return texts.flatMap((text) => {
     const ip = parseIp(text);
     return ip.ok && isUsable(ip.value).ok ? [ip.value] : [];

@@ -3,6 +3,8 @@
  * this order, but not all of them: of those that ask for the very same, one that looks in vain stands for the rest. It is
  * changed in place, since thousands may wait, but it knows no clock: same calls, same answers.
  */
+import { link, type NameIndex, unlink } from "./name-index.ts";
+
 export interface Waiting {
   /** `namespace/name`. */
   readonly key: string;
@@ -26,7 +28,7 @@ export class WaitingRoom {
   readonly #hopeless = new Set<string>();
   readonly #woken = new Set<string>();
   /** Keys of those that ask for an address, by the name of its VirtualIP. */
-  readonly #asking = new Map<string, Set<string>>();
+  readonly #asking: NameIndex = new Map();
   /** The place of the last one that was woken. */
   #reached = "";
 
@@ -63,7 +65,7 @@ export class WaitingRoom {
     if (isSame && before.asks.join() === waiting.asks.join()) return;
     this.remove(waiting.key);
     this.#known.set(waiting.key, waiting);
-    for (const name of waiting.asks) this.#asking.set(name, (this.#asking.get(name) ?? new Set()).add(waiting.key));
+    for (const name of waiting.asks) link(this.#asking, name, waiting.key);
     this.#order.splice(this.#after(placeOf(waiting)), 0, waiting);
   }
 
@@ -72,11 +74,7 @@ export class WaitingRoom {
     const before = this.#known.get(key);
     if (before === undefined) return;
     this.#known.delete(key);
-    for (const name of before.asks) {
-      const keys = this.#asking.get(name);
-      keys?.delete(key);
-      if (keys?.size === 0) this.#asking.delete(name);
-    }
+    for (const name of before.asks) unlink(this.#asking, name, key);
     this.#order.splice(this.#after(placeOf(before)) - 1, 1);
   }
 

@@ -25,9 +25,8 @@ export function isOthers(before: VirtualIP, now: VirtualIP | undefined): boolean
 export function outsiders({ allocator, uses }: Ledger): ReadonlyMap<string, "outside" | "leaving" | "gone"> {
   const entries = [...uses].flatMap(([name, use]) => {
     const pool = spaceOf(allocator, name)?.pool;
-    const isLeft = pool === undefined || pool.leaving;
     const why = pool === undefined ? "gone" : pool.leaving ? "leaving" : "outside";
-    return [...(isLeft ? use.names : use.strays)].map((one) => [one, why] as const);
+    return [...(why === "outside" ? use.strays : use.names)].map((one) => [one, why] as const);
   });
   return new Map(entries);
 }

@@ -48,7 +48,8 @@ export class Controller {
   readonly #books: Books;
   readonly #holders: Holders;
   readonly #poolWriter: PoolWriter;
-  readonly #executor: ExecutorDeps;
+  /** But for what belongs to one pass. */
+  readonly #executor: Omit<ExecutorDeps, "isOutdated">;
   readonly #waiting = new WaitingRoom();
   /** When the status of a Service was last set right. BOUNDED: forgotten by the sweep. */
   readonly #repaired = new Map<string, number>();
@@ -70,7 +71,6 @@ export class Controller {
       api: deps.api,
       nowText: () => this.#nowText(),
       isLeader: () => this.#active && deps.isLeader(),
-      isOutdated: () => false,
       saw: (seen) => this.#books.saw(seen, deps.clock.monotonicMs()),
       warn: ({ meta }, reason, message) =>
         deps.warn({ kind: "Service", apiVersion: "v1", meta, reason, action: "AssignAddress", message }),

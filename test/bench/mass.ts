@@ -9,7 +9,7 @@ import { claimsOf } from "./matrix/claims.ts";
 import { printServices, samplesOf } from "./matrix/lines.ts";
 import { worstOf } from "./matrix/promises.ts";
 import type { RunResult } from "./matrix/run.ts";
-import { SERVICES, Stage, VICTIM } from "./matrix/stage.ts";
+import { onlyOn, SERVICES, Stage, VICTIM } from "./matrix/stage.ts";
 
 const ns = "bench-mass";
 /** Beside those that have clients. */
@@ -31,8 +31,7 @@ interface MassRun {
 }
 
 function massPool(node: string | undefined): object {
-  const nodeSelector = node === undefined ? {} : { nodeSelector: { matchLabels: { "kubernetes.io/hostname": node } } };
-  return pool(ns, RANGES, { autoAssign: false, l2: { interfaces: ["eth0"], ...nodeSelector } });
+  return pool(ns, RANGES, { autoAssign: false, l2: { interfaces: ["eth0"], ...onlyOn(node) } });
 }
 
 function massService(index: number): object {

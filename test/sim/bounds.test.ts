@@ -4,12 +4,11 @@
  */
 import { describe, expect, test } from "@jest/globals";
 import { createDetector, stepDetector } from "../../speaker/detector/detector.ts";
-import type { DetectorInput, LivenessProbe, SegmentPlan } from "../../speaker/detector/types.ts";
+import type { DetectorInput, LivenessProbe } from "../../speaker/detector/types.ts";
 import { watchedBy } from "../../speaker/watch-plan.ts";
-import { addressOf, linkLocalOf, macOf, serviceAddress } from "./objects.ts";
+import { addressOf, linkLocalOf, macOf } from "./objects.ts";
+import { type HeldBy, ON, planOf, spread } from "./rings.ts";
 import { Timeline } from "./timeline.ts";
-
-const ON = "eth0";
 
 interface Counts {
   /** The most questions about addresses of Services in any second: what the speakers have to answer. */
@@ -22,18 +21,14 @@ class Segment {
   readonly timeline = new Timeline();
   readonly #names: readonly string[];
   readonly #ofMac: ReadonlyMap<string, string>;
-  readonly #heldBy = new Map<string, string[]>();
+  readonly #heldBy: HeldBy;
   /** Questions by what is counted, node and second. */
   readonly #counted = new Map<string, number>();
 
   constructor(nodes: number, addresses: number) {
     this.#names = Array.from({ length: nodes }, (_, index) => `n${index + 1}`);
     this.#ofMac = new Map(this.#names.map((name) => [macOf(name), name]));
-    for (let index = 0; index < addresses; index++) {
-      const name = this.#names[index % nodes] ?? "";
-      const address = serviceAddress(index >> 1, index % 2 === 0 ? 4 : 6);
-      this.#heldBy.set(name, [...(this.#heldBy.get(name) ?? []), address]);
-    }
+    this.#heldBy = spread(this.#names, addresses);
     for (const name of running(this.#names, this.#names[0] ?? "")) this.#run(name);
   }
 
@@ -79,24 +74,8 @@ class Segment {
     };
     // They do not start in step.
     this.timeline.quietly((this.#names.indexOf(name) * 37) % 1_000, () =>
-      step({ type: "plan", plan: { segments: [this.#planOf(name)] } }),
+      step({ type: "plan", plan: { segments: [planOf(name, this.#names, this.#heldBy, () => false)] } }),
     );
-  }
-
-  #planOf(name: string): SegmentPlan {
-    const others = this.#names.filter((one) => one !== name);
-    const watched = watchedBy(name, others);
-    const stations = others.map((node) => ({
-      node,
-      mac: macOf(node),
-      address4: addressOf(node),
-      linkLocal: linkLocalOf(node),
-      targets: this.#heldBy.get(node) ?? [],
-      watched: watched.has(node),
-      pursued: false,
-      counts: true,
-    }));
-    return { interface: ON, address4: addressOf(name), linkLocal: linkLocalOf(name), stations };
   }
 
   #ask(from: string, { address, mac }: LivenessProbe, answer: (mac: string) => void): void {

@@ -13,11 +13,10 @@ import type {
   Verdict,
 } from "../../speaker/detector/types.ts";
 import { rendezvousOrder } from "../../speaker/rendezvous.ts";
-import { watchedBy } from "../../speaker/watch-plan.ts";
-import { addressOf, linkLocalOf, macOf, serviceAddress } from "./objects.ts";
+import { addressOf, linkLocalOf, macOf } from "./objects.ts";
+import { type HeldBy, ON, planOf, spread } from "./rings.ts";
 import { Timeline } from "./timeline.ts";
 
-const ON = "eth0";
 /** A node reads what has come so long after the first of it. */
 const TURN_MS = 0.4;
 /** From a verdict to the plan of a node that has taken: it pursues from then on. */
@@ -61,7 +60,7 @@ export class Detectors {
   readonly names: readonly string[];
   readonly #stations: ReadonlyMap<string, Station>;
   readonly #ofMac: ReadonlyMap<string, Station>;
-  readonly #heldBy = new Map<string, string[]>();
+  readonly #heldBy: HeldBy;
   readonly #loss: number;
   readonly #random: Random;
   /** Who has taken from whom. */
@@ -73,11 +72,7 @@ export class Detectors {
     this.#ofMac = new Map([...this.#stations.values()].map((one) => [macOf(one.name), one]));
     this.#loss = loss;
     this.#random = seededRandom(seed);
-    for (let index = 0; index < addresses; index++) {
-      const name = this.names[onOne ? 0 : index % nodes] ?? "";
-      const address = serviceAddress(index >> 1, index % 2 === 0 ? 4 : 6);
-      this.#heldBy.set(name, [...(this.#heldBy.get(name) ?? []), address]);
-    }
+    this.#heldBy = spread(onOne ? this.names.slice(0, 1) : this.names, addresses);
     for (const one of this.#stations.values()) this.#begin(one);
   }
 
@@ -126,19 +121,7 @@ export class Detectors {
   }
 
   #planOf(name: string): SegmentPlan {
-    const others = this.names.filter((one) => one !== name);
-    const watched = watchedBy(name, others);
-    const stations = others.map((node) => ({
-      node,
-      mac: macOf(node),
-      address4: addressOf(node),
-      linkLocal: linkLocalOf(node),
-      targets: this.#heldBy.get(node) ?? [],
-      watched: watched.has(node),
-      pursued: this.#taken.get(node)?.has(name) === true,
-      counts: true,
-    }));
-    return { interface: ON, address4: addressOf(name), linkLocal: linkLocalOf(name), stations };
+    return planOf(name, this.names, this.#heldBy, (node) => this.#taken.get(node)?.has(name) === true);
   }
 
   #step(one: Station, input: Parameters<typeof stepDetector>[1]): void {

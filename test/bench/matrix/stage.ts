@@ -37,6 +37,11 @@ interface Clients {
   readonly flow: Connecting;
 }
 
+/** For `l2` of a pool: that node alone may have its addresses; any node for undefined. */
+export function onlyOn(node: string | undefined): object {
+  return node === undefined ? {} : { nodeSelector: { matchLabels: { "kubernetes.io/hostname": node } } };
+}
+
 export class Stage {
   readonly berth: Berth;
   #addresses: Readonly<Record<string, string>> = {};
@@ -79,9 +84,7 @@ export class Stage {
   }
 
   #pool(node: string | undefined): object {
-    const nodeSelector =
-      node === undefined ? {} : { nodeSelector: { matchLabels: { "kubernetes.io/hostname": node } } };
-    return pool(ns, ["10.99.0.240/31", "fd99::240/127"], { autoAssign: false, l2: nodeSelector });
+    return pool(ns, ["10.99.0.240/31", "fd99::240/127"], { autoAssign: false, l2: onlyOn(node) });
   }
 
   addressOf(name: ServiceName): string {

@@ -16,6 +16,14 @@ interface Fight {
   readonly foreign?: string;
 }
 
+/** Another Service has come before "web". */
+async function comeSecond(scene: Scene): Promise<void> {
+  scene.service("first-come");
+  await scene.settle();
+  scene.service("web");
+  await scene.settle();
+}
+
 const FIGHTS: readonly Fight[] = [
   {
     state: "Assigned",
@@ -84,10 +92,7 @@ const FIGHTS: readonly Fight[] = [
     state: "PoolExhausted",
     set: async (scene) => {
       scene.pool("first", ["10.0.0.1/32"]);
-      scene.service("first-come");
-      await scene.settle();
-      scene.service("web");
-      await scene.settle();
+      await comeSecond(scene);
     },
     has: [],
     foreign: "10.0.0.1",
@@ -96,10 +101,7 @@ const FIGHTS: readonly Fight[] = [
     state: "QuotaExceeded",
     set: async (scene) => {
       scene.pool("first", ["10.0.0.1-10.0.0.3"], { quota: 1 });
-      scene.service("first-come");
-      await scene.settle();
-      scene.service("web");
-      await scene.settle();
+      await comeSecond(scene);
     },
     has: [],
     foreign: "10.0.0.3",

@@ -98,13 +98,19 @@ describe("further addresses of a node, which its Node object does not name", () 
     );
   });
 
-  test("one that moves from node to node, as keepalived's do, is never given; one that is taken down is", async () => {
+  /** n1 has the pool's only address, and n2 may get it. */
+  async function keepalived(): Promise<Scene> {
     const scene = new Scene();
     scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11", "10.0.0.1"]);
     scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.12", ["10.0.0.12"]);
     scene.pool("first", ["10.0.0.1/32"]);
     scene.service("web");
     await scene.settle();
+    return scene;
+  }
+
+  test("one that moves from node to node, as keepalived's do, is never given; one that is taken down is", async () => {
+    const scene = await keepalived();
     expect(scene.addresses("web")).toEqual([]);
     scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.12", ["10.0.0.12", "10.0.0.1"]);
     scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11"]);
@@ -117,12 +123,7 @@ describe("further addresses of a node, which its Node object does not name", () 
   });
 
   test("one that no Node has any more is held back for ten seconds: it may be on its way to another", async () => {
-    const scene = new Scene();
-    scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11", "10.0.0.1"]);
-    scene.speaker("n2", ["10.0.0.0/24"], "10.0.0.12", ["10.0.0.12"]);
-    scene.pool("first", ["10.0.0.1/32"]);
-    scene.service("web");
-    await scene.settle();
+    const scene = await keepalived();
     // n1 has lost it, and n2 tells of it three seconds later.
     scene.speaker("n1", ["10.0.0.0/24"], "10.0.0.11", ["10.0.0.11"]);
     await scene.settle(3_000);
