@@ -1,5 +1,6 @@
 /** A whole cluster in one process, from one seed: N speakers, the API server, the switch, and hands that break things. */
 import { type Random, seededRandom } from "../../lib/runtime/random.ts";
+import { TIMES } from "../../speaker/election/types.ts";
 import { SimApi } from "./api.ts";
 import { SimHost } from "./host.ts";
 import { Invariants } from "./invariants.ts";
@@ -84,9 +85,9 @@ export class Cluster {
       (before, after, by) => this.invariants.onRecord(before, after, by),
     );
     const slackMs = 3 * watchLagMsMax + 4 * latencyMsMax + 100;
-    // A second within a hand-over, counted from when its write is confirmed; a second after a healing, and what watches lag more than usual.
-    const otherMs = 1_000 + Math.max(0, watchLagMsMax - WATCH_LAG_MS);
-    const limits = { handOverMs: 1_000 + 2 * latencyMsMax + 50, otherMs, cacheMs: 1_100 + 200 + slackMs };
+    const isQuick = 2 * latencyMsMax < TIMES.confirmMs;
+    const confirmMs = latencyMsMax + watchLagMsMax;
+    const limits = { confirmMs, watchMs: watchLagMsMax, isQuick, cacheMs: 1_100 + 200 + slackMs };
     this.invariants = new Invariants(this.api, all, limits, () => this.timeline.now, this.processes);
     this.#nodeOfMac = new Map(all.flatMap((wire) => this.names.map((name) => [macOf(name, wire.segment), name])));
     const drift = options.drift ?? 0;
@@ -182,7 +183,12 @@ export class Cluster {
 
   /** Runs on, checking the invariants after each event. */
   run(forMs: number): number {
-    return this.timeline.runUntil(this.timeline.now + forMs, () => this.invariants.check());
+    const { invariants, timeline } = this;
+    return timeline.runUntil(
+      timeline.now + forMs,
+      () => invariants.check(),
+      () => invariants.glance(),
+    );
   }
 
   /** The machine stops, speakers and kernel, and no clock of it knows. */
@@ -236,6 +242,7 @@ export class Cluster {
     this.api.slowMs = 0;
     this.api.laggingMs = 0;
     this.setApi(true);
+    this.invariants.healed();
   }
 
   /** The longest time that a packet of any host did not come back, since the reset. */

@@ -1,24 +1,26 @@
 /** The rules that must always hold (S1, S2, S5; S4 in continuity.ts) and the one that must hold in the end (L1), checked against what nodes really answer. */
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
-import { NEW_MS } from "../../speaker/net/held-news.ts";
 import type { SimApi } from "./api.ts";
 import { Continuity } from "./continuity.ts";
+import { Doubles } from "./doubles.ts";
+import { Happened } from "./happened.ts";
 import type { SimHost } from "./host.ts";
+import { Liveness } from "./liveness.ts";
 import { segmentOf } from "./objects.ts";
 import type { SimProcess } from "./process.ts";
 import type { SimWire } from "./wire.ts";
 
 export interface Limits {
-  /** Two nodes that hear each other answer at once: in a hand-over, counted from its record. */
-  readonly handOverMs: number;
-  /** The same in any other case, after which the one that is not named must have heard of it. */
-  readonly otherMs: number;
+  /** Until a write is confirmed. */
+  readonly confirmMs: number;
+  /** Until a watch has brought it. */
+  readonly watchMs: number;
+  /** Reads are answered within the time that rule Y has for them. */
+  readonly isQuick: boolean;
   /** A neighbour cache on the segment names another node than the one that alone answers. */
   readonly cacheMs: number;
 }
 
-/** Rounds of announcements are 1.1 s apart: whoever was not heard by the other one is so with the next, that much later than a second. */
-const LATER_ROUND_MS = 100;
 /** With frames that get lost an announcement may be heard two rounds later. */
 const LOSSY_MS = 2_200;
 const MOMENT_MS = 0.05;
@@ -28,19 +30,11 @@ const ALL_CHECKED_MAX = 40;
 /** Until a host has doubted and probed what it learned while paths carried one way only. */
 const ONE_WAY_MS = 40_000;
 
-interface Overlap {
-  readonly sinceMs: number;
-  readonly nodes: string;
-}
-
 export class Invariants {
   readonly violations: string[] = [];
-  /** Longest double answer seen, for the report. */
-  longestMs = 0;
   /** Since when nobody answers, by address, and the longest such time of each since `resetGaps`. */
   readonly #silentSince = new Map<string, number>();
   readonly #gaps = new Map<string, number>();
-  readonly #overlaps = new Map<string, Overlap>();
   #checkedMs = Number.NEGATIVE_INFINITY;
   #turn = 0;
   #lossyAtMs = Number.NEGATIVE_INFINITY;
@@ -48,13 +42,13 @@ export class Invariants {
   /** Since when the cache of a host is wrong, by host and address. */
   readonly #wrongSince = new Map<string, number>();
   readonly #api: SimApi;
-  /** How far watches were behind when they last were. */
-  #lagged = { ms: 0, atMs: Number.NEGATIVE_INFINITY };
   readonly #wires: readonly SimWire[];
   readonly #limits: Limits;
   readonly #now: () => number;
   readonly #continuity: Continuity;
-  readonly #processes: ReadonlyMap<string, readonly SimProcess[]>;
+  readonly #happened: Happened;
+  readonly doubles: Doubles;
+  readonly liveness: Liveness;
 
   constructor(
     api: SimApi,
@@ -63,7 +57,6 @@ export class Invariants {
     now: () => number,
     processes: ReadonlyMap<string, readonly SimProcess[]>,
   ) {
-    this.#processes = processes;
     this.#api = api;
     this.#wires = wires;
     this.#limits = limits;
@@ -77,11 +70,26 @@ export class Invariants {
       reachesApi: (node) => api.reaches(node),
       putBackMs: () => api.putBackMs,
     });
+    const world = { api, wires, processes, now };
+    this.#happened = new Happened(world);
+    const protest = (what: string): void => this.protest(what);
+    this.liveness = new Liveness({ world, happened: this.#happened, protest, callMs: 2 * limits.confirmMs });
+    this.doubles = new Doubles({
+      ...{ world, happened: this.#happened, confirmMs: limits.confirmMs, watchMs: limits.watchMs },
+      isQuick: limits.isQuick,
+      wireOf: (address) => this.#wireOf(address),
+      protest,
+    });
   }
 
-  /** The main thread of a speaker stands still: its worker yields by itself, but not what is new there. */
-  #isStuck(node: string): boolean {
-    return (this.#processes.get(node) ?? []).some((process) => process.frozen);
+  /** Everything has been mended just now. */
+  healed(): void {
+    this.liveness.healed();
+  }
+
+  /** Longest double answer seen. */
+  get longestMs(): number {
+    return this.doubles.longestMs;
   }
 
   protest(what: string): void {
@@ -93,6 +101,7 @@ export class Invariants {
     const old = before.holder;
     const holder = after.holder;
     if (holder === undefined) return;
+    this.doubles.onRecord(after.address);
     if (old !== undefined && holder.epoch <= old.epoch) {
       this.protest(`S1: ${by} wrote epoch ${holder.epoch} of ${after.address} over ${old.epoch}`);
     }
@@ -103,40 +112,21 @@ export class Invariants {
     // What happens within the time of a frame is one moment.
     if (this.#now() - this.#checkedMs < MOMENT_MS * this.#stride()) return;
     this.#checkedMs = this.#now();
-    if (this.#api.laggingMs > 0) this.#lagged = { ms: this.#api.laggingMs, atMs: this.#now() };
+    this.#happened.turn();
     this.#continuity.turn();
     for (const vip of this.#api.vips.values()) {
       const nodes = this.answering(vip.address);
       this.#continuity.look(vip, nodes);
       this.#noteGap(vip.address, nodes.length > 0);
-      const pair = nodes.length < 2 ? undefined : this.#pairThatHears(vip.address, nodes);
-      const open = this.#overlaps.get(vip.address);
-      if (pair === undefined) {
-        if (open !== undefined) this.#overlaps.delete(vip.address);
-        continue;
-      }
-      if (open === undefined || open.nodes !== pair) {
-        this.#overlaps.set(vip.address, { sinceMs: this.#now(), nodes: pair });
-        continue;
-      }
-      const lastedMs = this.#now() - open.sinceMs;
-      this.longestMs = Math.max(this.longestMs, lastedMs);
-      const { holder } = vip;
-      const isHandOver =
-        holder !== undefined && holder.from !== "" && pair === [holder.node, holder.from].sort().join(" and ");
-      const isStuck = pair.split(" and ").some((node) => this.#isStuck(node));
-      const allowedMs = isHandOver ? this.#limits.handOverMs : this.#limits.otherMs + this.#lagMs();
-      const limit = allowedMs + this.#lossyMs() + (isStuck ? NEW_MS : 0) + (this.#isExcused() ? LATER_ROUND_MS : 0);
-      if (lastedMs > limit) {
-        this.protest(`S2: ${pair} answer for ${vip.address} at once for ${Math.round(lastedMs)} ms`);
-        this.#overlaps.delete(vip.address);
-      }
+      this.doubles.look(vip, nodes);
+      this.liveness.look(vip, nodes);
     }
   }
 
-  /** Who is handed an address by a record that a lagging server brings late does not know that it was taken back meanwhile. */
-  #lagMs(): number {
-    return this.#now() - this.#lagged.atMs <= this.#lagged.ms ? this.#lagged.ms : 0;
+  /** Called after what is quiet as well: a frame, or a timer of a worker, may end two answers. */
+  glance(): void {
+    if (!this.doubles.isOpen) return;
+    for (const vip of this.#api.vips.values()) this.doubles.look(vip, this.answering(vip.address));
   }
 
   /** With hundreds of addresses a look now and then is enough: what is wrong lasts for longer than some events. */
@@ -242,15 +232,5 @@ export class Invariants {
     const wire = this.#wires.length === 1 ? this.#wires[0] : this.#wires[segmentOf(address)];
     if (wire === undefined) throw new Error(`${address} is on no segment`);
     return wire;
-  }
-
-  #pairThatHears(address: string, nodes: readonly string[]): string | undefined {
-    for (const left of nodes) {
-      for (const right of nodes) {
-        if (left >= right) continue;
-        if (this.#wireOf(address).connected(left, right)) return `${left} and ${right}`;
-      }
-    }
-    return undefined;
   }
 }

@@ -11,6 +11,7 @@ import { SimInformers } from "./informers.ts";
 import { gatewayOn, link } from "./objects.ts";
 import { postCondition, SimRecords, writeFence } from "./records.ts";
 import type { Sabotage } from "./sabotage.ts";
+import { wrongStarts } from "./starting.ts";
 import { type Clocks, MachineTime, type Time } from "./timeline.ts";
 import type { SimWire } from "./wire.ts";
 import { SimWorker } from "./worker.ts";
@@ -99,6 +100,17 @@ export class SimProcess {
     this.#time.after(1_000, () => this.#sign());
   }
 
+  /** For how long it has acted for its node. */
+  get settledMs(): number {
+    const { own } = this.state;
+    return own.phase === "acting" ? this.ago(own.sinceMs) : 0;
+  }
+
+  /** How long ago that was, by its own clock. */
+  ago(atMs: number): number {
+    return this.#time.now - atMs;
+  }
+
   /** Runs now, or after the thaw. */
   later(run: () => void): void {
     if (this.dead) return;
@@ -172,6 +184,7 @@ export class SimProcess {
     const links = [...this.#options.wires.values()].map(
       (wire): Link => link(this.node, !wire.unplugged.has(this.node), wire.segment),
     );
+    if (links.some(({ carrier }) => !carrier)) this.worker.heard.forget();
     this.later(() => this.post({ type: "worker", message: { type: "links", links } }));
   }
 
@@ -192,6 +205,7 @@ export class SimProcess {
     this.#inbox = [];
     const { state, effects, wakeAt } = stepSpeaker(before, inputs, now);
     this.state = state;
+    for (const what of wrongStarts(before, state, effects, this.worker.heard, now)) this.#options.onProtest(what);
     for (const effect of sabotage.effects?.(effects, state, now) ?? effects) this.#execute(effect);
     if (!this.#heartbeatStarted && state.synced && state.linked) {
       this.#heartbeatStarted = true;

@@ -16,6 +16,8 @@ export interface RunReport {
   readonly planned: readonly string[];
   readonly events: number;
   readonly moves: number;
+  /** The longest of what double-bound.ts and answer-bound.ts bound, in milliseconds by what it was. */
+  readonly longest: ReadonlyMap<string, number>;
 }
 
 export type RunOptions = ClusterOptions & {
@@ -40,7 +42,15 @@ export function randomRun(options: RunOptions): RunReport {
   const moves = cluster.moves.length;
   events += cluster.run(12_000);
   if (cluster.moves.length !== moves) wrong.push(`${cluster.moves.length - moves} moves at rest`);
-  return { seed: options.seed, wrong, planned: planned.lines, events, moves };
+  return { seed: options.seed, wrong, planned: planned.lines, events, moves, longest: longestOf(cluster) };
+}
+
+function longestOf({ invariants }: Cluster): ReadonlyMap<string, number> {
+  const { doubles, liveness } = invariants;
+  return new Map([
+    ...[...doubles.longest].map(([name, { ms }]) => [`two answers, ${name}`, ms] as const),
+    ...[...liveness.longest].map(([name, { ms }]) => [`after a healing, ${name}`, ms] as const),
+  ]);
 }
 
 /** Everything needed to run a failing seed again by hand. */

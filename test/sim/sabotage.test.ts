@@ -3,12 +3,13 @@ import { describe, expect, test } from "@jest/globals";
 import { TIMES } from "../../speaker/election/types.ts";
 import { randomRun } from "./random-run.ts";
 import { HONEST, type Sabotage } from "./sabotage.ts";
+import { BROKEN_BOUNDS } from "./sabotage-bounds.ts";
 import { BROKEN } from "./sabotage-table.ts";
 import { BROKEN_MOVES } from "./sabotage-table-moves.ts";
 import { BROKEN_RECORDS } from "./sabotage-table-records.ts";
 import { BROKEN_WIRE } from "./sabotage-table-wire.ts";
 
-const ALL = [...BROKEN, ...BROKEN_RECORDS, ...BROKEN_WIRE, ...BROKEN_MOVES];
+const ALL = [...BROKEN, ...BROKEN_RECORDS, ...BROKEN_WIRE, ...BROKEN_MOVES, ...BROKEN_BOUNDS];
 
 /** The times of the rules are constants for everybody but this test. */
 function withTimes<T>(times: Sabotage["times"], run: () => T): T {

@@ -62,6 +62,8 @@ export class MachineTime implements Time {
   }
 }
 
+const NOTHING = (): void => {};
+
 export class Timeline implements Time {
   now = 0;
   #order = 0;
@@ -77,14 +79,15 @@ export class Timeline implements Time {
     this.#push({ at: this.now + Math.max(0, delayMs), order: this.#order++, run, isQuiet: true });
   }
 
-  /** Runs everything up to and including `until`; `check` after each. Returns how much was run. */
-  runUntil(until: number, check: () => void): number {
+  /** Runs everything up to and including `until`; `check` after each, or `glance` after what is quiet. Returns how much was run. */
+  runUntil(until: number, check: () => void, glance: () => void = NOTHING): number {
     let count = 0;
     for (let next = this.#heap[0]; next !== undefined && next.at <= until; next = this.#heap[0]) {
       this.#pop();
       this.now = next.at;
       next.run();
-      if (!next.isQuiet) check();
+      if (next.isQuiet) glance();
+      else check();
       count += 1;
     }
     this.now = until;

@@ -52,6 +52,7 @@ export class SimWire {
   readonly #onStray: (what: string) => void;
   readonly #gateway;
   readonly #macs: ReadonlyMap<string, string>;
+  readonly #nodeOfMac: ReadonlyMap<string, string>;
   /** Which node's kernel answers for an address. */
   readonly #owners: ReadonlyMap<string, string>;
 
@@ -68,6 +69,7 @@ export class SimWire {
     this.off = off;
     this.#gateway = gatewayOn(segment);
     this.#macs = new Map(nodes.map((node) => [node, macOf(node, segment)]));
+    this.#nodeOfMac = new Map([...this.#macs].map(([node, mac]) => [mac, node]));
     this.#owners = new Map(
       nodes.flatMap((node) => [
         [addressOf(node, segment), node],
@@ -77,6 +79,11 @@ export class SimWire {
     this.#timeline = timeline;
     this.#onStray = onStray;
     this.#random = random;
+  }
+
+  /** The node that has the MAC here; "" for none. */
+  nodeOf(mac: string): string {
+    return this.#nodeOfMac.get(mac) ?? "";
   }
 
   #mac(node: string): string {

@@ -12,6 +12,7 @@ import { type Asker, answerAll, type Frame, FrameQueue, NOBODY, type Said } from
 import { interfaceFor } from "./objects.ts";
 import { stepBent } from "./sabotage.ts";
 import { SimSender } from "./sender.ts";
+import { Heard } from "./starting.ts";
 import { SimWatching, type WatchingOptions } from "./watching.ts";
 import type { SimWire } from "./wire.ts";
 
@@ -44,6 +45,7 @@ export class SimWorker {
   /** When the alarm rings that was set last, by its number. */
   #alarmAt = Number.POSITIVE_INFINITY;
   #serial = 0;
+  readonly heard = new Heard();
   readonly #options: WorkerOptions;
 
   constructor(options: WorkerOptions) {
@@ -67,8 +69,7 @@ export class SimWorker {
     const isKept = this.#options.sabotage.neverYields === true && this.#everHeld.has(address);
     if (!this.isRunning || !(isKept || this.#held.has(address))) return false;
     const wire = this.#options.wires.get(interfaceFor(address));
-    if (wire === undefined || wire.unplugged.has(this.node)) return false;
-    return wire.unanswered.size === 0 || !wire.unanswered.has(`${this.node} ${address}`);
+    return wire !== undefined && !wire.unplugged.has(this.node) && !wire.unanswered.has(`${this.node} ${address}`);
   }
 
   kill(): void {
@@ -111,9 +112,8 @@ export class SimWorker {
     this.#receive({ type: "announcement", on: wire.interface, address, mac });
   }
 
-  onRequest(wire: SimWire, address: string, reply: () => void, asker: Partial<Asker> = NOBODY): void {
-    const { alarmBy = "", probeBy = "" } = asker;
-    this.#receive({ type: "request", on: wire.interface, address, reply, alarmBy, probeBy });
+  onRequest(wire: SimWire, address: string, reply: () => void, by: Partial<Asker> = NOBODY): void {
+    this.#receive({ type: "request", on: wire.interface, address, reply, alarmBy: "", probeBy: "", ...by });
   }
 
   /** From the main thread; the message takes a moment to be read. */
@@ -237,6 +237,7 @@ export class SimWorker {
   #onHeard({ on, address, mac, type, toQuestion = false }: Said): void {
     const { timeline, tell } = this.#options;
     this.#sender.probe({ type: "answers", answers: [{ address, interface: on, mac, toQuestion }] });
+    this.heard.note(type, address, this.#options.wires.get(on)?.nodeOf(mac) ?? "", timeline.now);
     const isPeer = this.#peers.has(mac);
     if (this.#held.has(address)) this.#heldNews.heard({ address, interface: on, mac }, type, isPeer, timeline.now);
     else if (type === "announcement") {
@@ -276,16 +277,15 @@ export class SimWorker {
 
   /** The real loop's order: the detector judges only what was read, and nothing while nothing may be answered. */
   #timers(): void {
-    const { timeline } = this.#options;
+    const { timeline, sabotage } = this.#options;
     const { now } = timeline;
     const isRunning = isAnswering(this.#fence);
     if (isRunning && now >= this.#watching.wakeAt) this.#watching.step({ type: "tick" });
-    if (this.#options.sabotage.waitsForMain === true) this.#heldNews.answered();
+    if (sabotage.waitsForMain === true) this.#heldNews.answered();
     if (this.#heldNews.tick(now)) this.#keep();
     this.#sender.tick();
     const watchingAt = isRunning ? this.#watching.wakeAt : Number.POSITIVE_INFINITY;
     const at = Math.min(watchingAt, this.#sender.wakeAt, this.#heldNews.wakeAt);
-    // An alarm that is set for this time already rings.
     if (at === this.#alarmAt) return;
     this.#alarmAt = at;
     const serial = ++this.#serial;

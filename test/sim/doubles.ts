@@ -1,0 +1,205 @@
+/** S2 over time: how long two nodes that hear each other answer for one address, against what is promised for the occasion. */
+import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
+import { boundOf } from "./double-bound.ts";
+import type { Happened, Pair, RunWorld } from "./happened.ts";
+import type { SimProcess } from "./process.ts";
+import type { SimWire } from "./wire.ts";
+
+/** The NotReady of a node and the expiry of its Lease follow a fault by so much; after that it explains nothing. */
+const AFTERMATH_MS = 75_000;
+/** The message of a main thread to its worker, and a frame. */
+const HOP_MS = 3;
+/** How much slower the clock of a node may be. */
+const DRIFT = 1.03;
+/** A call that the server has not answered is given up after this; a read waits for the write before it. */
+const CALL_MS = 2_000;
+/** An announcement that is lost is made up for by the second round after it; those of before the losses ended count. */
+const LOSSY_MS = 4_400;
+/** What a watch brings may be about what was decided so long ago. */
+const LATE_MS = 10_000;
+/** Of a hand-over, the time from its record until both may begin: the successor at once, as it sees the record, and the other one ends after this. */
+const HAND_OVER_MS = 1_000;
+/** So late is one of the fault `lagging-api`. */
+const LAGGING_MS = 2_000;
+/** A watch of a server that does well is so late at most. */
+const WATCH_MS = 50;
+
+export interface DoublesOptions {
+  readonly world: RunWorld;
+  readonly happened: Happened;
+  readonly wireOf: (address: string) => SimWire;
+  readonly protest: (what: string) => void;
+  /** Until a write is confirmed to whoever wrote it. */
+  readonly confirmMs: number;
+  /** So late is a watch at most while nothing is broken. */
+  readonly watchMs: number;
+  /** Reads are answered in time when the server does well. */
+  readonly isQuick: boolean;
+}
+
+interface Overlap extends Pair {
+  readonly address: string;
+  readonly sinceMs: number;
+  readonly wasApart: boolean;
+  readonly wasPaused: boolean;
+  /** Which of the two. */
+  readonly paused: readonly string[];
+  isHandOver: boolean;
+  isUnread: boolean;
+  bothTook: boolean;
+  name: string;
+  told: boolean;
+}
+
+export class Doubles {
+  /** The longest of each kind, for reports. BOUNDED by the names of double-bound.ts and what is added to them. */
+  readonly longest = new Map<string, { readonly ms: number; readonly what: string }>();
+  /** When the record of an address was written. BOUNDED by those. */
+  readonly #writtenMs = new Map<string, number>();
+  /** By address and pair. BOUNDED by those. */
+  readonly #open = new Map<string, Overlap>();
+  readonly #options: DoublesOptions;
+
+  constructor(options: DoublesOptions) {
+    this.#options = options;
+  }
+
+  /** Two answer now, so the end must not be missed. */
+  get isOpen(): boolean {
+    return this.#open.size > 0;
+  }
+
+  get longestMs(): number {
+    return Math.max(0, ...[...this.longest.values()].map(({ ms }) => ms));
+  }
+
+  /** Called with each change of a record. */
+  onRecord(address: string): void {
+    this.#writtenMs.set(address, this.#options.world.now());
+  }
+
+  /** Called for each address with the nodes that answer for it. */
+  look(vip: VirtualIP, nodes: readonly string[]): void {
+    if (nodes.length < 2 && this.#open.size === 0) return;
+    const wire = this.#options.wireOf(vip.address);
+    for (const left of nodes) {
+      for (const right of nodes) {
+        if (left < right && wire.connected(left, right)) this.#both(vip, wire, { left, right });
+      }
+    }
+    this.#close(vip.address, nodes, wire);
+  }
+
+  #close(address: string, nodes: readonly string[], wire: SimWire): void {
+    for (const [key, overlap] of this.#open) {
+      const { left, right } = overlap;
+      if (overlap.address !== address) continue;
+      if (nodes.includes(left) && nodes.includes(right) && wire.connected(left, right)) continue;
+      this.#judge(overlap);
+      this.#open.delete(key);
+    }
+  }
+
+  #both(vip: VirtualIP, wire: SimWire, pair: Pair): void {
+    const key = `${vip.address} ${pair.left} ${pair.right}`;
+    const overlap = this.#open.get(key) ?? this.#begin(vip.address, wire, pair);
+    this.#open.set(key, overlap);
+    overlap.isHandOver ||= this.#isInHandOver(vip, overlap) || this.#isLeaving(pair) || this.#isNamedLate(vip, pair);
+    overlap.isUnread ||= [pair.left, pair.right].some((node) => this.#isUnread(node, overlap));
+    overlap.bothTook ||= [pair.left, pair.right].every((node) => this.#tookWithoutRecord(node, vip));
+    this.#judge(overlap);
+  }
+
+  #begin(address: string, wire: SimWire, pair: Pair): Overlap {
+    const { happened, world } = this.#options;
+    const { left, right } = pair;
+    const beforeMs = happened.lookBeforeMs;
+    const paused = [left, right].filter((node) => happened.stoodSince(node, beforeMs));
+    return {
+      ...pair,
+      address,
+      sinceMs: world.now(),
+      wasApart: happened.apartSince(wire, pair, beforeMs),
+      wasPaused: paused.length > 0,
+      paused,
+      isHandOver: false,
+      isUnread: false,
+      bothTook: false,
+      name: "",
+      told: false,
+    };
+  }
+
+  #judge(overlap: Overlap): void {
+    const { happened, world, protest, confirmMs } = this.#options;
+    const { left, right, sinceMs, address } = overlap;
+    const { name, ms } = boundOf({
+      ...overlap,
+      isBroken: happened.brokenMs > sinceMs - AFTERMATH_MS,
+      isLossy: happened.lossyMs > sinceMs - LOSSY_MS,
+      lateMs: this.#lateMs(sinceMs),
+      stuckMs: Math.max(0, ...[left, right].map((node) => happened.stuckMsOf(node) - sinceMs)),
+    });
+    const lastedMs = world.now() - sinceMs;
+    const what = `${left} and ${right} answer for ${address}`;
+    if (lastedMs > (this.longest.get(name)?.ms ?? -1)) this.longest.set(name, { ms: lastedMs, what });
+    const slackMs =
+      ms === 0 ? 0 : HOP_MS + 2 * happened.frameMs + this.#paceMs() + (overlap.isHandOver ? confirmMs : 0);
+    if (lastedMs <= ms * DRIFT + slackMs || overlap.told) return;
+    overlap.told = true;
+    protest(`S2: ${what} at once for ${Math.round(lastedMs)} ms, ${name}: ${Math.round(ms)} ms`);
+  }
+
+  /** How late the watches of these days are, beyond those of a server that does well. */
+  #lateMs(sinceMs: number): number {
+    const { happened, world, watchMs } = this.#options;
+    const isLagging = Math.max(happened.laggingMs, world.api.putBackMs) > sinceMs - LATE_MS;
+    return isLagging ? LAGGING_MS : Math.max(0, watchMs - WATCH_MS);
+  }
+
+  /** A thousand announcements a second: the last of many comes so late. */
+  #paceMs(): number {
+    return this.#options.world.api.vips.size;
+  }
+
+  /** The server does not answer in time, or the process waits for a call of before, or has not found yet that it is answered again. */
+  #isUnread(node: string, { sinceMs, paused }: Overlap): boolean {
+    const { happened, isQuick } = this.#options;
+    // A machine that was paused was away itself.
+    const fromMs = paused.includes(node) ? sinceMs : sinceMs - CALL_MS;
+    return !isQuick || happened.unansweredSince(node, fromMs) || this.#of(node).some(({ state }) => !state.apiUp);
+  }
+
+  #tookWithoutRecord(node: string, vip: VirtualIP): boolean {
+    return vip.holder?.node !== node && this.#of(node).some(({ state }) => state.addresses.get(vip.address)?.taken);
+  }
+
+  /** It began within the hand-over that the record speaks of. Later that says only how this holder once came to the address. */
+  #isInHandOver(vip: VirtualIP, { sinceMs, ...pair }: Overlap): boolean {
+    const writtenMs = this.#writtenMs.get(vip.address) ?? Number.NEGATIVE_INFINITY;
+    return isHandedOver(vip, pair) && sinceMs < writtenMs + HAND_OVER_MS + this.#options.confirmMs;
+  }
+
+  /** One of the two goes by a record of before, which its watch has brought late just now: in that the other one hands over to it. */
+  #isNamedLate({ address }: VirtualIP, pair: Pair): boolean {
+    return [pair.left, pair.right].some((node) =>
+      this.#of(node).some((process) => {
+        const { record, recordSeenMs = 0 } = process.state.addresses.get(address) ?? {};
+        return isHandedOver({ holder: record }, pair) && process.ago(recordSeenMs) < HAND_OVER_MS;
+      }),
+    );
+  }
+
+  #isLeaving({ left, right }: Pair): boolean {
+    return [left, right].some((node) => this.#of(node).some(({ state }) => state.leaving !== undefined));
+  }
+
+  #of(node: string): readonly SimProcess[] {
+    return this.#options.world.processes.get(node) ?? [];
+  }
+}
+
+function isHandedOver({ holder }: Pick<VirtualIP, "holder">, { left, right }: Pair): boolean {
+  if (holder === undefined || holder.from === "") return false;
+  return (holder.node === left && holder.from === right) || (holder.node === right && holder.from === left);
+}
