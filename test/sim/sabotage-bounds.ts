@@ -1,7 +1,7 @@
 /** Rules whose breaking shows only by the clock, or in the moment of a start, and the stories that find it by the invariants alone. */
 import type { SpeakerEffect, SpeakerState } from "../../speaker/state.ts";
 import { begin } from "./faults.ts";
-import { interfaceFor } from "./objects.ts";
+import { interfaceFor, nodeObject } from "./objects.ts";
 import { pausedWithoutApi, type SabotageStory } from "./sabotage-stories.ts";
 import type { Broken } from "./sabotage-table.ts";
 import { ADDRESS, FOR_LONG_MS, settled, unsound } from "./story.ts";
@@ -39,6 +39,38 @@ const newPod: SabotageStory = (sabotage) => {
   cluster.run(30_000);
   return unsound(cluster);
 };
+
+/** The holder hands over to one that it does not hear. */
+const handedOver: SabotageStory = (sabotage) => {
+  const { cluster, holder } = settled({ sabotage });
+  cluster.api.putNode(holder, nodeObject({ excluded: true }));
+  cluster.run(4_000);
+  return cluster.invariants.violations;
+};
+
+/** The speaker of the only node stands still for so long that it must read its records before it answers. */
+const readsFirst: SabotageStory = (sabotage) => {
+  const { cluster, holder } = settled({ sabotage, nodes: 1 });
+  begin(cluster, "freeze", holder, FOR_LONG_MS);
+  cluster.run(6_000);
+  cluster.heal();
+  cluster.run(4_000);
+  return cluster.invariants.violations;
+};
+
+/** Whoever cannot be recorded announces what the silent holder had, and ends a moment later. */
+const takerEnds: SabotageStory = (sabotage) =>
+  [0, 1].flatMap((index) => {
+    const { cluster, holder, others } = settled({ sabotage });
+    const taker = others[index] ?? "";
+    cluster.api.cut.add(taker);
+    cluster.kill(holder);
+    cluster.run(3_000);
+    cluster.kill(taker);
+    cluster.heal();
+    cluster.run(9_000);
+    return cluster.invariants.violations;
+  });
 
 /** For 900 ms of each ten seconds a node answers for what another one holds. */
 function answersBeside(effects: readonly SpeakerEffect[], state: SpeakerState, now: number): readonly SpeakerEffect[] {
@@ -86,6 +118,21 @@ export const BROKEN_BOUNDS: readonly Broken[] = [
       input: (input) => (input.type === "worker" && input.message.type === "back" ? undefined : input),
     },
     story: backInTime,
+  },
+  {
+    rule: "within a hand-over, a second (S2, F10)",
+    sabotage: { deaf: true, times: { handOverMs: 1_300 } },
+    story: handedOver,
+  },
+  {
+    rule: "the recorded process answers within two seconds (L1)",
+    sabotage: { input: (input) => (input.type === "read" ? undefined : input) },
+    story: readsFirst,
+  },
+  {
+    rule: "whoever was heard is believed for no longer than 5 s (L1)",
+    sabotage: { times: { announcedMs: 9_000 } },
+    story: takerEnds,
   },
   {
     rule: "an address whose speaker is silent is answered within 3 s (L1)",
