@@ -15,14 +15,16 @@ const DRIFT = 1.03;
 const CALL_MS = 2_000;
 /** An announcement that is lost is made up for by the second round after it; those of before the losses ended count. */
 const LOSSY_MS = 4_400;
-/** What a watch brings may be about what was decided so long ago. */
-const LATE_MS = 10_000;
 /** Of a hand-over, the time from its record until both may begin: the successor at once, as it sees the record, and the other one ends after this. */
 const HAND_OVER_MS = 1_000;
 /** So late is one of the fault `lagging-api`. */
 const LAGGING_MS = 2_000;
 /** A watch of a server that does well is so late at most. */
 const WATCH_MS = 50;
+/** What a late watch brought last has an effect for as long as a hand-over. */
+const LAGGED_MS = 1_000;
+/** A store that was put back shows itself in the next renewal, of which the call before may take two seconds, and a late watch may bring it. */
+const PUT_BACK_MS = 3_600 + CALL_MS + LAGGING_MS + LAGGED_MS;
 
 export interface DoublesOptions {
   readonly world: RunWorld;
@@ -153,8 +155,8 @@ export class Doubles {
   /** How late the watches of these days are, beyond those of a server that does well. */
   #lateMs(sinceMs: number): number {
     const { happened, world, watchMs } = this.#options;
-    const isLagging = Math.max(happened.laggingMs, world.api.putBackMs) > sinceMs - LATE_MS;
-    return isLagging ? LAGGING_MS : Math.max(0, watchMs - WATCH_MS);
+    const isLagging = happened.laggingMs > sinceMs - LAGGING_MS - LAGGED_MS;
+    return isLagging || world.api.putBackMs > sinceMs - PUT_BACK_MS ? LAGGING_MS : Math.max(0, watchMs - WATCH_MS);
   }
 
   /** A thousand announcements a second: the last of many comes so late. */
