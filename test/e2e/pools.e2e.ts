@@ -46,6 +46,26 @@ describe("addresses come and go", () => {
     expect(await berth.address("first", ns)).toBe("10.99.0.230");
   });
 
+  test("a pool edited into nonsense serves on as it was before, and says so in its condition and in an event", async () => {
+    await berth.apply(pool("small", ["10.99.0.230/31", "10.99.0.239-10.99.0.232"], { autoAssign: false }));
+    const swapped = "swap the two addresses";
+    const event = await lab.waitFor("an event of the pool", async () =>
+      (await berth.events("small", "InvalidRange")).at(-1),
+    );
+    expect(event.message).toContain("spec.addresses[1]");
+    expect(event.message).toContain(swapped);
+    const described = await berth.kubectl("describe", "ippool", "small");
+    expect(described).toMatch(/Warning\s+InvalidRange/);
+    const ready = "-ojsonpath={.status.conditions[?(@.type=='Ready')]}";
+    const condition = JSON.parse(await berth.kubectl("get", "ippool", "small", ready));
+    expect(condition).toMatchObject({ status: "False", reason: "InvalidRange" });
+    expect(await berth.address("first", ns)).toBe("10.99.0.230");
+    const holder = await berth.holder("10.99.0.230");
+    expect(await berth.answerers("10.99.0.230")).toEqual([lab.node(holder).mac]);
+    await berth.apply(pool("small", ["10.99.0.230/31"], { autoAssign: false }));
+    await berth.kubectl("wait", "ippool", "small", "--for=condition=Ready", "--timeout=30s");
+  });
+
   test("a Service without any pool waits, says so, and is served when there is one", async () => {
     await berth.apply(service("waiting", { namespace: ns, app: "web" }));
     await lab.waitFor("an event that says why", async () => (await berth.events("waiting", "NoPool", ns)).at(-1));

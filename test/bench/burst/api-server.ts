@@ -4,7 +4,17 @@
  * scheduler, no node.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -22,6 +32,14 @@ const POOL = {
   kind: "IPPool",
   metadata: { name: "bench" },
   spec: { addresses: ["10.128.0.0/16"] },
+};
+
+/** A line for each request of the controller's account, as it comes in (Kubernetes documentation, "Auditing"). */
+const AUDIT_POLICY = {
+  apiVersion: "audit.k8s.io/v1",
+  kind: "Policy",
+  omitStages: ["ResponseStarted", "ResponseComplete", "Panic"],
+  rules: [{ level: "Metadata", users: [`system:serviceaccount:${NAMESPACE}:berth-controller`] }, { level: "None" }],
 };
 
 const CRD_REST_MS = 3_000;
@@ -60,11 +78,11 @@ export class ApiServer {
     };
   }
 
-  /** `cluster` is the lab's binary (test/lab/toolchain.ts). Call `prepareNamespace` once before. */
-  static async start(cluster: string): Promise<ApiServer> {
+  /** `cluster` is the lab's binary (test/lab/toolchain.ts). Call `prepareNamespace` once before. An audit log costs time. */
+  static async start(cluster: string, { isAudited = false } = {}): Promise<ApiServer> {
     const server = new ApiServer(cluster);
     try {
-      await server.#start();
+      await server.#start(isAudited ? server.#auditFlags() : []);
       return server;
     } catch (thrown) {
       await server.stop();
@@ -97,6 +115,12 @@ export class ApiServer {
     return this.kubectl(["get", "--raw", "/metrics"]);
   }
 
+  /** What the controller's account has asked for so far; nothing unless the server is audited. */
+  audit(): readonly string[] {
+    const path = this.#auditLog;
+    return existsSync(path) ? readFileSync(path, "utf8").trimEnd().split("\n") : [];
+  }
+
   async stop(): Promise<void> {
     for (const child of this.#children.reverse()) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
@@ -107,12 +131,22 @@ export class ApiServer {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  async #start(): Promise<void> {
+  get #auditLog(): string {
+    return join(this.#directory, "audit.log");
+  }
+
+  #auditFlags(): readonly string[] {
+    const policy = join(this.#directory, "audit.json");
+    writeFileSync(policy, JSON.stringify(AUDIT_POLICY));
+    return [`--audit-policy-file=${policy}`, `--audit-log-path=${this.#auditLog}`];
+  }
+
+  async #start(serverFlags: readonly string[]): Promise<void> {
     mkdirSync(this.#places.dataDir);
     await createCredentials(plan, this.#places);
     for (const { name, argv } of controlPlanePrograms(plan, this.#cluster, this.#places).first) {
       const log = openSync(join(this.#directory, `${name}.log`), "a");
-      const [command = "", ...args] = mortal(argv);
+      const [command = "", ...args] = mortal(name === "kube-apiserver" ? [...argv, ...serverFlags] : argv);
       this.#children.push(spawn(command, args, { stdio: ["ignore", log, log] }));
       closeSync(log);
     }

@@ -5,7 +5,19 @@
  */
 import { lineOf, medianOf, percentile, runs } from "../figures.ts";
 import { type ApiServer, prepareNamespace } from "./api-server.ts";
-import { type Actor, actorsFor, burstMeasured, burstName, RESTART, RESTART_SIZE, type Round, SIZES } from "./plan.ts";
+import {
+  type Actor,
+  actorsFor,
+  burstMeasured,
+  burstName,
+  REST,
+  RESTART,
+  RESTART_SIZE,
+  type Round,
+  restMeasured,
+  SIZES,
+} from "./plan.ts";
+import { restRound } from "./rest.ts";
 import { burstRound, type Restart, restartRound, type Working, writesOf } from "./rounds.ts";
 
 const ROUNDS = 5;
@@ -64,5 +76,10 @@ await prepareNamespace();
 for (const size of SIZES) {
   const actors = actorsFor(size, wanted);
   if (actors.length > 0) await measure(size, actors);
+}
+if (wanted.has(REST)) {
+  const rest = await restRound(cluster);
+  console.error(`bench: ${REST}: in ${rest.seconds} s ${JSON.stringify(rest.asked)}`);
+  console.log(lineOf({ name: REST, unit: "requests", ...restMeasured(rest) }));
 }
 process.exit(0);

@@ -1,6 +1,17 @@
 import { describe, expect, test } from "@jest/globals";
 import { lineOf } from "../figures.ts";
-import { actorsFor, burstMeasured, burstName, burstNames, countWrites, RESTART, sumOf, writesBetween } from "./plan.ts";
+import {
+  actorsFor,
+  askedOf,
+  burstMeasured,
+  burstName,
+  burstNames,
+  countWrites,
+  RESTART,
+  restMeasured,
+  sumOf,
+  writesBetween,
+} from "./plan.ts";
 
 describe("the names", () => {
   test("are those of the documentation, each once", () => {
@@ -39,6 +50,20 @@ describe("the API server's counters", () => {
     expect(sumOf(writes)).toBe(3);
     expect(sumOf(writes, (key) => key.startsWith("POST"))).toBe(0);
   });
+});
+
+test("at rest: requests are counted from the audit log, Leases and new watches beside", () => {
+  const event = (verb: string, resource: string, more: object = {}) =>
+    JSON.stringify({ kind: "Event", verb, objectRef: { resource, ...more } });
+  const lease = event("patch", "leases", { apiGroup: "coordination.k8s.io", name: "berth-controller" });
+  const asked = askedOf([
+    ...[lease, lease, lease],
+    ...[event("watch", "services"), event("list", "nodes"), event("patch", "services", { subresource: "status" })],
+    JSON.stringify({ kind: "Event", verb: "get", requestURI: "/version" }),
+  ]);
+  expect(asked).toMatchObject({ "patch coordination.k8s.io/leases": 3, "patch services/status": 1, "get /version": 1 });
+  const line = JSON.parse(lineOf({ name: "rest", unit: "requests", ...restMeasured({ asked, seconds: 60 }) }));
+  expect(line).toMatchObject({ value: 3, writes: 1, watches: 1, leases: 3, seconds: 60 });
 });
 
 describe("the figure", () => {

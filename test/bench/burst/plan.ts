@@ -9,6 +9,8 @@ export type Actor = (typeof ACTORS)[number];
 export const RESTART_SIZE = 10_000;
 export const RESTART = `restart/${RESTART_SIZE}`;
 
+export const REST = "rest/controller";
+
 export function burstName(actor: Actor, size: number): string {
   return actor === "berth" ? `burst/${size}` : `burst/${actor}/${size}`;
 }
@@ -16,6 +18,7 @@ export function burstName(actor: Actor, size: number): string {
 export const burstNames: readonly string[] = [
   ...SIZES.flatMap((size) => ACTORS.map((actor) => burstName(actor, size))),
   RESTART,
+  REST,
 ];
 
 /** The actors whose burst of this size must run. A ratio needs its denominator; a restart needs a burst of Berth before it. */
@@ -54,6 +57,31 @@ export function writesBetween(before: Writes, after: Writes): Writes {
 /** All of them together, or those whose key is accepted. */
 export function sumOf(writes: Writes, accept: (key: string) => boolean = () => true): number {
   return Object.entries(writes).reduce((sum, [key, count]) => sum + (accept(key) ? count : 0), 0);
+}
+
+/** Requests by `verb resource`, reads as well. */
+export type Asked = Readonly<Record<string, number>>;
+
+/** Counts the lines of an audit log (audit.k8s.io/v1), one event each. */
+export function askedOf(lines: readonly string[]): Asked {
+  const counts: Record<string, number> = {};
+  for (const line of lines) {
+    const { verb, objectRef = {}, requestURI } = JSON.parse(line);
+    const what = [objectRef.apiGroup, objectRef.resource ?? requestURI, objectRef.subresource];
+    const key = `${verb} ${what.filter((part) => part !== undefined).join("/")}`;
+    counts[key] = (counts[key] ?? 0) + 1;
+  }
+  return counts;
+}
+
+const isOfLease = (key: string): boolean => key.endsWith(" coordination.k8s.io/leases");
+
+/** All requests but those of Leases and the watches that begin anew; writes among them; Leases beside. */
+export function restMeasured({ asked, seconds }: { readonly asked: Asked; readonly seconds: number }): Measured {
+  const others = sumOf(asked, (key) => !isOfLease(key) && !key.startsWith("watch "));
+  const writes = sumOf(asked, (key) => !isOfLease(key) && !/^(get|list|watch) /.test(key));
+  const watches = sumOf(asked, (key) => key.startsWith("watch "));
+  return { samples: [others], also: { writes, watches, leases: sumOf(asked, isOfLease), seconds } };
 }
 
 /** One burst. */

@@ -24,6 +24,16 @@ function file(name: string): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
 
+/** Sixteen clients create so many Services; it ends when all are created, or all have their addresses. */
+export async function load(
+  server: ApiServer,
+  size: number,
+  until: "created" | "addressed",
+): Promise<Pick<Round, "seconds" | "latenciesMs">> {
+  const argv = mortal([process.execPath, file("load.ts"), server.adminKubeconfig, String(size), until]);
+  return JSON.parse(await must(argv, { timeoutMs: LOAD_TIMEOUT_MS }));
+}
+
 /** A burst on an empty store; `after` may go on with what it has left behind. */
 export async function burstRound(
   cluster: string,
@@ -37,9 +47,8 @@ export async function burstRound(
     working = await startActor(actor, server);
     const before = countWrites(await server.metrics());
     const until = actor === "bare" ? "created" : "addressed";
-    const argv = mortal([process.execPath, file("load.ts"), server.adminKubeconfig, String(size), until]);
     const cpuBeforeS = working === undefined ? 0 : processorTimeS(working.pid);
-    const told = JSON.parse(await must(argv, { timeoutMs: LOAD_TIMEOUT_MS })) as Pick<Round, "seconds" | "latenciesMs">;
+    const told = await load(server, size, until);
     await sleep(AFTER_MS);
     const cpuS = working === undefined ? 0 : processorTimeS(working.pid) - cpuBeforeS;
     const writes = writesBetween(before, countWrites(await server.metrics()));
