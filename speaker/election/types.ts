@@ -174,8 +174,8 @@ export interface AddressState {
   readonly deleting: boolean;
   readonly conditions: readonly Condition[];
   readonly record: Holder | undefined;
-  /** Seen in the watch only, which may lag, or told by the server in answer to this process. */
-  readonly recordBy: "watch" | "answer";
+  /** What this process found first, what it has seen since in the watch only, which may lag, or what was told by the server in answer to this process. */
+  readonly recordBy: "start" | "watch" | "answer";
   /** When this process first saw the record's epoch. */
   readonly recordSeenMs: number;
   /** The highest epoch ever seen for this uid. */
