@@ -221,7 +221,7 @@ export type Input =
   | { readonly type: "read"; readonly id: number; readonly result: ReadResult }
   | { readonly type: "written"; readonly epoch: number; readonly result: WriteResult }
   | { readonly type: "probed"; readonly id: number; readonly answers: readonly string[]; readonly sent: boolean }
-  | { readonly type: "heard"; readonly mac: string; readonly how: "announcement" | "answer" | "probe" }
+  | { readonly type: "heard"; readonly mac: string; readonly how: "announcement" | "answer" | "probe" | "instead" }
   /** After a gap the worker dropped the address because this MAC announced it meanwhile. */
   | { readonly type: "lost"; readonly mac: string }
   /** A node answers on the wire again that was not heard for a while. */
