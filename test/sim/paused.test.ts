@@ -31,3 +31,28 @@ describe("meanwhile the holder died and another one took over", () => {
     },
   );
 });
+
+describe("meanwhile its address was taken, by a process that is another one by now and pursues nobody", () => {
+  test.each(["crash-and-restart", "rolling-update"] as const)(
+    "%s: it is heard by the question of every second",
+    (fault) => {
+      for (const seed of [1, 2, 3, 4, 5]) {
+        const { cluster, holder } = settled({ seed });
+        cluster.pause(holder);
+        cluster.run(5_000);
+        const taker = cluster.holder(ADDRESS) ?? "";
+        begin(cluster, fault, taker, 0);
+        cluster.run(15_000);
+        cluster.setReach(holder, false);
+        cluster.resume(holder);
+        cluster.run(5_000);
+        // The question, and a read that is not answered, by clocks that drift by two in a hundred.
+        expect(cluster.invariants.longestMs).toBeLessThanOrEqual(1_230);
+        expect(cluster.invariants.answering(ADDRESS)).toEqual([taker]);
+        cluster.setReach(holder, true);
+        cluster.run(20_000);
+        expect(unsound(cluster)).toEqual([]);
+      }
+    },
+  );
+});
