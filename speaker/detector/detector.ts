@@ -193,15 +193,23 @@ function askForNode(turn: Turn, key: string): void {
 
 /** An answer counts with the MAC of the station that was asked (E12); whoever answers for the gateway is the gateway. */
 function onLivenessAnswer(turn: Turn, answer: LivenessAnswer): void {
+  let [isPeer, isMissed] = [false, false];
   for (const station of turn.stations.values()) {
     if (station.segment.interface !== answer.interface) continue;
     const isGateway = station.plan.node === "" && nodeAddress(station) === answer.address;
-    if (station.mac !== answer.mac && !isGateway) continue;
+    if (station.mac !== answer.mac && !isGateway) {
+      const isInDoubt = station.burst !== undefined || station.judged !== undefined;
+      isMissed ||= isInDoubt && station.targets.includes(answer.address);
+      continue;
+    }
+    isPeer ||= station.plan.node !== "";
     edit(turn, station, (watch) => {
       if (isGateway) watch.s.mac = answer.mac;
       onAnswer(watch, answer.address);
     });
   }
+  // What goes to everybody another node has answered: it has taken the address from the one that is missed here.
+  if (isPeer && isMissed) turn.effects.push({ type: "heard", how: "instead", ...answer });
 }
 
 /** Somebody else misses the holder of this address: every candidate looks for itself, once a second at most (E6). */

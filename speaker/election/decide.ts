@@ -209,15 +209,17 @@ function decideSilentHolder(d: Draft): void {
     continueReading(d);
     return;
   }
-  // Adopted, it goes on without a word; after a silence of its own somebody else may have been believed meanwhile.
-  serve(d, named, record.instance === d.w.instance || s.silentGeneration > 0);
+  // Adopted, it goes on without a word with what it found when it began. What came since, by whoever took its predecessor for the one that
+  // acts here, nobody has announced; and after a silence of its own somebody else may have been believed.
+  const isAnnounced = record.instance !== d.w.instance && s.recordBy === "start" && s.silentGeneration === 0;
+  serve(d, named, !isAnnounced);
 }
 
 /** Named by an event that waited while this process was stopped: who knows how long ago that was (S3). */
 function isBacklog(d: Draft): boolean {
   const { recordBy, recordSeenMs } = d.s;
   const { stalledMs } = d.w;
-  return recordBy === "watch" && recordSeenMs >= stalledMs && recordSeenMs <= stalledMs + TIMES.backlogMs;
+  return recordBy !== "answer" && recordSeenMs >= stalledMs && recordSeenMs <= stalledMs + TIMES.backlogMs;
 }
 
 /** Holder by record, unable to hold: hands on, or says that nobody holds. A predecessor that still answers gets time to take it back. */

@@ -232,7 +232,7 @@ export function initialState(vip: VirtualIP, now: number): AddressState {
     deleting: vip.meta.deletionTimestamp !== undefined,
     conditions: vip.conditions,
     record: vip.holder,
-    recordBy: "watch",
+    recordBy: "start",
     recordSeenMs: now,
     topEpoch: vip.holder?.epoch ?? 0,
     serving: undefined,
