@@ -14,7 +14,6 @@ import {
   serve,
   silenceConfirmed,
   successor,
-  wake,
 } from "./draft.ts";
 import { settleDefence } from "./hear.ts";
 import { isLeftToTaker } from "./left.ts";
@@ -57,8 +56,9 @@ function standDown(d: Draft): void {
 }
 
 function expire(d: Draft): void {
-  const { s, now } = d;
-  if (s.skipped.some((one) => one.untilMs <= now)) s.skipped = s.skipped.filter((one) => one.untilMs > now);
+  const { s } = d;
+  // Whoever was passed over counts again when its time is over, also where nothing else happens: it may be the preferred one.
+  if (s.skipped.length > 0) s.skipped = s.skipped.filter((one) => !due(d, one.untilMs));
   if (s.task.kind === "probe" && due(d, s.task.sinceMs + TIMES.probeLimitMs)) s.task = { kind: "none" };
   if (s.foreign !== undefined && s.serving !== undefined && due(d, s.foreign.sinceMs + TIMES.conflictHoldMs))
     s.foreign = undefined;
@@ -152,7 +152,6 @@ function decideHolder(d: Draft): void {
   if (rule !== undefined) {
     if (next !== undefined) pass(d, next, handOverReason(rule));
     else if (mayBeReleased(rule)) fallSilent(d, "not-candidate");
-    wakeForSkipped(d);
   } else if (d.w.stopping) {
     // Without a successor the address is answered until the process ends. All who have seen the mark in the Lease start by themselves.
     if (next !== undefined && due(d, d.w.markedMs + TIMES.markMs)) pass(d, next, "hand-over-shutdown");
@@ -247,8 +246,4 @@ function comeBack(d: Draft): void {
   const rank = d.place.ordered.findIndex((one) => one.node === d.w.node);
   const jitterMs = (s.serial * 37 + rank * 13) % 50;
   if (due(d, reading.sinceMs + (rank + 1) * TIMES.comeBackRankMs + jitterMs)) startProbe(d, "come-back");
-}
-
-function wakeForSkipped(d: Draft): void {
-  for (const one of d.s.skipped) wake(d, one.untilMs);
 }
