@@ -162,12 +162,17 @@ function renew(before: Station, segment: SegmentPlan, plan: StationPlan, now: nu
 }
 
 /**
- * An address that it holds no more is not silent there; should it come back to the station, it must be missed anew. And a speaker
- * that was silent may be back without a word: what it holds by now has not been asked for.
+ * An address that it holds no more is not silent there; should it come back to the station, it must be missed anew. So must one that was
+ * given to it again just now, which no plan has for a second. And a speaker that was silent may be back without a word: what it holds by
+ * now has not been asked for.
  */
 function stillJudged(judged: Judged | undefined, targets: readonly string[]): Judged | undefined {
-  if (judged?.kind === "silent" && targets.some((address) => !judged.addresses.includes(address))) return undefined;
-  if (judged?.kind !== "addresses") return judged;
+  if (judged === undefined || judged.kind === "gone") return judged;
+  if (judged.kind === "silent") {
+    // It is told no more, and forgotten with the next tick; an answer that is under way still ends it.
+    if (targets.length === 0) return judged;
+    if (targets.some((address) => !judged.addresses.includes(address))) return undefined;
+  }
   const addresses = judged.addresses.filter((address) => targets.includes(address));
   return addresses.length === 0 ? undefined : { ...judged, addresses };
 }
@@ -193,15 +198,23 @@ function askForNode(turn: Turn, key: string): void {
 
 /** An answer counts with the MAC of the station that was asked (E12); whoever answers for the gateway is the gateway. */
 function onLivenessAnswer(turn: Turn, answer: LivenessAnswer): void {
+  let [isPeer, isMissed] = [false, false];
   for (const station of turn.stations.values()) {
     if (station.segment.interface !== answer.interface) continue;
     const isGateway = station.plan.node === "" && nodeAddress(station) === answer.address;
-    if (station.mac !== answer.mac && !isGateway) continue;
+    if (station.mac !== answer.mac && !isGateway) {
+      const isInDoubt = station.burst !== undefined || station.judged !== undefined;
+      isMissed ||= isInDoubt && station.targets.includes(answer.address);
+      continue;
+    }
+    isPeer ||= station.plan.node !== "";
     edit(turn, station, (watch) => {
       if (isGateway) watch.s.mac = answer.mac;
       onAnswer(watch, answer.address);
     });
   }
+  // What goes to everybody another node has answered: it has taken the address from the one that is missed here.
+  if (isPeer && isMissed) turn.effects.push({ type: "heard", how: "instead", ...answer });
 }
 
 /** Somebody else misses the holder of this address: every candidate looks for itself, once a second at most (E6). */

@@ -103,5 +103,7 @@ export type DetectorEffect =
   | { readonly type: "verdict"; readonly verdict: Verdict }
   /** A station answers again, after a verdict or after it was not heard for a while: it may have missed announcements. "": the router. */
   | { readonly type: "back"; readonly node: string; readonly interface: string }
+  /** Another node than the one that is missed has answered for its address: it has taken it already. */
+  | ({ readonly type: "heard"; readonly how: "instead" } & LivenessAnswer)
   /** Another node has answered for the first time: both are on one segment (E3). */
   | { readonly type: "met"; readonly node: string; readonly interface: string };

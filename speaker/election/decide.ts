@@ -14,7 +14,6 @@ import {
   serve,
   silenceConfirmed,
   successor,
-  wake,
 } from "./draft.ts";
 import { settleDefence } from "./hear.ts";
 import { isLeftToTaker } from "./left.ts";
@@ -57,8 +56,9 @@ function standDown(d: Draft): void {
 }
 
 function expire(d: Draft): void {
-  const { s, now } = d;
-  if (s.skipped.some((one) => one.untilMs <= now)) s.skipped = s.skipped.filter((one) => one.untilMs > now);
+  const { s } = d;
+  // Whoever was passed over counts again when its time is over, also where nothing else happens: it may be the preferred one.
+  if (s.skipped.length > 0) s.skipped = s.skipped.filter((one) => !due(d, one.untilMs));
   if (s.task.kind === "probe" && due(d, s.task.sinceMs + TIMES.probeLimitMs)) s.task = { kind: "none" };
   if (s.foreign !== undefined && s.serving !== undefined && due(d, s.foreign.sinceMs + TIMES.conflictHoldMs))
     s.foreign = undefined;
@@ -152,7 +152,6 @@ function decideHolder(d: Draft): void {
   if (rule !== undefined) {
     if (next !== undefined) pass(d, next, handOverReason(rule));
     else if (mayBeReleased(rule)) fallSilent(d, "not-candidate");
-    wakeForSkipped(d);
   } else if (d.w.stopping) {
     // Without a successor the address is answered until the process ends. All who have seen the mark in the Lease start by themselves.
     if (next !== undefined && due(d, d.w.markedMs + TIMES.markMs)) pass(d, next, "hand-over-shutdown");
@@ -209,15 +208,17 @@ function decideSilentHolder(d: Draft): void {
     continueReading(d);
     return;
   }
-  // Adopted, it goes on without a word; after a silence of its own somebody else may have been believed meanwhile.
-  serve(d, named, record.instance === d.w.instance || s.silentGeneration > 0);
+  // Adopted, it goes on without a word with what it found when it began. What came since, by whoever took its predecessor for the one that
+  // acts here, nobody has announced; and after a silence of its own somebody else may have been believed.
+  const isAnnounced = record.instance !== d.w.instance && s.recordBy === "start" && s.silentGeneration === 0;
+  serve(d, named, !isAnnounced);
 }
 
 /** Named by an event that waited while this process was stopped: who knows how long ago that was (S3). */
 function isBacklog(d: Draft): boolean {
   const { recordBy, recordSeenMs } = d.s;
   const { stalledMs } = d.w;
-  return recordBy === "watch" && recordSeenMs >= stalledMs && recordSeenMs <= stalledMs + TIMES.backlogMs;
+  return recordBy !== "answer" && recordSeenMs >= stalledMs && recordSeenMs <= stalledMs + TIMES.backlogMs;
 }
 
 /** Holder by record, unable to hold: hands on, or says that nobody holds. A predecessor that still answers gets time to take it back. */
@@ -245,8 +246,4 @@ function comeBack(d: Draft): void {
   const rank = d.place.ordered.findIndex((one) => one.node === d.w.node);
   const jitterMs = (s.serial * 37 + rank * 13) % 50;
   if (due(d, reading.sinceMs + (rank + 1) * TIMES.comeBackRankMs + jitterMs)) startProbe(d, "come-back");
-}
-
-function wakeForSkipped(d: Draft): void {
-  for (const one of d.s.skipped) wake(d, one.untilMs);
 }

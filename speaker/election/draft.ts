@@ -104,12 +104,15 @@ export function silenceConfirmed(d: Draft): boolean {
   return d.s.serving === undefined && d.w.appliedGeneration >= d.s.silentGeneration;
 }
 
-/** Asks for a GET; `was-silent` is the strictest reason and is never weakened by another. */
+/** Asks for a GET; `was-silent` is the strictest reason and is never weakened by another, and `peer-heard` only by that. */
 export function needRead(d: Draft, why: ReadWhy): void {
   const { s } = d;
-  if (s.reading?.why === "was-silent" && why !== "was-silent") return;
+  const before = s.reading?.why;
+  if (before === "was-silent" && why !== "was-silent") return;
+  // Whatever else is to be read: clients have heard the peer last, and whoever is confirmed against it must say so (rule Y).
+  const strictest = before === "peer-heard" && why !== "was-silent" ? before : why;
   // A request that is under way was asked before this came up: its answer would prove nothing.
-  s.reading = { why, sinceMs: d.now, id: 0, failed: false };
+  s.reading = { why: strictest, sinceMs: d.now, id: 0, failed: false };
 }
 
 /** No write or read before a pause that doubles with each failure; the first one costs nothing. */
@@ -232,7 +235,7 @@ export function initialState(vip: VirtualIP, now: number): AddressState {
     deleting: vip.meta.deletionTimestamp !== undefined,
     conditions: vip.conditions,
     record: vip.holder,
-    recordBy: "watch",
+    recordBy: "start",
     recordSeenMs: now,
     topEpoch: vip.holder?.epoch ?? 0,
     serving: undefined,

@@ -18,6 +18,12 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
     if (owner !== undefined) onAsked(d);
     return;
   }
+  if (how === "instead") {
+    // A kernel that answers for the address by itself is no candidate, and has taken nothing (E12).
+    const hasTaken = s.serving === undefined && d.place.ordered.some((one) => one.node === owner);
+    if (hasTaken && owner !== undefined) s.announcer = { node: owner, atMs: d.now };
+    return;
+  }
   if (owner !== undefined && how === "announcement") s.announcer = { node: owner, atMs: d.now };
   if (s.serving === undefined) return;
   if (owner === undefined) {

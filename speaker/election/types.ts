@@ -174,8 +174,8 @@ export interface AddressState {
   readonly deleting: boolean;
   readonly conditions: readonly Condition[];
   readonly record: Holder | undefined;
-  /** Seen in the watch only, which may lag, or told by the server in answer to this process. */
-  readonly recordBy: "watch" | "answer";
+  /** What this process found first, what it has seen since in the watch only, which may lag, or what was told by the server in answer to this process. */
+  readonly recordBy: "start" | "watch" | "answer";
   /** When this process first saw the record's epoch. */
   readonly recordSeenMs: number;
   /** The highest epoch ever seen for this uid. */
@@ -221,7 +221,7 @@ export type Input =
   | { readonly type: "read"; readonly id: number; readonly result: ReadResult }
   | { readonly type: "written"; readonly epoch: number; readonly result: WriteResult }
   | { readonly type: "probed"; readonly id: number; readonly answers: readonly string[]; readonly sent: boolean }
-  | { readonly type: "heard"; readonly mac: string; readonly how: "announcement" | "answer" | "probe" }
+  | { readonly type: "heard"; readonly mac: string; readonly how: "announcement" | "answer" | "probe" | "instead" }
   /** After a gap the worker dropped the address because this MAC announced it meanwhile. */
   | { readonly type: "lost"; readonly mac: string }
   /** A node answers on the wire again that was not heard for a while. */

@@ -138,4 +138,5 @@ export interface Announcement {
   readonly mac: string;
 }
 
-export type HeardHow = "announcement" | "answer" | "probe";
+/** "instead": it has answered what was asked of another node, which was silent. */
+export type HeardHow = "announcement" | "answer" | "probe" | "instead";

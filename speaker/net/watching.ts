@@ -10,6 +10,7 @@ import type {
 } from "../detector/types.ts";
 import { writeLivenessProbe } from "../packet/frames.ts";
 import type { Counters } from "./counters.ts";
+import { ANNOUNCED_LIMITS, HearingLimit } from "./hearing-limit.ts";
 import type { FromWorker } from "./messages.ts";
 import type { OutFrame, Wire } from "./wire.ts";
 
@@ -20,6 +21,7 @@ export class Watching {
   readonly #wire: Wire;
   readonly #counters: Counters;
   readonly #post: (message: FromWorker) => void;
+  readonly #limit = new HearingLimit(ANNOUNCED_LIMITS);
   #detector = createDetector();
   #wakeAt = Number.POSITIVE_INFINITY;
   /** What the stations of the plan answer for by themselves: what this node must recognise beside the addresses of Services. */
@@ -96,14 +98,19 @@ export class Watching {
     const { state, effects, wakeAt } = stepDetector(this.#detector, input, now);
     this.#detector = state;
     this.#wakeAt = wakeAt ?? Number.POSITIVE_INFINITY;
-    for (const effect of effects) this.#tell(effect);
+    for (const effect of effects) this.#tell(effect, now);
     const asks = effects.flatMap((effect) => (effect.type === "ask" ? [frameOf(effect.probe)] : []));
     if (asks.length > 0) this.#wire.send(asks, "liveness-sent");
   }
 
-  #tell(effect: DetectorEffect): void {
+  #tell(effect: DetectorEffect, now: number): void {
     if (effect.type === "ask") return;
-    if (effect.type !== "met") this.#counters.add(effect.type === "verdict" ? "verdicts" : "back");
+    // Answers may be forged, as many as there are frames.
+    if (effect.type === "heard" && !this.#limit.admits(effect.address, effect.how, true, now)) {
+      this.#counters.add("heard-not-told");
+      return;
+    }
+    if (effect.type !== "met") this.#counters.add(effect.type === "verdict" ? "verdicts" : effect.type);
     this.#post(effect.type === "verdict" ? { type: "verdict", ...effect.verdict } : effect);
   }
 }

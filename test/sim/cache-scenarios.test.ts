@@ -81,6 +81,24 @@ describe("a planned move costs a client nothing, and no cache names a node that 
   });
 });
 
+test("F9: handed to a process that has given its place to the next one: that one says so, and every cache follows", () => {
+  const { cluster, holder, others } = settled({ nodes: 2, ...MIXED });
+  const [other = ""] = others;
+  const [old] = cluster.processes.get(other) ?? [];
+  begin(cluster, "rolling-update", other, 0);
+  cluster.run(5_900);
+  // The holder does not learn of the change: its watch is late, or the store was put back.
+  cluster.api.hush(holder);
+  for (let ran = 0; ran < 2_000 && cluster.processes.get(other)?.length === 2; ran += 5) cluster.run(5);
+  cluster.resetOutages();
+  cluster.unplug(holder);
+  cluster.run(700);
+  expect(cluster.api.vips.get(ADDRESS)?.holder).toMatchObject({ node: other, instance: old?.instance });
+  expect(cachedNodes(cluster)).toEqual([other]);
+  expect(cluster.longestOutageMs).toBeLessThan(500);
+  expect(unsound(cluster)).toEqual([]);
+});
+
 /** `make check` is to be over within a minute. */
 const SEEDS = IS_FULL ? 40 : 8;
 

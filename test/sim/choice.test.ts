@@ -87,6 +87,25 @@ describe("the pool prefers a node", () => {
     expectSound(cluster);
   });
 
+  test("a preferred node that was not heard when it was handed the address gets it later, though nothing else happens", () => {
+    const { cluster, others } = settled();
+    const [preferred = ""] = others;
+    const before = cluster.moves.length;
+    editPool(cluster, PREFER_EDGE);
+    cluster.api.putNode(preferred, nodeObject({ labels: EDGE }));
+    cluster.run(29_500);
+    // Its worker stands still in the second of the hand-over.
+    for (const process of cluster.processes.get(preferred) ?? []) process.worker.freeze();
+    cluster.run(2_500);
+    for (const process of cluster.processes.get(preferred) ?? []) process.worker.thaw();
+    expect(cluster.holder(ADDRESS)).not.toBe(preferred);
+    // Passed over for 30 s, and then twice 30 s: it is the second move by choice.
+    cluster.run(95_000);
+    expect(reasons(cluster, before)).toEqual(["hand-over-preferred", "taken-back", "hand-over-preferred"]);
+    expect(cluster.holder(ADDRESS)).toBe(preferred);
+    expectSound(cluster);
+  });
+
   test.each([
     ["6, 42: excluded by its label", { excluded: true }, 2_000, 65_000],
     ["5: without a network", { networkUnavailable: true }, 40_000, 300_000],

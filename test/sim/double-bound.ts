@@ -9,6 +9,8 @@ export interface Occasion {
   readonly isHandOver: boolean;
   /** One of the two stood still until the moment in which it began. */
   readonly wasPaused: boolean;
+  /** Whoever answers in its place goes on asking for it. */
+  readonly isPursued: boolean;
   /** They did not hear each other until then. */
   readonly wasApart: boolean;
   /** Both answer on the evidence of the wire, without a record. */
@@ -38,6 +40,8 @@ interface Case extends Bound {
 
 /** Five rounds of announcements, so far apart. */
 const ROUND_MS = 1_100;
+/** A station that nobody pursues is asked for its own address so often. */
+const OTHERS_MS = 1_000;
 /** Rule Y: a read decides within this. */
 const READ_MS = 200;
 /** The worker waits so long for its main thread, and so long an address is new to it. */
@@ -63,6 +67,12 @@ const CASES: readonly Case[] = [
     holds: ({ wasApart }) => wasApart,
     ms: 1_000,
     says: "a second after a partition heals or within a hand-over",
+  },
+  {
+    name: "paused, and nobody pursues it",
+    holds: ({ wasPaused, isPursued }) => wasPaused && !isPursued,
+    ms: OTHERS_MS + READ_MS,
+    says: "1.2 s where nobody pursues",
   },
   {
     name: "paused, without the API",

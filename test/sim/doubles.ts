@@ -46,6 +46,7 @@ interface Overlap extends Pair {
   readonly wasPaused: boolean;
   /** Which of the two. */
   readonly paused: readonly string[];
+  readonly isPursued: boolean;
   isHandOver: boolean;
   isUnread: boolean;
   bothTook: boolean;
@@ -124,6 +125,7 @@ export class Doubles {
       wasApart: happened.apartSince(wire, pair, beforeMs),
       wasPaused: paused.length > 0,
       paused,
+      isPursued: paused.some((node) => this.#isPursued(address, node, node === left ? right : left)),
       isHandOver: false,
       isUnread: false,
       bothTook: false,
@@ -170,6 +172,10 @@ export class Doubles {
     // A machine that was paused was away itself.
     const fromMs = paused.includes(node) ? sinceMs : sinceMs - CALL_MS;
     return !isQuick || happened.unansweredSince(node, fromMs) || this.#of(node).some(({ state }) => !state.apiUp);
+  }
+
+  #isPursued(address: string, node: string, by: string): boolean {
+    return this.#of(by).some(({ state }) => state.addresses.get(address)?.pursuit?.node === node);
   }
 
   #tookWithoutRecord(node: string, vip: VirtualIP): boolean {

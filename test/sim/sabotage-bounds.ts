@@ -125,7 +125,7 @@ export const BROKEN_BOUNDS: readonly Broken[] = [
     story: handedOver,
   },
   {
-    rule: "the recorded process answers within two seconds (L1)",
+    rule: "the recorded process answers within 2.3 s (L1)",
     sabotage: { input: (input) => (input.type === "read" ? undefined : input) },
     story: readsFirst,
   },

@@ -1,7 +1,7 @@
 /** A node that was silent for addresses which it does not hold any more is given others: what was found of those says nothing of these. */
 import { describe, expect, test } from "@jest/globals";
-import { endpointsOn, SERVICE } from "./objects.ts";
-import { settled, unsound } from "./story.ts";
+import { endpointsOn, nodeObject, SERVICE } from "./objects.ts";
+import { allOnFirst, settled, unsound } from "./story.ts";
 
 describe("a speaker that was found silent, and holds others now, keeps them", () => {
   test.each([1, 2, 3, 4])("its endpoints went and came (externalTrafficPolicy Local), seed %i", (seed) => {
@@ -19,6 +19,24 @@ describe("a speaker that was found silent, and holds others now, keeps them", ()
     cluster.api.putEndpoints(SERVICE, endpointsOn([back, ...rest], [holder, back, ...rest]));
     cluster.run(15_000);
     expect(cluster.moves.map(({ reason }) => reason)).toEqual(Array(held).fill("hand-over-no-endpoint"));
+    expect(unsound(cluster)).toEqual([]);
+  });
+
+  test("one of two comes back under a new record, and is not asked for in its first second: it keeps that one", () => {
+    const cluster = allOnFirst({ seed: 1, addresses: 2 });
+    const [vip, other] = [...cluster.api.vips.values()];
+    if (vip?.holder === undefined || other === undefined) throw new Error("an address is missing");
+    // The other one can be on n1 alone, so that the verdict stands.
+    const nodeSelector = { matchLabels: { only: "here" }, matchExpressions: [] };
+    cluster.api.putNode("n1", nodeObject({ labels: nodeSelector.matchLabels }));
+    cluster.api.putVip({ ...other, l2: { ...other.l2, nodeSelector } });
+    for (const { address } of [vip, other]) cluster.wire.unanswered.add(`n1 ${address}`);
+    cluster.run(1_500);
+    cluster.wire.unanswered.delete(`n1 ${vip.address}`);
+    cluster.api.putVip({ ...vip, holder: { ...vip.holder, epoch: 2, reason: "taken-back" } });
+    cluster.run(10_000);
+    expect(cluster.moves).toEqual([]);
+    cluster.wire.unanswered.clear();
     expect(unsound(cluster)).toEqual([]);
   });
 });

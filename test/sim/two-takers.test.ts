@@ -1,7 +1,7 @@
 /** The first in line announces at its pace, and the second, a tenth of a second later, has not heard all of it yet: two answer, unrecorded. */
 import { expect, test } from "@jest/globals";
 import { begin } from "./faults.ts";
-import { allOnFirst, FOR_LONG_MS, unsound } from "./story.ts";
+import { ADDRESS, allOnFirst, FOR_LONG_MS, settled, unsound } from "./story.ts";
 
 test.each([1, 2, 3])(
   "F5, E7: 200 addresses, an API of two seconds a call: one of the two goes on answering (seed %i)",
@@ -17,3 +17,28 @@ test.each([1, 2, 3])(
     expect(unsound(cluster)).toEqual([]);
   },
 );
+
+test("E7: a round of the lost holder between two of its taker's: a third that cannot read the record believes the taker, who spoke last", () => {
+  const { cluster, holder } = settled();
+  const { wire } = cluster;
+  const order = cluster.processes.get(holder)?.[0]?.state.places.get(ADDRESS)?.ordered ?? [];
+  const [taker = "", third = ""] = order.map(({ node }) => node).filter((node) => node !== holder);
+  cluster.setReach(third, false);
+  wire.deaf.add(holder);
+  wire.mute.add(holder);
+  cluster.run(500);
+  expect(cluster.moves).toMatchObject([{ node: taker, reason: "holder-unreachable" }]);
+  // It hears nobody, but is heard again; the taker reads the record, is confirmed, and says so once more.
+  wire.mute.delete(holder);
+  wire.announce(holder, ADDRESS, "request");
+  wire.announce(holder, ADDRESS, "reply");
+  cluster.run(200);
+  expect(cluster.processes.get(third)?.[0]?.state.addresses.get(ADDRESS)?.announcer?.node).toBe(taker);
+  // The verdict on the holder stands, and is told again within a second.
+  cluster.run(4_000);
+  expect(cluster.moves).toHaveLength(1);
+  expect(cluster.invariants.longestMs).toBe(0);
+  cluster.heal();
+  cluster.run(10_000);
+  expect(unsound(cluster)).toEqual([]);
+});

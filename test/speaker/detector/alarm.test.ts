@@ -58,6 +58,25 @@ describe("the alarm (E6)", () => {
     expect(segment.told).toEqual([]);
   });
 
+  test.each([
+    ["another node answers it: that one has taken the address, and the verdict comes all the same", "b", [macOf("b")]],
+    ["nobody", "", []],
+    ["a stranger, who takes nothing", "s", []],
+  ])("%s", (_, other, takers) => {
+    const { segment, silent } = world();
+    segment.run(2_000);
+    const { answer } = segment;
+    silent.add("a");
+    // The rest of what the silent one had, nobody answers.
+    segment.answer = (probe) =>
+      probe.mac === "" && probe.address === "10.0.0.101" && other !== "" ? macOf(other) : answer(probe);
+    segment.run(500);
+    const heard = segment.told.flatMap(({ effect }) => (effect.type === "heard" ? [effect] : []));
+    const expected = takers.map((mac) => ({ address: "10.0.0.101", interface: "eth0", mac, how: "instead" }));
+    expect(heard.map(({ type: _type, ...one }) => one)).toEqual(expected);
+    expect(segment.verdicts.map(({ kind }) => kind)).toEqual(["gone"]);
+  });
+
   test("whoever looks for itself asks the station alone: only the three watchers ask everybody", () => {
     const { segment, silent } = world({ stations: bystander });
     segment.run(3_000);

@@ -1,7 +1,7 @@
 /** What must end: waiting for whoever cannot know better, writing against each other, paying for old failures, believing old answers. */
 import { describe, expect, test } from "@jest/globals";
 import type { VirtualIP } from "../../../lib/model/virtual-ip.ts";
-import type { Effect } from "../../../speaker/election/types.ts";
+import type { Effect, Input } from "../../../speaker/election/types.ts";
 import { createProber, stepProber } from "../../../speaker/prober.ts";
 import {
   answered,
@@ -41,6 +41,12 @@ describe("an adopted record", () => {
     const silent = next(play(record, adopted), { ...adopted, input: { type: "lost", mac: MAC_B } });
     expect(sketch(silent)).toBe("silent, reads (was-silent) | yielded peer-announced-in-gap, read");
     expect(sketch(next(silent, { ...adopted, input: answered(silent, record) }))).toBe("answers | announce");
+  });
+
+  test("is announced if it has come since this process began: the one that it names may be gone, and has said nothing", () => {
+    const start = play(vip(holder("b", 3)), adopted);
+    const late: Input = { type: "seen", vip: vip(holder("a", 4, { instance: "old" })) };
+    expect(sketch(next(start, { ...adopted, input: late }))).toBe("answers | announce, moved first-holder");
   });
 });
 

@@ -175,7 +175,7 @@ const table: Record<string, Row> = {
       "record names a@4": "answers, reads (peer-heard) | ",
       "record names b@5": "silent, reads (peer-heard) | yielded record-names-other",
       "record names b@5 from a": "answers, handing to b, reads (peer-heard) | ",
-      "record goes back to b@2": "answers, reads (lower-epoch) | read",
+      "record goes back to b@2": "answers, reads (peer-heard) | read",
       "another uid": "silent, probe (first-holder) | yielded uid-changed, probe",
       deleting: "silent, reads (peer-heard) | yielded deleted",
       "b is heard": "answers, reads (peer-heard) | ",

@@ -235,6 +235,15 @@ describe("rule Y: a known peer announces what is answered here", () => {
     expect(sketch(next(heard, { input: answered(heard, vip(holder("a", 3))) }))).toBe("answers | announce");
   });
 
+  test("confirmed, though an event that goes back has asked for the read anew: announces once more all the same", () => {
+    const lower = next(heard, { input: { type: "seen", vip: vip(holder("b", 2)) }, afterMs: 5 });
+    expect(sketch(lower)).toBe("answers, reads (peer-heard) | read");
+    // What was asked before the event proves nothing about it.
+    expect(sketch(next(lower, { input: answered(heard, vip(holder("a", 3))) }))).toBe("answers, reads (peer-heard) | ");
+    expect(sketch(next(lower, { input: answered(lower, vip(holder("a", 3))) }))).toBe("answers | announce");
+    expect(sketch(next(lower, { afterMs: 200 }))).toMatch(/yielded peer-heard-without-api$/);
+  });
+
   test("the record names the other: silent", () => {
     expect(sketch(next(heard, { input: answered(heard, vip(holder("b", 4))) }))).toBe(
       "silent | yielded record-names-other",

@@ -102,8 +102,10 @@ describe("the pool prefers another node", () => {
     expect(sketch(back)).toBe("silent, claim 5 | yielded hand-over-timeout, write a@5 taken-back");
     const record = holder("a", 5, { reason: "taken-back" });
     const held = next(back, { place: PREFER_B, input: { type: "seen", vip: vip(record) } });
-    // Passed over for 30 s first, and then twice 30 s without a gap.
+    // Passed over for 30 s first, and then twice 30 s without a gap; it may be that nothing else happens all that time.
+    expect(held.wakeAt).toBe(held.now + 30_000);
     const seen = next(held, { place: PREFER_B, afterMs: 30_000 });
+    expect(seen.wakeAt).toBe(seen.now + 60_000);
     expect(sketch(next(seen, { place: PREFER_B, afterMs: 59_999 }))).toBe("answers | ");
     expect(sketch(next(seen, { place: PREFER_B, afterMs: 60_000 }))).toMatch(/hand-over-preferred$/);
   });

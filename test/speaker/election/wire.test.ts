@@ -88,6 +88,27 @@ describe("a holder that the wire finds gone", () => {
     expect(next(later, { input: probed(later, [MAC_C]), world: verdict() }).state.serving).toBeUndefined();
   });
 
+  const instead = (mac: string): Input => ({ type: "heard", mac, how: "instead" });
+
+  test("another candidate answers in its place: as if it had been heard announcing", () => {
+    const other = start({}, { input: instead(MAC_C), afterMs: 2_000 }, { afterMs: 3_000, world: verdict() });
+    expect(sketch(other)).toBe("silent | ");
+    expect(sketch(next(other, { afterMs: 2_000, world: verdict() }))).toBe(
+      "silent, probe (holder-unreachable) | probe",
+    );
+  });
+
+  test("a node that is no candidate answers in its place: its kernel does, and has taken nothing (E12)", () => {
+    const beats = [{}, { input: instead(MAC_C), afterMs: 2_000 }].map((beat) => ({ ...beat, place: place("ab") }));
+    expect(sketch(start(...beats, { afterMs: 3_000, world: verdict(), place: place("ab") }))).toBe(TAKEN);
+  });
+
+  test("another one answered in its place before this one began: it does not yield to that", () => {
+    expect(sketch(next(start(...lost("abc")), { input: instead(MAC_C), world: verdict() }))).toBe(
+      "answers, claim 4 | ",
+    );
+  });
+
   test("an address that nobody answers is not delayed by refusals of the past (E13)", () => {
     const refused = start({}, { afterMs: OLD_MS });
     const state = { ...refused.state, failures: 5, retryAtMs: NOW + 60_000 };

@@ -176,6 +176,21 @@ test("announcements that are told: one of a MAC in a second, and a forger's with
   expect(counters.take(10_000)).toEqual({ "heard-not-told": 98_000 });
 });
 
+test("who announces again after another one is told again: the last one heard is believed", () => {
+  const announcements = new Announcements(new Counters());
+  const [one, other] = ["02:00:00:00:00:0a", "02:00:00:00:00:0b"];
+  for (const mac of [one, other, one, one]) announcements.add({ ...entry(A), mac }, true, 0);
+  announcements.add({ ...entry(B), mac: one }, true, 0);
+  announcements.add({ ...entry(A), interface: "eth1", mac: other }, true, 0);
+  expect(announcements.take().map(({ address, mac }) => [address, mac])).toEqual([
+    [A, one],
+    [A, other],
+    [A, one],
+    [B, one],
+    [A, other],
+  ]);
+});
+
 describe("what is told of what was heard", () => {
   test("ten times a second for each address, a thousand in all", () => {
     const limit = new HearingLimit(HELD_LIMITS);
