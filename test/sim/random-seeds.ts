@@ -1,7 +1,6 @@
 /** Random faults over many seeds, as a jest test; how many depends on how much of the simulation is to run. */
 import { afterAll, expect, test } from "@jest/globals";
 import { IS_FULL } from "../scale.ts";
-import { beyondKnown } from "./known-faults.ts";
 import { describeRun, randomRun } from "./random-run.ts";
 
 const alone = process.env["BERTH_SIM_SEED"];
@@ -28,11 +27,7 @@ export function testRandomFaults(worlds: readonly World[]): void {
     for (const { seed, longest: ofRun } of all) {
       for (const [what, ms] of ofRun) if (ms > (longest.get(what)?.ms ?? -1)) longest.set(what, { ms, seed });
     }
-    // Alone a seed is run to see what is wrong with it.
-    const beyond = alone === undefined ? beyondKnown : (_: string, wrong: readonly string[]) => wrong;
-    const bad = all
-      .map((run) => ({ ...run, wrong: beyond(`seed ${run.seed}`, run.wrong) }))
-      .filter(({ wrong }) => wrong.length > 0);
+    const bad = all.filter(({ wrong }) => wrong.length > 0);
     spentMs += performance.now() - startedMs;
     runs += seeds.length;
     expect(bad.slice(0, 3).map(describeRun).join("\n\n")).toBe("");
