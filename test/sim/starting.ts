@@ -24,12 +24,17 @@ export class Heard {
   /** Who has announced each address last. BOUNDED by the addresses. */
   readonly #announcers = new Map<string, Announcer>();
   /** When each node has answered a question of this one for each address last. BOUNDED by both. */
-  readonly #answeredMs = new Map<string, number>();
+  readonly #answeredMs = new Map<string, Map<string, number>>();
 
   note(type: "announcement" | "answer", address: string, node: string, now: number): void {
     if (node === "") return;
     if (type === "announcement") this.#announcers.set(address, { node, atMs: now });
-    else this.#answeredMs.set(`${address} ${node}`, now);
+    else this.#noteAnswer(address, node, now);
+  }
+
+  #noteAnswer(address: string, node: string, now: number): void {
+    const byNode = this.#answeredMs.get(address) ?? new Map<string, number>();
+    this.#answeredMs.set(address, byNode.set(node, now));
   }
 
   announcerOf(address: string): Announcer | undefined {
@@ -37,7 +42,7 @@ export class Heard {
   }
 
   answeredMs(address: string, node: string): number {
-    return this.#answeredMs.get(`${address} ${node}`) ?? Number.NEGATIVE_INFINITY;
+    return this.#answeredMs.get(address)?.get(node) ?? Number.NEGATIVE_INFINITY;
   }
 
   /** Without a cable there is no segment any more, and the detector gets to know everybody anew. */
@@ -47,10 +52,7 @@ export class Heard {
 
   /** Another node that has answered for the address since then. */
   otherSince(address: string, sinceMs: number, own: string): string | undefined {
-    for (const [key, atMs] of this.#answeredMs) {
-      const [of, node = ""] = key.split(" ");
-      if (of === address && atMs > sinceMs && node !== own) return node;
-    }
+    for (const [node, atMs] of this.#answeredMs.get(address) ?? []) if (atMs > sinceMs && node !== own) return node;
     return undefined;
   }
 }

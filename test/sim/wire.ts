@@ -86,6 +86,11 @@ export class SimWire {
     return this.#nodeOfMac.get(mac) ?? "";
   }
 
+  /** Whether what the node would answer for the address is lost. Asked after every event. */
+  isUnanswered(node: string, address: string): boolean {
+    return this.unanswered.size > 0 && this.unanswered.has(`${node} ${address}`);
+  }
+
   #mac(node: string): string {
     return this.#macs.get(node) ?? "";
   }

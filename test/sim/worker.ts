@@ -69,7 +69,7 @@ export class SimWorker {
     const isKept = this.#options.sabotage.neverYields === true && this.#everHeld.has(address);
     if (!this.isRunning || !(isKept || this.#held.has(address))) return false;
     const wire = this.#options.wires.get(interfaceFor(address));
-    return wire !== undefined && !wire.unplugged.has(this.node) && !wire.unanswered.has(`${this.node} ${address}`);
+    return wire !== undefined && !wire.unplugged.has(this.node) && !wire.isUnanswered(this.node, address);
   }
 
   kill(): void {
