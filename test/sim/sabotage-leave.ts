@@ -75,12 +75,15 @@ export function roundAsItBegins(cluster: Cluster, holder: string): readonly stri
   return [];
 }
 
-/** Each hears the other: the one that leaves falls silent, as it should, and the one that begins in its place goes on. */
+/** Each hears the other: the one that leaves falls silent, as it should, and the one that begins in its place goes on; also when its record gets no answer. */
 export const leavesInARound: SabotageStory = (sabotage) => {
-  const { cluster, holder } = settled({ sabotage });
-  begin(cluster, "sigterm", holder, FOR_LONG_MS);
-  const wrong = roundAsItBegins(cluster, holder);
-  cluster.run(12_000);
-  const gap = cluster.invariants.longestGapMs;
-  return [...wrong, ...unsound(cluster), ...expected(gap === 0, `nobody answered for ${Math.round(gap)} ms`)];
+  return [0, 3_000].flatMap((awayMs) => {
+    const { cluster, holder } = settled({ sabotage });
+    begin(cluster, "sigterm", holder, FOR_LONG_MS);
+    const wrong = roundAsItBegins(cluster, holder);
+    if (awayMs > 0) begin(cluster, "api-down", holder, awayMs);
+    cluster.run(20_000);
+    const gap = cluster.invariants.longestGapMs;
+    return [...wrong, ...unsound(cluster), ...expected(gap === 0, `nobody answered for ${Math.round(gap)} ms`)];
+  });
 };

@@ -221,6 +221,21 @@ export const handedOverInARound: SabotageStory = (sabotage) => {
   return [...wrong, ...unsound(cluster), ...answeredWithin(cluster, 1)];
 };
 
+/** The cable of the only successor comes out as the record names it, and is back in a moment: until then the one that hands over answers (F10). */
+export const successorFlickers: SabotageStory = (sabotage) => {
+  const { cluster, holder, others } = settled({ sabotage, nodes: 2 });
+  const [other = ""] = others;
+  cluster.api.putNode(holder, nodeObject({ excluded: true }));
+  for (let ran = 0; ran < 3_000 && cluster.holder(ADDRESS) === holder; ran += 1) cluster.run(1);
+  begin(cluster, "unplug", other, 200);
+  cluster.run(12_000);
+  return [
+    ...unsound(cluster),
+    ...answeredWithin(cluster, 1),
+    ...expected(cluster.holder(ADDRESS) === other && cluster.moves.length === 1, told(cluster)),
+  ];
+};
+
 /**
  * The API server is away, and a split heals of which both sides have an answer: the two hear each other in the same moment, and yield. The main thread
  * of the one that had taken is busy just then, and its worker answers until it is told. The holder comes back by asking; if it asked at

@@ -175,4 +175,9 @@ export const BROKEN_MOVES: readonly Broken[] = [
     sabotage: { times: { declineMs: 0 } },
     story: moves.handedOverInARound,
   },
+  {
+    rule: "a successor that cannot hold the address leaves it for a while to the one that answers still (F10)",
+    sabotage: { times: { declineMs: 0 } },
+    story: moves.successorFlickers,
+  },
 ];
