@@ -47,7 +47,7 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
     return;
   }
   if (isOldRound) return;
-  if (how === "announcement" && hearLeaver(d, owner)) return;
+  if (hearLeaver(d, owner, how)) return;
   if (how === "announcement" && yieldByRank(d, owner)) return;
   if (s.reading?.why !== "peer-heard") needRead(d, "peer-heard");
 }

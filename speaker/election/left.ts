@@ -26,13 +26,14 @@ export function takeLeft(d: Draft, on: On): boolean {
 }
 
 /**
- * The node that was said to leave announces: for a moment that was under way; after that it goes on, and its Lease speaks of the past, as in a
- * store that was put back. False when the announcement is somebody else's.
+ * The node that was said to leave announces, or answers a question: for a moment that was under way. One that announces after that goes on, and its
+ * Lease speaks of the past, as in a store that was put back. False when this says nothing of it: somebody else was heard, or a late answer.
  */
-export function hearLeaver(d: Draft, owner: string): boolean {
+export function hearLeaver(d: Draft, owner: string, how: "announcement" | "answer"): boolean {
   const { s } = d;
   if (s.taken === undefined || s.taken.from !== owner) return false;
   if (d.now < s.taken.sinceMs + TIMES.crossMs) return true;
+  if (how === "answer") return false;
   fallSilent(d, "record-names-other");
   s.skipped = [...s.skipped, { node: owner, untilMs: d.now + TIMES.skipMs }];
   return true;

@@ -39,6 +39,18 @@ describe("F5: a node leaves", () => {
   });
 });
 
+test.each([3, 20, 36])(
+  "F5: an answer of the one that leaves was under way: its successor goes on, with an API of two seconds a call (seed %i)",
+  (seed) => {
+    const { cluster, holder } = settled({ seed });
+    cluster.api.slowMs = 2_000;
+    begin(cluster, "sigterm", holder, FOR_LONG_MS);
+    cluster.run(6_000);
+    expect(cluster.invariants.longestGapMs).toBe(0);
+    expect(unsound(cluster)).toEqual([]);
+  },
+);
+
 test.each([1, 2])(
   "F9: the next process comes to wait after the mark: what nobody has begun to answer stays (seed %i)",
   (seed) => {

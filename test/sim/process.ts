@@ -41,6 +41,8 @@ export class SimProcess {
   dead = false;
   /** It does not run: stopped, or its machine paused. */
   frozen = false;
+  /** After a stop it reads what waits in its sockets in several turns of its loop, a piece each millisecond; else all of it in one. */
+  readsLater = false;
   #isStopped = false;
   #inbox: SpeakerInput[] = [];
   /** Callbacks that came while the process was frozen. */
@@ -114,7 +116,7 @@ export class SimProcess {
   /** Runs now, or after the thaw. */
   later(run: () => void): void {
     if (this.dead) return;
-    if (this.frozen) this.#waiting.push(run);
+    if (this.frozen || (this.readsLater && this.#waiting.length > 0)) this.#waiting.push(run);
     else run();
   }
 
@@ -157,10 +159,20 @@ export class SimProcess {
 
   /** What came while it stood still, and the ticks that it missed. */
   #catchUp(): void {
-    for (const run of this.#waiting.splice(0)) run();
+    if (!this.readsLater) for (const run of this.#waiting.splice(0)) run();
     this.#heartbeat.thaw();
     this.#informers.input({ type: "tick" });
     this.post({ type: "tick" });
+    this.#readOn();
+  }
+
+  #readOn(): void {
+    if (this.#waiting.length === 0) return;
+    this.#options.timeline.after(1, () => {
+      if (this.dead || this.frozen) return;
+      this.#waiting.shift()?.();
+      this.#readOn();
+    });
   }
 
   /** The whole machine stops. */

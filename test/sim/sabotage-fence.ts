@@ -1,8 +1,9 @@
-/** Stories of broken rules of the frame worker: what a stop, a full buffer or a silent main thread must end (election.md section 6). */
+/** Stories of broken rules about stops: what a stop, a full buffer or a silent main thread must end, and what is not believed after it (election.md section 6). */
 
 import type { Cluster } from "./cluster.ts";
 import { begin } from "./faults.ts";
-import { expected, type SabotageStory } from "./sabotage-stories.ts";
+import { nodeObject } from "./objects.ts";
+import { expected, nothingMoved, type SabotageStory, told } from "./sabotage-stories.ts";
 import { ADDRESS, FOR_LONG_MS, settled, unsound } from "./story.ts";
 
 /** More than the buffer of a socket holds (M8). */
@@ -62,4 +63,39 @@ export const stoppedWhileItAnnounces: SabotageStory = (sabotage) => {
   begin(cluster, "freeze", taker, 3_000);
   cluster.run(12_000);
   return [...expected(cluster.holder(ADDRESS) !== taker, `${taker} was not replaced`), ...onceOnly(cluster)];
+};
+
+/** The process of a node is stopped, and then reads what has come meanwhile, one after the other, as if each were the present. */
+function stop(cluster: Cluster, node: string, forMs: number): void {
+  for (const process of cluster.processes.get(node) ?? []) process.readsLater = true;
+  begin(cluster, "freeze", node, forMs);
+}
+
+/** The record names a node that is stopped in this moment; a second later it names another one, which the stopped one reads last. */
+export const namedWhileStopped: SabotageStory = (sabotage) => {
+  const { cluster, holder } = settled({ sabotage });
+  cluster.api.putNode(holder, nodeObject({ excluded: true }));
+  for (let ran = 0; ran < 3_000 && cluster.holder(ADDRESS) === holder; ran += 1) cluster.run(1);
+  const named = cluster.holder(ADDRESS) ?? "";
+  stop(cluster, named, 3_000);
+  cluster.run(15_000);
+  const wrong = cluster.moves.some(({ node }) => node === named);
+  return [...expected(!wrong, `begun by ${named}, too: ${told(cluster)}`), ...onceOnly(cluster)];
+};
+
+/** While one node is stopped, the process of the other one says that it leaves, and then has a next one on its node, to which it gives its place. */
+export const saidToLeaveWhileStopped: SabotageStory = (sabotage) => {
+  const { cluster, holder, others } = settled({ sabotage, nodes: 2 });
+  stop(cluster, others[0] ?? "", 4_000);
+  cluster.run(500);
+  begin(cluster, "sigterm", holder, FOR_LONG_MS);
+  for (let ran = 0; ran < 1_000 && cluster.api.leases.get(holder)?.leaving !== true; ran += 1) cluster.run(1);
+  const next = cluster.start(holder);
+  cluster.run(15_000);
+  const { instance } = cluster.api.leases.get(holder) ?? {};
+  return [
+    ...expected(instance === next.instance, `the Lease names ${instance}`),
+    ...nothingMoved(cluster),
+    ...onceOnly(cluster),
+  ];
 };

@@ -2,6 +2,7 @@
 import type { Cluster } from "./cluster.ts";
 import { begin } from "./faults.ts";
 import { endpointsOn, nodeObject, SERVICE } from "./objects.ts";
+import { roundAsItBegins } from "./sabotage-leave.ts";
 import { expected, nothingMoved, type SabotageStory, told } from "./sabotage-stories.ts";
 import { ADDRESS, allOnFirst, cachedNodes, FOR_LONG_MS, settled, unsound } from "./story.ts";
 
@@ -205,4 +206,58 @@ export const onlyPodRestarts: SabotageStory = (sabotage) => {
     ...nothingMoved(cluster),
     ...unsound(cluster),
   ];
+};
+
+/**
+ * Each hears the other: the one that hands over falls silent, as it should; the one that the record names goes on, without asking a server
+ * that takes seconds whose the address is (F10).
+ */
+export const handedOverInARound: SabotageStory = (sabotage) => {
+  const { cluster, holder } = settled({ sabotage });
+  cluster.api.slowMs = 2_000;
+  cluster.api.putNode(holder, nodeObject({ excluded: true }));
+  const wrong = roundAsItBegins(cluster, holder);
+  cluster.run(12_000);
+  return [...wrong, ...unsound(cluster), ...answeredWithin(cluster, 1)];
+};
+
+/** The cable of the only successor comes out as the record names it, and is back in a moment: until then the one that hands over answers (F10). */
+export const successorFlickers: SabotageStory = (sabotage) => {
+  const { cluster, holder, others } = settled({ sabotage, nodes: 2 });
+  const [other = ""] = others;
+  cluster.api.putNode(holder, nodeObject({ excluded: true }));
+  for (let ran = 0; ran < 3_000 && cluster.holder(ADDRESS) === holder; ran += 1) cluster.run(1);
+  begin(cluster, "unplug", other, 200);
+  cluster.run(12_000);
+  return [
+    ...unsound(cluster),
+    ...answeredWithin(cluster, 1),
+    ...expected(cluster.holder(ADDRESS) === other && cluster.moves.length === 1, told(cluster)),
+  ];
+};
+
+/**
+ * The API server is away, and a split heals of which both sides have an answer: the two hear each other in the same moment, and yield. The main thread
+ * of the one that had taken is busy just then, and its worker answers until it is told. The holder comes back by asking; if it asked at
+ * once, it would find an answer that ends, and leave the address to nobody for two seconds (F3).
+ */
+export const bothYield: SabotageStory = (sabotage) => {
+  const { cluster, holder } = settled({ sabotage });
+  const { invariants, wire } = cluster;
+  cluster.setApi(false);
+  wire.sides.set(holder, 1);
+  cluster.run(5_000);
+  const both = invariants.answering(ADDRESS);
+  cluster.resetOutages();
+  wire.sides.clear();
+  for (const node of both) wire.announce(node, ADDRESS, "request");
+  const busy = both.filter((node) => node !== holder).flatMap((node) => cluster.processes.get(node) ?? []);
+  for (const process of busy) process.stick();
+  cluster.run(40);
+  for (const process of busy) process.thaw();
+  cluster.run(5_000);
+  const wrong = [...expected(both.length === 2, `${both} answered`), ...answeredWithin(cluster, 700)];
+  cluster.setApi(true);
+  cluster.run(20_000);
+  return [...wrong, ...unsound(cluster)];
 };

@@ -165,4 +165,19 @@ export const BROKEN_MOVES: readonly Broken[] = [
     sabotage: { input: comesBackUnasked },
     story: moves.cutOffForLong,
   },
+  {
+    rule: "whoever fell silent for another leaves it the time to yield, too, before it asks (rule Y)",
+    sabotage: { times: { comeBackRankMs: 0 } },
+    story: moves.bothYield,
+  },
+  {
+    rule: "rounds of the one that hands over may be under way as its successor begins (F10)",
+    sabotage: { times: { declineMs: 0 } },
+    story: moves.handedOverInARound,
+  },
+  {
+    rule: "a successor that cannot hold the address leaves it for a while to the one that answers still (F10)",
+    sabotage: { times: { declineMs: 0 } },
+    story: moves.successorFlickers,
+  },
 ];

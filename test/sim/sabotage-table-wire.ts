@@ -66,6 +66,16 @@ export const BROKEN_WIRE: readonly Broken[] = [
     story: fences.stoppedWhileItAnnounces,
   },
   {
+    rule: "whoever was stopped reads the record before it believes that it is named (F1)",
+    sabotage: { times: { backlogMs: 0 } },
+    story: fences.namedWhileStopped,
+  },
+  {
+    rule: "whoever was stopped does not believe for a second that another one leaves (F1)",
+    sabotage: { times: { backlogMs: 0 } },
+    story: fences.saidToLeaveWhileStopped,
+  },
+  {
     rule: "where no third station counts the Lease must miss a renewal, too (E1)",
     sabotage: {
       verdict: (verdict) => (verdict.stations <= 2 ? { ...verdict, seen: verdict.stations } : verdict),

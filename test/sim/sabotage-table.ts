@@ -3,7 +3,7 @@ import type { StationPlan, WatchPlan } from "../../speaker/detector/types.ts";
 import type { AddressState } from "../../speaker/election/types.ts";
 import type { SpeakerEffect, SpeakerState } from "../../speaker/state.ts";
 import type { Sabotage } from "./sabotage.ts";
-import { leftWithSlowApi } from "./sabotage-leave.ts";
+import * as leaving from "./sabotage-leave.ts";
 import * as off from "./sabotage-off.ts";
 import * as stories from "./sabotage-stories.ts";
 import * as wide from "./sabotage-wide.ts";
@@ -119,7 +119,17 @@ export const BROKEN: readonly Broken[] = [
   {
     rule: "all successors start as a Lease says that its node leaves (F5)",
     sabotage: { forgetsLeaving: true },
-    story: leftWithSlowApi,
+    story: leaving.leftWithSlowApi,
+  },
+  {
+    rule: "whoever leaves gives those who have read that a second before it writes records (F5)",
+    sabotage: { times: { markMs: 0 } },
+    story: leaving.leavesAsAnotherDies,
+  },
+  {
+    rule: "rounds of the one that leaves may be under way as another one begins (F5)",
+    sabotage: { times: { crossMs: 0 } },
+    story: leaving.leavesInARound,
   },
   { rule: "sticky: nothing moves without need", sabotage: { effects: takeBack }, story: stories.returns },
   {

@@ -55,6 +55,13 @@ describe("a Lease says that its node leaves (F5)", () => {
     expect(sketch(next(before, { ...marked, input: answered(before, held) }))).toBe("silent | ");
   });
 
+  test("nor does its answer to a question, which it gave before it heard the taker; about a later one the server is asked", () => {
+    const answer: Beat = { ...marked, input: { type: "heard", mac: MAC_B, how: "answer" } };
+    const taken = play(held, marked);
+    expect(sketch(next(taken, answer))).toBe("answers, claim 4 | ");
+    expect(sketch(next(taken, { ...answer, afterMs: 400 }))).toBe("answers, reads (peer-heard), claim 4 | ");
+  });
+
   const ending: Beat = { world: { ending: true, stopping: true, markedMs: NOW } };
 
   test("the leaver waits a second for them before it writes records itself", () => {
