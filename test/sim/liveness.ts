@@ -96,7 +96,7 @@ export class Liveness {
     const addresses = [...world.api.vips.keys()];
     const heard = [...world.processes]
       .filter(([node]) => node !== holder.node && this.#wasThere(node))
-      .flatMap(([, all]) => all.filter(({ state, settledMs }) => acts(state) && settledMs > SETTLED_MS))
+      .flatMap(([, all]) => all.filter(isSettled))
       .filter(({ worker }) => addresses.some((one) => worker.heard.answeredMs(one, holder.node) > 0));
     const wasAnnounced = heard.some((process) => {
       const { node = "", atMs = 0 } = process.worker.heard.announcerOf(address) ?? {};
@@ -128,6 +128,12 @@ export class Liveness {
   #of(node: string): readonly SimProcess[] {
     return this.#options.world.processes.get(node) ?? [];
   }
+}
+
+/** It has acted for its node for so long. */
+function isSettled(process: SimProcess): boolean {
+  const { own } = process.state;
+  return own.phase === "acting" && process.ago(own.sinceMs) > SETTLED_MS;
 }
 
 function acts(state: SimProcess["state"]): boolean {

@@ -9,7 +9,7 @@ import type { SimApi } from "./api.ts";
 import { SimHeartbeat } from "./heartbeat.ts";
 import { SimInformers } from "./informers.ts";
 import { gatewayOn, link } from "./objects.ts";
-import { postCondition, SimRecords, writeFence } from "./records.ts";
+import { givesUpLoudly, postCondition, SimRecords, writeFence } from "./records.ts";
 import type { Sabotage } from "./sabotage.ts";
 import { wrongStarts } from "./starting.ts";
 import { type Clocks, MachineTime, type Time } from "./timeline.ts";
@@ -100,12 +100,6 @@ export class SimProcess {
     if (this.dead) return;
     if (!this.frozen) this.worker.receive({ type: "sign" });
     this.#time.after(1_000, () => this.#sign());
-  }
-
-  /** For how long it has acted for its node. */
-  get settledMs(): number {
-    const { own } = this.state;
-    return own.phase === "acting" ? this.ago(own.sinceMs) : 0;
   }
 
   /** How long ago that was, by its own clock. */
@@ -236,7 +230,8 @@ export class SimProcess {
     switch (effect.type) {
       case "compare-and-set": {
         const { name, uid, fromEpoch, resourceVersion, holder } = effect;
-        this.#checkSilence(name, holder.node, holder.from);
+        if (givesUpLoudly(this, name, holder))
+          this.#options.onProtest(`${node} gives ${name} up while its worker still answers`);
         this.#records.call(
           () => api.compareAndSet(name, uid, fromEpoch, resourceVersion, holder, node),
           (result) => this.post({ type: "written", name, epoch: holder.epoch, result: result ?? { kind: "unknown" } }),
@@ -282,16 +277,6 @@ export class SimProcess {
         break;
       default:
         throw new Error(`unknown effect of ${instance}`);
-    }
-  }
-
-  /** S5: whoever writes that it holds no more has fallen silent before, unless the record says that it hands over. */
-  #checkSilence(name: string, to: string, from: string): void {
-    if (to === this.node || from === this.node) return;
-    const { address } = this.state.addresses.get(name) ?? { address: name };
-    const record = this.state.addresses.get(name)?.record;
-    if (record?.node === this.node && this.worker.answers(address)) {
-      this.#options.onProtest(`${this.node} gives ${name} up while its worker still answers`);
     }
   }
 

@@ -1,8 +1,10 @@
 /** What a speaker writes and reads (speaker/shell/records.ts). */
 import type { SpeakerLease } from "../../lib/model/speaker-lease.ts";
+import type { HolderIntent } from "../../speaker/election/types.ts";
 import { fenceMark, fenceScope } from "../../speaker/fence-mark.ts";
 import type { SpeakerEffect } from "../../speaker/state.ts";
 import type { SimApi } from "./api.ts";
+import type { SimProcess } from "./process.ts";
 
 type ConditionEffect = Extract<SpeakerEffect, { type: "condition" }>;
 type FenceEffect = Extract<SpeakerEffect, { type: "fence" }>;
@@ -17,6 +19,13 @@ export function postCondition(api: SimApi, by: string, { claim, name, uid }: Con
     api.putVip({ ...vip, conditions: [...others, condition] });
   };
   api.call(by, act, () => {});
+}
+
+/** S5: whoever writes that it holds no more has fallen silent before, unless the record says that it hands over. */
+export function givesUpLoudly({ node, state, worker }: SimProcess, name: string, to: HolderIntent): boolean {
+  if (to.node === node || to.from === node) return false;
+  const { address = name, record } = state.addresses.get(name) ?? {};
+  return record?.node === node && worker.answers(address);
 }
 
 /** The mark on the Lease of the process that the wire found gone, if it still is that process. */
