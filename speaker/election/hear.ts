@@ -3,7 +3,7 @@ import type { MoveReason } from "../reasons.ts";
 import { claim, type Draft, due, fallSilent, isMine, needRead, ownCandidate, serve } from "./draft.ts";
 import { hearLeaver, isTakenOver } from "./left.ts";
 import { startProbe } from "./probe.ts";
-import { type Input, type ProbeWhy, TIMES } from "./types.ts";
+import { type Input, type ProbeWhy, type Serving, TIMES } from "./types.ts";
 import { lostOnWire, takeNow } from "./wire.ts";
 
 type Heard = Extract<Input, { type: "heard" }>;
@@ -34,8 +34,7 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
     if (owner === s.handing.to) fallSilent(d, "successor-heard");
     return;
   }
-  // Rounds of the predecessor that were under way when it named this node say nothing.
-  const isOldRound = owner === s.record?.from && d.now < s.serving.sinceMs + TIMES.declineMs;
+  const isOldRound = owner === s.record?.from && hasJustBegun(d, s.serving);
   if (how === "announcement" && !isOldRound && isTakenOver(d, owner)) {
     fallSilent(d, "successor-heard");
     return;
@@ -50,6 +49,14 @@ export function onHeard(d: Draft, mac: string, how: Heard["how"]): void {
   if (hearLeaver(d, owner, how)) return;
   if (how === "announcement" && yieldByRank(d, owner)) return;
   if (s.reading?.why !== "peer-heard") needRead(d, "peer-heard");
+}
+
+/**
+ * Rounds of the predecessor may be under way when it has named this node, and say nothing. The record keeps its name for good: whoever
+ * begins to answer again under a record of before hears it as anybody else, or both would go on (rule Y).
+ */
+function hasJustBegun(d: Draft, { sinceMs }: Serving): boolean {
+  return d.now < Math.min(d.s.recordSeenMs, sinceMs) + TIMES.declineMs;
 }
 
 /**

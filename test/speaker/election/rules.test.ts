@@ -282,6 +282,17 @@ describe("rule Y: a known peer announces what is answered here", () => {
     expect(sketch(late)).toBe("answers, reads (peer-heard) | read");
   });
 
+  test("who once handed it over is heard as anybody else when this node comes back under the same record", () => {
+    const cut = { world: { apiUp: false } };
+    const heard: Beat = { ...cut, input: { type: "heard", mac: MAC_B, how: "announcement" } };
+    const held = play(vip(holder("b", 3)), {}, { input: { type: "seen", vip: vip(holder("a", 4, { from: "b" })) } });
+    const silent = next(held, { ...heard, afterMs: 5_000 });
+    const asks = next(silent, { ...cut, afterMs: 150 });
+    const back = next(asks, { ...cut, input: probed(asks, []), afterMs: 300 });
+    expect(sketch(back)).toBe("answers, reads (write-outcome) | announce");
+    expect(sketch(next(back, heard))).toBe("silent, reads (was-silent) | yielded peer-heard-without-api");
+  });
+
   test("A4: a stranger never silences, is told off once in ten seconds, and is forgotten after a minute", () => {
     const stranger: Beat = { input: { type: "heard", mac: FOREIGN, how: "announcement" } };
     const first = next(HOLDING, stranger);
