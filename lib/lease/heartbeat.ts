@@ -117,12 +117,13 @@ function onAnswered(state: HeartbeatState, input: Answered, now: number): Heartb
     return plan(canCreate ? { ...absent, dueMs: now } : absent, effects, now);
   }
   const version = input.lease.meta.resourceVersion;
-  const rolledBack = compareResourceVersions(version, sent?.floor ?? "") === "lower";
-  if (rolledBack) effects.push({ type: "rollback" });
   const isWrite = sent !== undefined && sent.call.type !== "read";
-  if (isWrite && sent.call.type !== "queue" && sent.call.type !== "unqueue") {
-    effects.push({ type: "renewed", resourceVersion: version });
-  }
+  const isRenewal = isWrite && sent.call.type !== "queue" && sent.call.type !== "unqueue";
+  const order = compareResourceVersions(version, sent?.floor ?? "");
+  // Each renewal has a version of its own: the last one again is given a second time, by a store that was put back to just before it.
+  const rolledBack = order === "lower" || (isRenewal && order === "equal");
+  if (rolledBack) effects.push({ type: "rollback" });
+  if (isRenewal) effects.push({ type: "renewed", resourceVersion: version });
   const cleared: HeartbeatState = { ...answered, mustRead: false, refusals: isWrite ? 0 : answered.refusals };
   const done = finishCall(rolledBack ? { ...cleared, floor: version } : cleared, sent?.call.type, input.lease);
   const accepted = accept(done.state, input.lease, rolledBack, now);

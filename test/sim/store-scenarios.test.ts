@@ -1,6 +1,7 @@
 /** An API server that lags, falls silent, or is put back to an earlier state: hazards F6 and F7 of docs/hazards.md. */
 import { describe, expect, test } from "@jest/globals";
 import { begin } from "./faults.ts";
+import { nodeObject } from "./objects.ts";
 import { ADDRESS, cachedNodes, FOR_LONG_MS, settled, unsound } from "./story.ts";
 
 /** The holder dies, another takes over; then the node is back, and the store is put back to before the move. */
@@ -93,6 +94,27 @@ test("F7: half-open watches beside calls that get through: the missing renewal f
   expect(cluster.longestOutageMs).toBe(0);
   expect(unsound(cluster)).toEqual([]);
 });
+
+test.each([4, 8, 10, 11])(
+  "F7: put back to just before the last renewals, which are given their versions a second time: found all the same (seed %i)",
+  (seed) => {
+    const { cluster, holder } = settled({ seed, nodes: 2 });
+    const renewed = () => cluster.names.map((node) => Number(cluster.api.leases.get(node)?.meta.resourceVersion));
+    // One node right after the other, and nothing since.
+    const isBetween = () => renewed().every((version) => version > cluster.api.revision - 2);
+    for (let ran = 0; ran < 60_000 && !isBetween(); ran += 5) cluster.run(5);
+    const versions = renewed();
+    const before = cluster.api.revision - 2;
+    expect([...versions].sort()).toEqual([before + 1, before + 2]);
+    cluster.api.putNode(holder, nodeObject({ excluded: true }));
+    cluster.run(300);
+    expect(cluster.holder(ADDRESS)).not.toBe(holder);
+    cluster.api.rollBack(before, false);
+    expect(cluster.holder(ADDRESS)).toBe(holder);
+    cluster.run(7_000);
+    expect(unsound(cluster)).toEqual([]);
+  },
+);
 
 describe("E4: clocks", () => {
   test("wall clocks that jump by an hour, and monotonic ones that drift by two parts in a hundred, move nothing", () => {

@@ -57,6 +57,20 @@ describe("the pulse", () => {
     expect(world.lease().instance).toBe("old/1");
   });
 
+  test("put back to just before its last renewal: the next one is given the same version a second time, and shows it", () => {
+    const { world, old } = acting();
+    world.server.save();
+    const version = () => world.lease().meta.resourceVersion;
+    for (const before = version(); version() === before; ) world.run(10);
+    const renewed = version();
+    world.server.restore();
+    world.run(3_600);
+    expect(version()).toBe(renewed);
+    expect(old.news).toEqual(["acting", "rollback"]);
+    world.run(60_000);
+    expect(old.news).toEqual(["acting", "rollback"]);
+  });
+
   test("put back to when an older process acted: it is taken back, not lost", () => {
     const { world, old } = acting();
     world.server.save();
