@@ -138,6 +138,7 @@ function fresh(key: string, segment: SegmentPlan, plan: StationPlan, stations: n
     burstMs: Number.NEGATIVE_INFINITY,
     backMs: Number.NEGATIVE_INFINITY,
     judged: undefined,
+    told: undefined,
     rtt: { sinceMs: now, worstMs: 0, formerMs: 0 },
   };
   return isFollowed(station) ? { ...station, dueAt: now + phase * STEADY_MS } : station;
@@ -237,6 +238,7 @@ function voidAll(turn: Turn): void {
     voidPending(s);
     if (s.burst !== undefined)
       s.burst = { ...s.burst, nodeSent: s.burst.nodeLost, dueAt: Math.max(s.burst.dueAt, now) };
+    if (s.judged !== undefined) s.judged = { ...s.judged, isOld: true };
     put(turn, s);
   }
 }
