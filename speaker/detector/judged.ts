@@ -16,6 +16,12 @@ import { countHeard, witnessesOf } from "./witnesses.ts";
 
 /** The main thread goes on so long by what it was told last (wire-view.ts); whom this node does not watch it knows as judged no longer. */
 const TOLD_MS = 3_000;
+/**
+ * A silent speaker has two seconds to come back (election.md section 5). Whoever watches it asks all that time; of the others each asks so long
+ * after its verdict, and for so long, that the last answer comes before it may take: three times, for they may be hundreds (E6).
+ */
+const ASK_AFTER_MS = 1_700;
+const ASK_FOR_MS = 200;
 
 export function beJudged(w: Watch, kind: VerdictKind, addresses: readonly string[], burst: Burst): void {
   const { s, now } = w;
@@ -32,7 +38,8 @@ export function beJudged(w: Watch, kind: VerdictKind, addresses: readonly string
     alarmAt: now + REPEAT_MS,
     isOld: false,
   };
-  s.dueAt = goesOn ? now : Number.POSITIVE_INFINITY;
+  if (goesOn) s.dueAt = now;
+  else s.dueAt = kind === "gone" ? Number.POSITIVE_INFINITY : now + ASK_AFTER_MS;
   tell(w, s.judged);
 }
 
@@ -53,12 +60,25 @@ export function tell(w: Watch, judged: Judged): void {
 /** An address and, where its node is in question, its own address by turns; once a second everybody is asked: later candidates hear it. */
 export function probeJudged(w: Watch, judged: Judged): void {
   const { s, now } = w;
+  if (!isFollowed(s) && judged.untilMs !== Number.POSITIVE_INFINITY) {
+    probeAsleep(w, judged);
+    return;
+  }
+  s.dueAt = now + STEADY_MS;
   const address = rotate(s, () => false);
   const isAlarm = s.plan.watched && judged.kind !== "addresses" && now >= judged.alarmAt;
   if (isAlarm && s.judged !== undefined) s.judged = { ...s.judged, alarmAt: now + REPEAT_MS };
   if (address !== undefined) send(w, "target", address, isAlarm);
   const own = nodeAddress(s);
   if (own !== "" && judged.kind !== "addresses") send(w, "node", own, false);
+}
+
+function probeAsleep(w: Watch, judged: Judged): void {
+  const { s, now } = w;
+  const isLast = now >= judged.untilMs - TOLD_MS + ASK_AFTER_MS + ASK_FOR_MS;
+  s.dueAt = isLast ? Number.POSITIVE_INFINITY : now + STEADY_MS;
+  const address = rotate(s, (one) => judged.kind === "addresses" && !judged.addresses.includes(one));
+  if (address !== undefined) send(w, "target", address, false);
 }
 
 export function forget(s: Draft, now: number): void {

@@ -102,7 +102,6 @@ function tickJudged(w: Watch, before: Judged): void {
     tell(w, judged);
   } else if (now >= judged.tellAt) tell(w, judged);
   if (now < s.dueAt) return;
-  s.dueAt = now + STEADY_MS;
   probeJudged(w, s.judged ?? judged);
 }
 

@@ -43,6 +43,16 @@ describe("a speaker that was found silent, and holds others now, keeps them", ()
 });
 
 describe("a speaker that stood still for a moment, and answers again within its two seconds, keeps what it holds", () => {
+  test.each([900, 1_800])("for %i ms, of eight nodes, of which most look only after an alarm", (stoppedMs) => {
+    for (const seed of [1, 2, 3, 4]) {
+      const { cluster, holder } = settled({ seed, nodes: 8, addresses: 4 });
+      begin(cluster, "freeze", holder, stoppedMs);
+      cluster.run(8_000);
+      expect(cluster.moves).toEqual([]);
+      expect(unsound(cluster)).toEqual([]);
+    }
+  });
+
   test("it is given another address just before it is back", () => {
     const cluster = allOnFirst({ seed: 1, addresses: 2 });
     const [vip, other] = [...cluster.api.vips.values()];
