@@ -2,7 +2,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { begin } from "./faults.ts";
 import { endpointsOn, nodeObject, SERVICE } from "./objects.ts";
-import { allOnFirst, settled, unsound } from "./story.ts";
+import { allOnFirst, FOR_LONG_MS, settled, unsound } from "./story.ts";
 
 describe("a speaker that was found silent, and holds others now, keeps them", () => {
   test.each([1, 2, 3, 4])("its endpoints went and came (externalTrafficPolicy Local), seed %i", (seed) => {
@@ -80,3 +80,17 @@ describe("a speaker that stood still for a moment, and answers again within its 
     expect(unsound(cluster)).toEqual([]);
   });
 });
+
+test.each([1, 2, 3])(
+  "one of its addresses is silent, and then the node dies: the others are taken at once (seed %i)",
+  (seed) => {
+    const cluster = allOnFirst({ seed, addresses: 4 });
+    const [silent = "", ...others] = cluster.api.vips.keys();
+    cluster.wire.unanswered.add(`n1 ${silent}`);
+    cluster.run(700);
+    begin(cluster, "power", "n1", FOR_LONG_MS);
+    cluster.run(15_000);
+    expect(Math.max(...others.map((address) => cluster.invariants.gapMsOf(address)))).toBeLessThan(500);
+    expect(unsound(cluster)).toEqual([]);
+  },
+);
