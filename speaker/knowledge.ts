@@ -11,7 +11,7 @@ import type { FromWorker } from "./net/messages.ts";
 import { interfaceFactsOf } from "./publish.ts";
 import { join, stillJoined, stillMet } from "./segments.ts";
 import { DOUBT_ALL_MS, type SpeakerInput, type SpeakerState } from "./state.ts";
-import { onBack, onVerdict } from "./verdicts.ts";
+import { onBack, onVerdict, stillTold } from "./verdicts.ts";
 
 export function knowAll(before: SpeakerState, inputs: readonly SpeakerInput[], now: number): Batch {
   const batch: Batch = {
@@ -160,7 +160,8 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
       const interfaces = same ? state.interfaces : withNetworks(facts);
       const joined = stillJoined(state.joined, state.interfaces, interfaces);
       const met = stillMet(state.met, interfaces);
-      batch.state = { ...state, linked: true, interfaces, joined, met, local: localAddresses(message.links) };
+      const verdicts = stillTold(state.verdicts, interfaces);
+      batch.state = { ...state, linked: true, interfaces, joined, met, verdicts, local: localAddresses(message.links) };
       if (!same) batch.clusterChanged = true;
       return;
     }

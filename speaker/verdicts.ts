@@ -2,16 +2,35 @@
 import { type Batch, tell } from "./batch.ts";
 import type { Verdict } from "./detector/types.ts";
 import { wireKey } from "./election/types.ts";
+import type { InterfaceFacts } from "./interfaces.ts";
+import type { SpeakerState, ToldVerdict } from "./state.ts";
 
 /** Told again every second while it lasts; the time of the first one counts, as long as it is the same process that is judged. */
 export function onVerdict(batch: Batch, verdict: Verdict, now: number): void {
   const { state } = batch;
+  // Told before the detector knew of it.
+  if (isUnplugged(state, verdict.interface)) return;
   const key = wireKey(verdict.node, verdict.interface);
   const instance = state.speakers.get(verdict.node)?.facts.instance ?? "";
   const before = state.verdicts.get(key);
   const goesOn = before !== undefined && before.instance === instance && before.verdict.kind === verdict.kind;
   const told = { verdict, instance, sinceMs: goesOn ? before.sinceMs : now, toldMs: now };
   batch.state = { ...state, verdicts: new Map(state.verdicts).set(key, told) };
+}
+
+function isUnplugged({ linked, interfaces }: SpeakerState, name: string): boolean {
+  return linked && !interfaces.some((one) => one.carrier && one.name === name);
+}
+
+/** What was found there says nothing any more once the own cable was out: the detector forgets its stations as well. */
+export function stillTold(
+  verdicts: ReadonlyMap<string, ToldVerdict>,
+  live: readonly InterfaceFacts[],
+): ReadonlyMap<string, ToldVerdict> {
+  const kept = [...verdicts].filter(([, { verdict }]) =>
+    live.some((one) => one.carrier && one.name === verdict.interface),
+  );
+  return kept.length === verdicts.size ? verdicts : new Map(kept);
 }
 
 export function onBack(batch: Batch, node: string, ownInterface: string): void {

@@ -67,7 +67,9 @@ export function advanceBurst(w: Watch, before: Burst): void {
   const place = burst.lost + open;
   const isAlarm = !burst.byAlarm && burst.sent + 1 === ALARM_AT;
   const toAll = !burst.isAlone && mayAskAll(s) && (isAlarm || place >= LOSSES - BROADCAST_LAST);
-  const address = burst.isAlone ? burst.suspect : rotate(s, (one) => s.targets.length > 1 && isRepeat(s, one));
+  const address = burst.isAlone
+    ? burst.suspect
+    : rotate(s, (one) => isJudged(s, one) || (s.targets.length > 1 && isRepeat(s, one)));
   send(w, "target", address ?? burst.suspect, toAll);
   burst = { ...burst, sent: burst.sent + 1 };
   s.burst = askBeside(w, burst, place);
@@ -84,6 +86,11 @@ function mayAskAll(s: Station): boolean {
 /** The rotation goes through different addresses by itself; only right after the miss it must not begin with the same one. */
 function isRepeat(s: Station, address: string): boolean {
   return s.burst?.sent === 1 && address === s.burst.suspect;
+}
+
+/** Its losses do not count, and its answers come with the questions of every 100 ms. */
+function isJudged(s: Station, address: string): boolean {
+  return s.judged?.addresses.includes(address) === true;
 }
 
 /** Beside the addresses: the station's own address four times, the last time everybody, and the witnesses. */

@@ -138,6 +138,7 @@ function fresh(key: string, segment: SegmentPlan, plan: StationPlan, stations: n
     burstMs: Number.NEGATIVE_INFINITY,
     backMs: Number.NEGATIVE_INFINITY,
     judged: undefined,
+    told: undefined,
     rtt: { sinceMs: now, worstMs: 0, formerMs: 0 },
   };
   return isFollowed(station) ? { ...station, dueAt: now + phase * STEADY_MS } : station;
@@ -152,13 +153,13 @@ function renew(before: Station, segment: SegmentPlan, plan: StationPlan, now: nu
     targets,
     next: targets.length === 0 ? 0 : before.next % targets.length,
     burst: before.burst !== undefined && targets.includes(before.burst.suspect) ? before.burst : undefined,
-    judged: stillJudged(before.judged, targets),
+    judged: stillJudged(before.judged, targets, plan),
   };
   if (!isFollowed(station)) {
     // A verdict that is told once is forgotten by time; nothing else is under way.
     return station.judged === undefined ? { ...station, dueAt: Number.POSITIVE_INFINITY } : station;
   }
-  return station.dueAt === Number.POSITIVE_INFINITY ? { ...station, dueAt: now } : station;
+  return station.dueAt > now + STEADY_MS ? { ...station, dueAt: now } : station;
 }
 
 /**
@@ -166,12 +167,17 @@ function renew(before: Station, segment: SegmentPlan, plan: StationPlan, now: nu
  * given to it again just now, which no plan has for a second. And a speaker that was silent may be back without a word: what it holds by
  * now has not been asked for.
  */
-function stillJudged(judged: Judged | undefined, targets: readonly string[]): Judged | undefined {
+function stillJudged(
+  judged: Judged | undefined,
+  targets: readonly string[],
+  { watched, pursued }: StationPlan,
+): Judged | undefined {
   if (judged === undefined || judged.kind === "gone") return judged;
   if (judged.kind === "silent") {
     // It is told no more, and forgotten with the next tick; an answer that is under way still ends it.
     if (targets.length === 0) return judged;
-    if (targets.some((address) => !judged.addresses.includes(address))) return undefined;
+    // Whoever only looked for itself would not miss anything by itself: it asks once more before its time.
+    if ((watched || pursued) && targets.some((address) => !judged.addresses.includes(address))) return undefined;
   }
   const addresses = judged.addresses.filter((address) => targets.includes(address));
   return addresses.length === 0 ? undefined : { ...judged, addresses };
@@ -237,6 +243,7 @@ function voidAll(turn: Turn): void {
     voidPending(s);
     if (s.burst !== undefined)
       s.burst = { ...s.burst, nodeSent: s.burst.nodeLost, dueAt: Math.max(s.burst.dueAt, now) };
+    if (s.judged !== undefined) s.judged = { ...s.judged, isOld: true };
     put(turn, s);
   }
 }

@@ -60,6 +60,15 @@ export interface Judged {
   readonly untilMs: number;
   readonly nodeLost: number;
   readonly alarmAt: number;
+  /** This node did not run since it asked last: the verdict is told again after one more question is lost. */
+  readonly isOld: boolean;
+}
+
+/** What the main thread goes on by: the verdict as it was told last, though it may have been dropped here without an answer. */
+export interface Told {
+  readonly kind: VerdictKind;
+  readonly addresses: readonly string[];
+  readonly untilMs: number;
 }
 
 export interface Station {
@@ -90,6 +99,8 @@ export interface Station {
   /** When it was last told that the station is back. */
   readonly backMs: number;
   readonly judged: Judged | undefined;
+  /** Undefined after it was told that the station is back. */
+  readonly told: Told | undefined;
   /** Worst round trip of the present half minute and of the one before. */
   readonly rtt: { readonly sinceMs: number; readonly worstMs: number; readonly formerMs: number };
 }

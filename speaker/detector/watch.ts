@@ -3,11 +3,12 @@
  * told again while it lasts (election.md section 4). Every function works on a draft of the station and adds what is to be done.
  */
 import { advanceBurst, answerBurst, burstWakeAt, send, startBurst, type Watch } from "./burst.ts";
-import { answerJudged, back, beJudged, forget, probeJudged, tell } from "./judged.ts";
+import { answerJudged, back, beJudged, endsTold, forget, isFollowed, probeJudged, tell } from "./judged.ts";
 import {
   AWAY_LOSSES,
   AWAY_MS,
   type Burst,
+  type Draft,
   expire,
   expiryAt,
   type Judged,
@@ -18,6 +19,7 @@ import {
   STEADY_MS,
   type Station,
   settle,
+  windowMs,
 } from "./station.ts";
 
 /** A router's return is told once in this time. */
@@ -50,17 +52,18 @@ function tickRest(w: Watch): void {
 function onLoss(w: Watch, about: "target" | "node", address: string): void {
   const { s } = w;
   const { burst, judged } = s;
-  if (about === "node") s.acquaintAt = Math.min(s.acquaintAt, w.now + acquaintMs(REPEAT_MS, w.stations.size));
-  if (judged !== undefined) {
-    if (about === "node") s.judged = { ...judged, nodeLost: judged.nodeLost + 1 };
-    if (judged.kind !== "addresses" || about === "node" || judged.addresses.includes(address)) return;
-  }
-  if (burst !== undefined) {
-    if (about === "node") s.burst = { ...burst, nodeLost: burst.nodeLost + 1 };
-    else if (!burst.isAlone || address === burst.suspect) s.burst = { ...burst, lost: burst.lost + 1 };
+  if (about === "node") {
+    s.acquaintAt = Math.min(s.acquaintAt, w.now + acquaintMs(REPEAT_MS, w.stations.size));
+    if (judged !== undefined) s.judged = { ...judged, nodeLost: judged.nodeLost + 1 };
+    if (burst !== undefined) s.burst = { ...burst, nodeLost: burst.nodeLost + 1 };
     return;
   }
-  if (about === "target" && s.isSpeakerKnown && s.targets.includes(address)) startBurst(w, address, false);
+  if (judged !== undefined && (judged.kind !== "addresses" || judged.addresses.includes(address))) return;
+  if (burst !== undefined) {
+    if (!burst.isAlone || address === burst.suspect) s.burst = { ...burst, lost: burst.lost + 1 };
+    return;
+  }
+  if (s.isSpeakerKnown && s.targets.includes(address)) startBurst(w, address, false);
 }
 
 function tickBurst(w: Watch, burst: Burst): void {
@@ -91,6 +94,7 @@ function tickJudged(w: Watch, before: Judged): void {
   }
   // Another of its addresses is missed while some are judged: that one is followed beside.
   if (s.burst !== undefined) tickBurst(w, s.burst);
+  if (s.judged?.isOld === true) askAnew(s, s.judged, now);
   let judged = s.judged;
   if (judged === undefined) return;
   if (judged.kind === "silent" && judged.nodeLost >= LOSSES) {
@@ -98,8 +102,13 @@ function tickJudged(w: Watch, before: Judged): void {
     tell(w, judged);
   } else if (now >= judged.tellAt) tell(w, judged);
   if (now < s.dueAt) return;
-  s.dueAt = now + STEADY_MS;
   probeJudged(w, s.judged ?? judged);
+}
+
+/** It may have come back while this node did not run: whoever is told before it was asked may act on that. */
+function askAnew(s: Draft, judged: Judged, now: number): void {
+  s.judged = { ...judged, isOld: false, tellAt: Math.max(judged.tellAt, now + windowMs(s)) };
+  if (isFollowed(s)) s.dueAt = now;
 }
 
 /** An answer with this station's MAC. */
@@ -113,7 +122,8 @@ export function onAnswer(w: Watch, address: string): void {
   const { count, sinceMs } = s.unheard;
   s.unheard = { count: 0, sinceMs: now };
   const wasAway = count >= AWAY_LOSSES && now - sinceMs >= AWAY_MS;
-  if (s.judged === undefined && wasAway && (s.plan.node !== "" || mayTellRouter(s, now))) back(w);
+  const isNews = wasAway && (s.plan.node !== "" || mayTellRouter(s, now));
+  if (s.judged === undefined && (isNews || endsTold(s, question.about, address, now))) back(w);
   if (s.judged !== undefined) {
     answerJudged(w, s.judged, question.about, address);
     return;

@@ -203,19 +203,19 @@ export const threeDeaths: SabotageStory = (sabotage) => {
   return [...unsound(cluster), ...expected(outage < 600, `no answer for ${Math.round(outage)} ms`)];
 };
 
-/** A speaker that is restarted around the time at which it would be replaced, and has its address back, is not replaced any more. */
+/** A silent speaker gets its address under a new record just before it would be replaced. Nobody asks for it in the first second, so no answer ends the verdict. */
 export const backInTime: SabotageStory = (sabotage) => {
   const wrong: string[] = [];
-  for (let afterMs = 1_400; afterMs <= 2_300; afterMs += 50) {
+  for (let afterMs = 1_900; afterMs <= 2_100; afterMs += 50) {
     const { cluster, holder } = settled({ sabotage, seed: afterMs });
-    const pod = cluster.processes.get(holder)?.[0]?.instance.split("/")[0];
-    cluster.kill(holder);
+    cluster.wire.unanswered.add(`${holder} ${ADDRESS}`);
     cluster.run(afterMs);
-    cluster.start(holder, pod);
+    cluster.wire.unanswered.clear();
+    const vip = cluster.api.vips.get(ADDRESS);
+    if (vip?.holder === undefined) throw new Error("the address is missing");
+    cluster.api.putVip({ ...vip, holder: { ...vip.holder, epoch: vip.holder.epoch + 1, reason: "taken-back" } });
     cluster.run(8_000);
-    const reasons = cluster.moves.map(({ reason }) => reason);
-    const isBack = reasons[0] === "same-node-restart";
-    wrong.push(...expected(!isBack || reasons.length === 1, `restarted after ${afterMs} ms, moved: ${told(cluster)}`));
+    wrong.push(...nothingMoved(cluster));
   }
   return wrong;
 };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { GATEWAY, macOf, station, TARGETS, world } from "./world.ts";
+import { GATEWAY, macOf, planOf, station, TARGETS, world } from "./world.ts";
 
 describe("the alarm (E6)", () => {
   const bystander = [station("a", { targets: TARGETS }), station("b"), GATEWAY];
@@ -30,6 +30,44 @@ describe("the alarm (E6)", () => {
     segment.alarm({ address: "10.0.0.101", mac: macOf("b") });
     segment.run(1_000);
     expect(segment.verdicts).toHaveLength(2);
+  });
+
+  test.each(["silent", "addresses"] as const)(
+    "%s: it sleeps, and asks three times before the two seconds of the speaker are over; an answer ends the verdict",
+    (kind) => {
+      for (const isBack of [true, false]) {
+        const { segment, silent } = world({ stations: bystander });
+        segment.run(3_000);
+        for (const address of kind === "silent" ? TARGETS : ["10.0.0.101"]) silent.add(address);
+        segment.alarm({ address: "10.0.0.101", mac: macOf("b") });
+        segment.run(500);
+        expect(segment.verdicts.map((one) => one.kind)).toEqual([kind]);
+        const judgedMs = segment.told[0]?.at ?? 0;
+        segment.told.length = 0;
+        segment.asked.length = 0;
+        if (isBack) silent.clear();
+        segment.run(5_000);
+        const asked = segment.asked.filter(({ probe }) => TARGETS.includes(probe.address));
+        const times = asked.map(({ at }) => Math.round(at - judgedMs));
+        expect(times).toEqual(isBack ? [1_700] : [1_700, 1_800, 1_900]);
+        expect(segment.told.map(({ effect }) => effect.type)).toEqual(isBack ? ["back"] : []);
+      }
+    },
+  );
+
+  test("silent, and given another address meanwhile: it asks all the same", () => {
+    const { segment, silent } = world({ stations: bystander });
+    const given = (targets: readonly string[]) => station("a", { targets });
+    segment.input({ type: "plan", plan: planOf(given(TARGETS.slice(0, 2)), ...bystander.slice(1)) });
+    segment.run(3_000);
+    for (const address of TARGETS) silent.add(address);
+    segment.alarm({ address: "10.0.0.101", mac: macOf("b") });
+    segment.run(500);
+    segment.told.length = 0;
+    segment.input({ type: "plan", plan: planOf(given(TARGETS), ...bystander.slice(1)) });
+    silent.clear();
+    segment.run(1_500);
+    expect(segment.told.map(({ effect }) => effect.type)).toEqual(["back"]);
   });
 
   test.each([
