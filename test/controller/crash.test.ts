@@ -107,7 +107,7 @@ function createService(world: World, name: string): void {
 
 /**
  * Where two controllers work at once only of one that its Service has published, as every cache knows: else one may let an address
- * go that the other is about to publish (docs/next-allocation.md).
+ * go that the other is about to publish (docs/allocation-limits.md).
  */
 function deleteVipByHand(world: World): void {
   const vip = pick(world, vips(world));

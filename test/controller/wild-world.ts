@@ -86,7 +86,7 @@ function meddle(wild: Wild): void {
   const isPublished = owners.some((service) => service.ingress.some((entry) => entry.ip === vip.address));
   wild.upsetAt = wild.steps;
   const isKnown = wild.isAlone || (isPublished && wild.processes.every((process) => process.lag() === 0));
-  // Else one of two controllers at once may let an address go that the other is about to publish (docs/next-allocation.md).
+  // Else one of two controllers at once may let an address go that the other is about to publish (docs/allocation-limits.md).
   const draw = wild.random();
   if (draw < 0.4 && isKnown) wild.api.call({ verb: "delete", path });
   else if (draw < 0.8) patch(wild, path, { spec: { services: [], pool: "nowhere" } });
