@@ -14,7 +14,7 @@ import { disturb, edit, step } from "./wild-world.ts";
 const STEPS = 900;
 /** Of a cluster at rest, one after the other. */
 const EDITS = 40;
-const SEEDS = IS_FULL ? 40 : 15;
+const SEEDS = IS_FULL ? 40 : 6;
 
 interface Watch {
   checked: number;
