@@ -19,7 +19,11 @@ export function onVerdict(batch: Batch, verdict: Verdict, now: number): void {
 }
 
 function isUnplugged({ linked, interfaces }: SpeakerState, name: string): boolean {
-  return linked && !interfaces.some((one) => one.carrier && one.name === name);
+  return linked && !hasCarrier(interfaces, name);
+}
+
+function hasCarrier(interfaces: readonly InterfaceFacts[], name: string): boolean {
+  return interfaces.some((one) => one.carrier && one.name === name);
 }
 
 /** What was found there says nothing any more once the own cable was out: the detector forgets its stations as well. */
@@ -27,9 +31,7 @@ export function stillTold(
   verdicts: ReadonlyMap<string, ToldVerdict>,
   live: readonly InterfaceFacts[],
 ): ReadonlyMap<string, ToldVerdict> {
-  const kept = [...verdicts].filter(([, { verdict }]) =>
-    live.some((one) => one.carrier && one.name === verdict.interface),
-  );
+  const kept = [...verdicts].filter(([, { verdict }]) => hasCarrier(live, verdict.interface));
   return kept.length === verdicts.size ? verdicts : new Map(kept);
 }
 

@@ -1,4 +1,5 @@
 /** Within which time an address that has a candidate is answered after a healing (L1), by what the record names then, in the words of docs/election.md. */
+import { BELIEVED_MS, type Bound, type Case, caseOf } from "./bound.ts";
 
 export interface Healing {
   /** The process that the record names runs, and acts for its node. */
@@ -11,17 +12,6 @@ export interface Healing {
   readonly turns: number;
   /** The store went back so lately that the Leases are judged anew. */
   readonly isPutBack: boolean;
-}
-
-export interface AnswerBound {
-  readonly name: string;
-  readonly ms: number;
-  /** Where docs/election.md says so. */
-  readonly says: string;
-}
-
-interface Case extends AnswerBound {
-  readonly holds: (healing: Healing) => boolean;
 }
 
 // Promises, so they do not come from the code that must keep them.
@@ -38,15 +28,12 @@ const ASK_MS = 300;
 const AGAIN_MS = 2_000;
 /** Candidates take their turns so far apart. */
 const TURN_MS = 1_000;
-/** Whoever was heard to announce an address is believed for so long. */
-const BELIEVED_MS = 5_000;
 /** A silent speaker has so long to come back. */
 const SILENT_MS = 2_000;
 /** The wire finds within this that it is silent. */
 const FOUND_MS = 1_000;
 
-/** The first that holds counts. */
-const CASES: readonly Case[] = [
+const CASES: readonly Case<Healing>[] = [
   {
     name: "put back",
     holds: ({ isPutBack }) => isPutBack,
@@ -80,9 +67,9 @@ const CASES: readonly Case[] = [
   },
 ];
 
-export const ANSWER_BOUNDS: readonly AnswerBound[] = CASES;
+export const ANSWER_BOUNDS: readonly Bound[] = CASES;
 
-export function answerBoundOf(healing: Healing): AnswerBound {
-  const found = CASES.find(({ holds }) => holds(healing)) as Case;
+export function answerBoundOf(healing: Healing): Bound {
+  const found = caseOf(CASES, healing);
   return found.name === "by its Lease" ? { ...found, ms: found.ms + healing.turns * TURN_MS } : found;
 }

@@ -2,6 +2,8 @@
  * For how long two nodes that hear each other may answer for one address, by what has happened. The words are those of
  * docs/election.md (double-bound.test.ts looks them up there), and the times come from them, never from what was observed.
  */
+import { type Bound, type Case, caseOf } from "./bound.ts";
+
 export interface Occasion {
   /** Something in the run has been broken of late. */
   readonly isBroken: boolean;
@@ -25,17 +27,6 @@ export interface Occasion {
   readonly lateMs: number;
 }
 
-export interface Bound {
-  readonly name: string;
-  readonly ms: number;
-  /** Where docs/election.md says so. */
-  readonly says: string;
-}
-
-interface Case extends Bound {
-  readonly holds: (occasion: Occasion) => boolean;
-}
-
 // Promises, so they do not come from the code that must keep them.
 
 /** Five rounds of announcements, so far apart. */
@@ -48,8 +39,7 @@ const READ_MS = 200;
 const WORKER_MS = 50;
 const NEW_MS = 1_500;
 
-/** The first that holds counts. */
-const CASES: readonly Case[] = [
+const CASES: readonly Case<Occasion>[] = [
   {
     name: "hand-over",
     holds: ({ isHandOver }) => isHandOver,
@@ -124,7 +114,7 @@ const STUCK: Bound = {
 export const BOUNDS: readonly Bound[] = [...CASES, LOSSY, LATE, STUCK];
 
 export function boundOf(occasion: Occasion): { readonly name: string; readonly ms: number } {
-  const found = CASES.find(({ holds }) => holds(occasion)) as Case;
+  const found = caseOf(CASES, occasion);
   const { isLossy, lateMs, stuckMs } = occasion;
   const late = lateMs > 0 ? [{ ...LATE, ms: lateMs }] : [];
   const stuck = stuckMs > 0 ? [{ ...STUCK, ms: Math.min(STUCK.ms, stuckMs) }] : [];

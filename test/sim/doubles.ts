@@ -1,5 +1,6 @@
 /** S2 over time: how long two nodes that hear each other answer for one address, against what is promised for the occasion. */
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
+import { DRIFT, noteLongest } from "./bound.ts";
 import { boundOf } from "./double-bound.ts";
 import type { Happened, Pair, RunWorld } from "./happened.ts";
 import type { SimProcess } from "./process.ts";
@@ -9,8 +10,6 @@ import type { SimWire } from "./wire.ts";
 const AFTERMATH_MS = 75_000;
 /** The message of a main thread to its worker, and a frame. */
 const HOP_MS = 3;
-/** How much slower the clock of a node may be. */
-const DRIFT = 1.03;
 /** A call that the server has not answered is given up after this; a read waits for the write before it. */
 const CALL_MS = 2_000;
 /** An announcement that is lost is made up for by the second round after it; those of before the losses ended count. */
@@ -50,13 +49,12 @@ interface Overlap extends Pair {
   isHandOver: boolean;
   isUnread: boolean;
   bothTook: boolean;
-  name: string;
   told: boolean;
 }
 
 export class Doubles {
   /** The longest of each kind, for reports. BOUNDED by the names of double-bound.ts and what is added to them. */
-  readonly longest = new Map<string, { readonly ms: number; readonly what: string }>();
+  readonly longest = new Map<string, number>();
   /** When the record of an address was written. BOUNDED by those. */
   readonly #writtenMs = new Map<string, number>();
   /** By address and pair. BOUNDED by those. */
@@ -73,7 +71,7 @@ export class Doubles {
   }
 
   get longestMs(): number {
-    return Math.max(0, ...[...this.longest.values()].map(({ ms }) => ms));
+    return Math.max(0, ...this.longest.values());
   }
 
   /** Called with each change of a record. */
@@ -129,7 +127,6 @@ export class Doubles {
       isHandOver: false,
       isUnread: false,
       bothTook: false,
-      name: "",
       told: false,
     };
   }
@@ -145,13 +142,14 @@ export class Doubles {
       stuckMs: Math.max(0, ...[left, right].map((node) => happened.stuckMsOf(node) - sinceMs)),
     });
     const lastedMs = world.now() - sinceMs;
-    const what = `${left} and ${right} answer for ${address}`;
-    if (lastedMs > (this.longest.get(name)?.ms ?? -1)) this.longest.set(name, { ms: lastedMs, what });
+    noteLongest(this.longest, name, lastedMs);
     const slackMs =
       ms === 0 ? 0 : HOP_MS + 2 * happened.frameMs + this.#paceMs() + (overlap.isHandOver ? confirmMs : 0);
     if (lastedMs <= ms * DRIFT + slackMs || overlap.told) return;
     overlap.told = true;
-    protest(`S2: ${what} at once for ${Math.round(lastedMs)} ms, ${name}: ${Math.round(ms)} ms`);
+    protest(
+      `S2: ${left} and ${right} answer for ${address} at once for ${Math.round(lastedMs)} ms, ${name}: ${Math.round(ms)} ms`,
+    );
   }
 
   /** How late the watches of these days are, beyond those of a server that does well. */

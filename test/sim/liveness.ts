@@ -1,6 +1,7 @@
 /** L1 by the clock: after a healing every address that has a candidate is answered in time. What comes of it in the end: Invariants.converged. */
 import type { Holder, VirtualIP } from "../../lib/model/virtual-ip.ts";
-import { type AnswerBound, answerBoundOf, type Healing } from "./answer-bound.ts";
+import { answerBoundOf, type Healing } from "./answer-bound.ts";
+import { BELIEVED_MS, type Bound, DRIFT, noteLongest } from "./bound.ts";
 import type { Happened, RunWorld } from "./happened.ts";
 import type { SimProcess } from "./process.ts";
 
@@ -8,10 +9,6 @@ import type { SimProcess } from "./process.ts";
 const PUT_BACK_MS = 60_000;
 /** Who has been there for so long has found its stations, and read what records there are. */
 const SETTLED_MS = 5_000;
-/** "Somebody else was heard announcing: believed for 5 s" (election.md section 5). */
-const BELIEVED_MS = 5_000;
-/** How much slower the clock of a node may be. */
-const DRIFT = 1.03;
 
 export interface LivenessOptions {
   readonly world: RunWorld;
@@ -23,13 +20,13 @@ export interface LivenessOptions {
 
 interface Silence {
   readonly sinceMs: number;
-  readonly bound: AnswerBound;
+  readonly bound: Bound;
   told: boolean;
 }
 
 export class Liveness {
   /** The longest of each kind, for reports. BOUNDED by the names of answer-bound.ts. */
-  readonly longest = new Map<string, { readonly ms: number; readonly what: string }>();
+  readonly longest = new Map<string, number>();
   #healedMs: number | undefined;
   /** By address. BOUNDED by those. */
   readonly #silent = new Map<string, Silence>();
@@ -46,7 +43,7 @@ export class Liveness {
   }
 
   /** By what is so as the silence begins: a process that was about to end when all was mended is not one that runs. */
-  #boundOf(vip: VirtualIP): AnswerBound {
+  #boundOf(vip: VirtualIP): Bound {
     const { world } = this.#options;
     const { holder } = vip;
     const isPutBack = world.now() - world.api.putBackMs < PUT_BACK_MS;
@@ -78,11 +75,12 @@ export class Liveness {
     const { world, protest, callMs } = this.#options;
     const { sinceMs, bound } = silence;
     const lastedMs = world.now() - sinceMs;
-    const what = `nobody answers for ${address}`;
-    if (lastedMs > (this.longest.get(bound.name)?.ms ?? -1)) this.longest.set(bound.name, { ms: lastedMs, what });
+    noteLongest(this.longest, bound.name, lastedMs);
     if (lastedMs <= bound.ms * DRIFT + callMs || silence.told) return;
     silence.told = true;
-    protest(`L1: ${what} for ${Math.round(lastedMs)} ms after a healing, ${bound.name}: ${bound.ms} ms`);
+    protest(
+      `L1: nobody answers for ${address} for ${Math.round(lastedMs)} ms after a healing, ${bound.name}: ${bound.ms} ms`,
+    );
   }
 
   #isThere(holder: Holder | undefined): boolean {

@@ -48,8 +48,8 @@ export function randomRun(options: RunOptions): RunReport {
 function longestOf({ invariants }: Cluster): ReadonlyMap<string, number> {
   const { doubles, liveness } = invariants;
   return new Map([
-    ...[...doubles.longest].map(([name, { ms }]) => [`two answers, ${name}`, ms] as const),
-    ...[...liveness.longest].map(([name, { ms }]) => [`after a healing, ${name}`, ms] as const),
+    ...[...doubles.longest].map(([name, ms]) => [`two answers, ${name}`, ms] as const),
+    ...[...liveness.longest].map(([name, ms]) => [`after a healing, ${name}`, ms] as const),
   ]);
 }
 

@@ -4,9 +4,8 @@
  */
 import type { AddressState } from "../../speaker/election/types.ts";
 import type { SpeakerEffect, SpeakerState } from "../../speaker/state.ts";
+import { BELIEVED_MS } from "./bound.ts";
 
-/** "Somebody else was heard announcing: believed for 5 s" (section 5). */
-const BELIEVED_MS = 5_000;
 /**
  * A verdict ends with the first answer, and needs sixteen losses in a row, ten milliseconds apart, after one that was waited for
  * (section 4): whoever has answered so lately is not found gone. Announcements end no verdict: a holder that announces, and does not hear what it is
