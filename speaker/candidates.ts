@@ -36,6 +36,8 @@ export interface SpeakerFacts {
   readonly kernelAnswers: ReadonlySet<string>;
   /** Its interfaces whose gateway does not answer it any more (uplink.ts). */
   readonly uplinkLost: ReadonlySet<string>;
+  /** By interface, whether it hears anybody there (hearing.ts). */
+  readonly hearing: Readonly<Record<string, boolean>>;
 }
 
 /** Where the endpoints of the address's Services are; a shared address needs every one of its Local Services on the node. */
@@ -54,6 +56,10 @@ export interface Candidate {
   readonly instance: string;
   readonly interface: string;
   readonly mac: string;
+  /** Whether it hears anybody on that interface; undefined: nobody has answered its process yet. */
+  readonly hears: boolean | undefined;
+  /** It hears nobody any more, while another candidate does: it comes last, and takes nothing (E1). Where nobody hears anybody, nobody is. */
+  readonly isolated: boolean;
   /** Passed the hard rules but not the soft ones: comes after all others, is never silenced. */
   readonly demoted: boolean;
   /** What the pool says about who should: the larger one comes first (`l2.preferred`). */
@@ -81,7 +87,7 @@ export interface AddressFacts {
   readonly endpoints: EndpointFacts;
 }
 
-/** Orders the nodes that may hold the address: soft rules, then the pool's preference, then rendezvous hashing of (address, node name). */
+/** Orders the nodes that may hold the address: who hears nobody last, soft rules, then the pool's preference, then rendezvous hashing of (address, node name). */
 export function candidatesOf(address: AddressFacts, nodes: readonly NodeFacts[]): Candidates {
   const ordered: (Candidate & { readonly weight: number })[] = [];
   const excluded: Excluded[] = [];
@@ -90,15 +96,20 @@ export function candidatesOf(address: AddressFacts, nodes: readonly NodeFacts[])
     if (typeof verdict === "string") excluded.push({ node: facts.name, reason: verdict });
     else ordered.push({ ...verdict, weight: rendezvousWeight(address.address, facts.name) });
   }
-  ordered.sort(
+  const isHeard = ordered.some((one) => one.hears === true);
+  const judged = ordered.map((one) =>
+    isHeard && one.hears === false ? { ...one, isolated: true, demoted: true } : one,
+  );
+  judged.sort(
     (left, right) =>
+      Number(left.isolated) - Number(right.isolated) ||
       Number(left.demoted) - Number(right.demoted) ||
       right.preference - left.preference ||
       right.weight - left.weight ||
       compare(left.node, right.node),
   );
   excluded.sort((left, right) => compare(left.node, right.node));
-  return { ordered: ordered.map(({ weight: _, ...candidate }) => candidate), excluded };
+  return { ordered: judged.map(({ weight: _, ...candidate }) => candidate), excluded };
 }
 
 /** The rules in the order in which they are told to the user: what the user configured before what merely is so. */
@@ -121,6 +132,8 @@ function judge(address: AddressFacts, facts: NodeFacts): Candidate | ExclusionRe
     instance: speaker.instance,
     interface: chosen.name,
     mac: chosen.mac,
+    hears: speaker.hearing[chosen.name],
+    isolated: false,
     demoted,
     preference: preferenceOf(address.l2.preferred, facts.node?.labels ?? {}),
     fault,

@@ -42,6 +42,8 @@ export interface Cluster {
   readonly kernelAnswers: ReadonlySet<string>;
   /** Interfaces of this node whose gateway does not answer any more. */
   readonly uplinkLost: ReadonlySet<string>;
+  /** Interfaces of this node, and whether it hears anybody there. */
+  readonly hearing: Readonly<Record<string, boolean>>;
   /** Endpoints by `namespace/name` of the Service. */
   readonly endpoints: ReadonlyMap<string, ServiceEndpoints>;
 }
@@ -95,6 +97,7 @@ export function nodeFacts(cluster: Cluster): readonly NodeFacts[] {
     proxyReady: cluster.proxyReady,
     kernelAnswers: cluster.kernelAnswers,
     uplinkLost: cluster.uplinkLost,
+    hearing: cluster.hearing,
   };
   const names = new Set([...cluster.nodes.keys(), ...cluster.speakers.keys(), cluster.node]);
   return [...names].sort().map((name) => ({

@@ -5,6 +5,7 @@ import { assertNever } from "../lib/runtime/errors.ts";
 import { type Batch, tell } from "./batch.ts";
 import { type Input, wireKey } from "./election/types.ts";
 import { fencedInterface } from "./fence-mark.ts";
+import { inLease, onHearing, sameTold } from "./hearing.ts";
 import { interfaceFacts, withNetworks } from "./interfaces.ts";
 import { kernelAnswers, localAddresses } from "./kernel.ts";
 import type { FromWorker } from "./net/messages.ts";
@@ -122,9 +123,11 @@ function listenAnew(batch: Batch): void {
 }
 
 function onLease(batch: Batch, input: PeersInput, now: number): void {
+  const before = inLease(batch.state);
   const { state, effects, wakeAt } = stepPeers(batch.state.peers, input, now);
   batch.state = { ...batch.state, peers: state, peersWakeAt: wakeAt ?? Number.POSITIVE_INFINITY };
   batch.leasesTouched = true;
+  if (!sameTold(inLease(batch.state), before)) batch.clusterChanged = true;
   if (effects.length > 0) doubtWatches(batch, now);
 }
 
@@ -199,6 +202,9 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
       if (!state.met.has(key)) batch.state = { ...state, met: new Set(state.met).add(key) };
       return;
     }
+    case "hearing":
+      onHearing(batch, message.interface, message.hears, now - message.quietMs);
+      return;
     case "one-segment": {
       const joined = join(state.joined, message.interfaces);
       if (joined !== state.joined) batch.clusterChanged = true;

@@ -1,5 +1,6 @@
 /** What the others must know of this node, for its Lease. */
 import type { Batch } from "./batch.ts";
+import { hearingTold, sameTold } from "./hearing.ts";
 import type { InterfaceFacts } from "./interfaces.ts";
 import { metSpeakers, segmentNames } from "./segments.ts";
 import type { SpeakerState } from "./state.ts";
@@ -7,12 +8,14 @@ import type { SpeakerState } from "./state.ts";
 /** The facts go out when they are others than before, ahead of whatever else the step has brought. */
 export function publish(before: SpeakerState, now: SpeakerState, batch: Batch): SpeakerState {
   const state = nameSegments(before, now, batch);
+  const hearing = hearingTold(state);
   const same =
     state.interfaces === before.interfaces &&
     state.proxyReady === before.proxyReady &&
     state.kernelAnswers === before.kernelAnswers &&
     state.uplinkLost === before.uplinkLost &&
-    state.world.segments === before.world.segments;
+    state.world.segments === before.world.segments &&
+    sameTold(hearing, hearingTold(before));
   if (!state.linked || (before.linked && same)) return state;
   const facts = {
     interfaces: interfaceFactsOf(state),
@@ -20,6 +23,7 @@ export function publish(before: SpeakerState, now: SpeakerState, batch: Batch): 
     kernelAnswers: [...state.kernelAnswers],
     uplinkLost: [...state.uplinkLost],
     segments: state.world.segments,
+    hearing,
   };
   batch.effects.unshift({ type: "facts", facts });
   return state;

@@ -27,7 +27,9 @@ export type MoveReason =
 export type FaultReason =
   | "hand-over-network-unavailable"
   /** The opt-in uplink check: its gateway does not answer it any more. */
-  | "hand-over-uplink-lost";
+  | "hand-over-uplink-lost"
+  /** It has heard nobody since it began to answer, and nobody can have heard it (election.md section 5). */
+  | "hand-over-isolated";
 
 /** Moves by choice: they wait, longer each time (E13). An address that nobody answers is never delayed by these. */
 export function isVoluntary(reason: string): boolean {
@@ -38,6 +40,7 @@ const VOLUNTARY: ReadonlySet<string> = new Set<MoveReason>([
   "hand-over-preferred",
   "hand-over-network-unavailable",
   "hand-over-uplink-lost",
+  "hand-over-isolated",
 ]);
 
 /** Why a node stopped answering for an address. Reaches metric and log. */

@@ -9,6 +9,7 @@ import type { Batch } from "./batch.ts";
 import { nodeFacts, type Place, placeOf } from "./desired.ts";
 import { handedTo, initialState, step } from "./election/machine.ts";
 import type { AddressState, Effect, Input, World } from "./election/types.ts";
+import { hearingOn, ownHearing } from "./hearing.ts";
 import { knowAll } from "./knowledge.ts";
 import { leave } from "./leave.ts";
 import { publish } from "./publish.ts";
@@ -98,7 +99,7 @@ function isStopping(kind: NonNullable<SpeakerState["leaving"]>["kind"] | undefin
 function refreshPlaces(state: SpeakerState, batch: Batch, now: number): SpeakerState {
   const names = batch.clusterChanged ? [...state.vips.keys()] : [...batch.misplaced];
   if (names.length === 0) return state;
-  const cluster = { ...state, speakers: speakerFacts(state.speakers) };
+  const cluster = { ...state, speakers: speakerFacts(state.speakers), hearing: ownHearing(state) };
   const nodes = nodeFacts(cluster);
   const places = new Map<string, Place>(batch.clusterChanged ? [] : state.places);
   for (const name of names) {
@@ -116,7 +117,8 @@ function refreshPlaces(state: SpeakerState, batch: Batch, now: number): SpeakerS
   if (interfaces.join(" ") === state.listening.interfaces.join(" ")) return { ...state, places };
   // At once, before anything is announced there.
   batch.effects.push(listenTo(state, interfaces));
-  return { ...state, places, listening: { interfaces, isStale: false, toldMs: now } };
+  const world = { ...state.world, hearing: hearingOn(state.world.hearing, interfaces, now) };
+  return { ...state, places, world, listening: { interfaces, isStale: false, toldMs: now } };
 }
 
 /** Whether a held address is answered on the same interfaces. */

@@ -212,6 +212,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     markedMs: Number.NEGATIVE_INFINITY,
     peers: new Map(),
     segments: {},
+    hearing: new Map(),
     macOwners: new Map(),
     wire: new Map(),
     handing: new Map(),

@@ -51,6 +51,7 @@ function factsOf(lease: SpeakerLease, verdict: SpeakerView["lease"], known: Spea
     proxyReady: lease.facts.proxyReady,
     kernelAnswers: known?.facts.kernelAnswers ?? new Set(lease.facts.kernelAnswers),
     uplinkLost: known?.facts.uplinkLost ?? new Set(lease.facts.uplinkLost),
+    hearing: lease.facts.hearing,
   };
 }
 

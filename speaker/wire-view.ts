@@ -2,6 +2,7 @@
 import { hasMissedRenewal } from "../lib/lease/peers.ts";
 import type { Verdict } from "./detector/types.ts";
 import type { WireView } from "./election/types.ts";
+import { hearingTold } from "./hearing.ts";
 import type { SpeakerState, ToldVerdict } from "./state.ts";
 
 /** The worker repeats a verdict every second; one that it does not repeat has ended with the plan that it was about. */
@@ -74,8 +75,9 @@ function sameView(left: WireView, right: WireView | undefined): boolean {
   );
 }
 
-/** Verdicts that this node may not act on, since it hears nobody: by own interface. */
+/** Own interfaces on which this node hears nobody: verdicts that it may not act on, and what it has found without one. */
 export function isolatedOn(state: SpeakerState): readonly string[] {
+  const told = Object.entries(hearingTold(state)).flatMap(([name, hears]) => (hears ? [] : [name]));
   const alone = [...state.verdicts.values()].filter(({ verdict }) => verdict.kind === "gone" && isDeaf(verdict));
-  return [...new Set(alone.map(({ verdict }) => verdict.interface))].sort();
+  return [...new Set([...told, ...alone.map(({ verdict }) => verdict.interface)])].sort();
 }

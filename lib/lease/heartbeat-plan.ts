@@ -60,7 +60,14 @@ function standDown(state: HeartbeatState): LeaseCall | "end" {
 
 function actingCall(state: HeartbeatState): LeaseCall | "end" {
   const { lease } = state;
-  const facts = state.facts ?? { interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {} };
+  const facts = state.facts ?? {
+    interfaces: [],
+    proxyReady: true,
+    kernelAnswers: [],
+    uplinkLost: [],
+    segments: {},
+    hearing: {},
+  };
   if (state.mustRead) return { type: "read" };
   // A release whose answer was lost: it took effect, and taking the Lease again would undo it.
   if (state.shutdown === "release" && lease?.instance !== state.instance) return "end";

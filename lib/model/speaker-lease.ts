@@ -25,6 +25,8 @@ export const KERNEL_ANSWERS_ANNOTATION = "berth.dev/kernel-answers";
 export const UPLINK_LOST_ANNOTATION = "berth.dev/uplink-lost";
 /** A JSON object; an interface that is not in it stands on a segment that is not known. */
 export const SEGMENTS_ANNOTATION = "berth.dev/segments";
+/** A JSON object; of an interface that is not in it, as from an older speaker, nothing is known. */
+export const HEARING_ANNOTATION = "berth.dev/hearing";
 export const LEAVING_ANNOTATION = "berth.dev/leaving";
 export const NEXT_INSTANCE_ANNOTATION = "berth.dev/next-instance";
 export const PREVIOUS_INSTANCE_ANNOTATION = "berth.dev/previous-instance";
@@ -71,6 +73,8 @@ export interface SpeakerFacts {
    * that this process has heard there, itself included (E3).
    */
   readonly segments: Readonly<Record<string, string>>;
+  /** By interface: true where another station has answered this process, false where all that did are silent; none where nobody ever has (E1). */
+  readonly hearing: Readonly<Record<string, boolean>>;
 }
 
 export interface SpeakerLease {
@@ -134,6 +138,7 @@ export function parseSpeakerLease(raw: Json): SpeakerLease | undefined {
       kernelAnswers: parseTexts(annotations[KERNEL_ANSWERS_ANNOTATION] ?? "[]").slice(0, KERNEL_ANSWERS_MAX),
       uplinkLost: parseTexts(annotations[UPLINK_LOST_ANNOTATION] ?? "[]").slice(0, INTERFACES_MAX),
       segments: textMap(parseJson(annotations[SEGMENTS_ANNOTATION] ?? "{}")),
+      hearing: parseHearing(annotations[HEARING_ANNOTATION] ?? "{}"),
     },
     leaving: annotations[LEAVING_ANNOTATION] === "true",
     nextInstance: annotations[NEXT_INSTANCE_ANNOTATION] ?? "",
@@ -168,6 +173,7 @@ export function factAnnotations(facts: SpeakerFacts): Readonly<Record<string, st
     [KERNEL_ANSWERS_ANNOTATION]: JSON.stringify(facts.kernelAnswers.slice(0, KERNEL_ANSWERS_MAX)),
     [UPLINK_LOST_ANNOTATION]: JSON.stringify(facts.uplinkLost),
     [SEGMENTS_ANNOTATION]: JSON.stringify(Object.fromEntries(Object.entries(facts.segments).sort())),
+    [HEARING_ANNOTATION]: JSON.stringify(Object.fromEntries(Object.entries(facts.hearing).sort())),
   };
 }
 
@@ -223,6 +229,13 @@ export function parseInterfaces(text: string): readonly SpeakerInterface[] {
 
 function parseTexts(text: string): readonly string[] {
   return texts(parseJson(text));
+}
+
+function parseHearing(text: string): Readonly<Record<string, boolean>> {
+  const told = Object.entries(fields(parseJson(text))).filter(
+    ([name, hears]) => LINK_NAME.test(name) && typeof hears === "boolean",
+  );
+  return Object.fromEntries(told.slice(0, INTERFACES_MAX)) as Record<string, boolean>;
 }
 
 /** An annotation that is no JSON says nothing. */

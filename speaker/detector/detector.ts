@@ -5,6 +5,7 @@
 import { assertNever } from "../../lib/runtime/errors.ts";
 import { rendezvousWeight } from "../rendezvous.ts";
 import { startBurst, type Watch } from "./burst.ts";
+import { answeredOn, forgetMissed, type HearingMap, missedOn, news, notCounting, stillAsked } from "./hearing.ts";
 import { isFollowed } from "./judged.ts";
 import {
   ACQUAINT_MS,
@@ -34,6 +35,7 @@ import { acquaintMs, onAnswer, tick, wakeAt } from "./watch.ts";
 export interface DetectorState {
   /** By interface, node and MAC. BOUNDED by the plan. */
   readonly stations: ReadonlyMap<string, Station>;
+  readonly hearing: HearingMap;
   /** When the last step asked to be called again. */
   readonly dueMs: number;
 }
@@ -56,38 +58,49 @@ interface Turn {
   /** As they are now: the state's own map until the first of them changes, for most steps concern one of hundreds. */
   stations: ReadonlyMap<string, Station>;
   changed: Map<string, Station> | undefined;
+  hearing: HearingMap;
   readonly effects: DetectorEffect[];
   readonly now: number;
   readonly isLate: boolean;
 }
 
 export function createDetector(): DetectorState {
-  return { stations: new Map(), dueMs: Number.POSITIVE_INFINITY };
+  return { stations: new Map(), hearing: new Map(), dueMs: Number.POSITIVE_INFINITY };
 }
 
 /** `now` in monotonic milliseconds. Of one turn: `heard` with all that has arrived, and then `tick`. */
 export function stepDetector(state: DetectorState, input: DetectorInput, now: number): DetectorStep {
   const effects: DetectorEffect[] = [];
   const isLate = now - state.dueMs > LATE_MS;
-  const turn: Turn = { stations: state.stations, changed: undefined, effects, now, isLate };
+  const { stations, hearing } = state;
+  const turn: Turn = { stations, hearing, changed: undefined, effects, now, isLate };
   switch (input.type) {
     case "plan":
-      return done(follow(state, input.plan, now), effects);
+      turn.stations = follow(state, input.plan, now);
+      turn.hearing = stillAsked(
+        hearing,
+        input.plan.segments.map((one) => one.interface),
+      );
+      break;
     case "heard":
       for (const answer of input.answers) onLivenessAnswer(turn, answer);
       for (const alarm of input.alarms) onAlarm(turn, alarm);
       break;
     case "gap":
       voidAll(turn);
+      turn.hearing = forgetMissed(hearing);
       break;
     case "tick":
-      if (isLate) voidAll(turn);
+      if (isLate) {
+        voidAll(turn);
+        turn.hearing = notCounting(hearing, now - state.dueMs);
+      }
       tickAll(turn);
       break;
     default:
       return assertNever(input);
   }
-  return done(turn.stations, effects);
+  return done(turn);
 }
 
 function put(turn: Turn, station: Station): void {
@@ -96,10 +109,10 @@ function put(turn: Turn, station: Station): void {
   turn.stations = turn.changed;
 }
 
-function done(stations: ReadonlyMap<string, Station>, effects: readonly DetectorEffect[]): DetectorStep {
+function done({ stations, hearing, effects }: Turn): DetectorStep {
   let at = Number.POSITIVE_INFINITY;
   for (const station of stations.values()) at = Math.min(at, wakeAt(station));
-  return { state: { stations, dueMs: at }, effects, wakeAt: at === Number.POSITIVE_INFINITY ? undefined : at };
+  return { state: { stations, hearing, dueMs: at }, effects, wakeAt: at === Number.POSITIVE_INFINITY ? undefined : at };
 }
 
 /** What was learned of a station stays; a verdict on one that holds nothing any more ends by itself. */
@@ -189,7 +202,17 @@ function edit(turn: Turn, station: Station, change: (watch: Watch) => void): voi
   const toAsk: string[] = [];
   change({ s, now, isLate, effects, stations, toAsk });
   put(turn, s);
+  noteHearing(turn, station, s);
   for (const key of toAsk) askForNode(turn, key);
+}
+
+function noteHearing(turn: Turn, before: Station, after: Station): void {
+  const former = turn.hearing;
+  const name = after.segment.interface;
+  const lost = after.unheard.count - before.unheard.count;
+  if (after.heardMs !== before.heardMs) turn.hearing = answeredOn(former, name);
+  else if (lost > 0) turn.hearing = missedOn(former, after, lost, turn.stations, turn.now);
+  turn.effects.push(...news(former, turn.hearing, name, turn.stations, turn.now));
 }
 
 function askForNode(turn: Turn, key: string): void {

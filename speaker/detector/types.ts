@@ -105,5 +105,7 @@ export type DetectorEffect =
   | { readonly type: "back"; readonly node: string; readonly interface: string }
   /** Another node than the one that is missed has answered for its address: it has taken it already. */
   | ({ readonly type: "heard"; readonly how: "instead" } & LivenessAnswer)
+  /** Whether anybody is heard on the interface: told with the first answer, and when it is another; `quietMs`: for so long nobody has answered (E1). */
+  | { readonly type: "hearing"; readonly interface: string; readonly hears: boolean; readonly quietMs: number }
   /** Another node has answered for the first time: both are on one segment (E3). */
   | { readonly type: "met"; readonly node: string; readonly interface: string };

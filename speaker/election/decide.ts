@@ -1,4 +1,6 @@
 /** The one decision of a step: from the record, the place and the world to what this node does about the address. */
+import type { Holder } from "../../lib/model/virtual-ip.ts";
+import type { Candidate } from "../candidates.ts";
 import type { ExclusionReason, MoveReason, YieldReason } from "../reasons.ts";
 import {
   claim,
@@ -111,6 +113,8 @@ function continueHandOver(d: Draft): void {
   fallSilent(d, "hand-over-timeout");
   s.skipped = [...s.skipped, { node: handing.to, untilMs: d.now + TIMES.skipMs }];
   const on = ownCandidate(d);
+  // Whoever hears nobody does not hear its successor either, which does hear others (E1).
+  if (on?.isolated === true) return;
   const next = successor(d);
   if (next !== undefined && (on === undefined || d.w.stopping))
     pass(d, next, d.w.stopping ? "hand-over-shutdown" : "hand-over-not-candidate");
@@ -208,10 +212,20 @@ function decideSilentHolder(d: Draft): void {
     continueReading(d);
     return;
   }
+  if (isLeftToNext(d, on, record)) {
+    decline(d);
+    return;
+  }
   // Adopted, it goes on without a word with what it found when it began. What came since, by whoever took its predecessor for the one that
   // acts here, nobody has announced; and after a silence of its own somebody else may have been believed.
   const isAnnounced = record.instance !== d.w.instance && s.recordBy === "start" && s.silentGeneration === 0;
   serve(d, named, !isAnnounced);
+}
+
+/** Named by somebody who did not know yet that this node hears nobody, while the next in line does (E1). What it has answered for it goes on with. */
+function isLeftToNext(d: Draft, on: Candidate, record: Holder): boolean {
+  const isNew = record.instance === d.w.instance && record.epoch > d.s.toldEpoch;
+  return isNew && on.isolated && d.w.apiUp && successor(d)?.isolated === false;
 }
 
 /** Named by an event that waited while this process was stopped: who knows how long ago that was (S3). */

@@ -216,6 +216,11 @@ export function ownCandidate(d: Draft): Candidate | undefined {
   return d.place.ordered.find((one) => one.node === d.w.node);
 }
 
+/** This node hears nobody where it would answer, and another candidate does: whatever nobody has is for that one to take (E1). */
+export function isIsolated(d: Draft): boolean {
+  return ownCandidate(d)?.isolated === true;
+}
+
 /** Place in the queue among the living candidates other than `without`; -1 for a node that is none. */
 export function rankOf(d: Draft, without: string): number {
   return livingOthers(d, without).findIndex((one) => one.node === d.w.node);

@@ -209,7 +209,8 @@ function onComeBack(d: Draft, peers: readonly string[]): void {
 
 function take(d: Draft, why: Exclude<ProbeWhy, "come-back">): void {
   const on = ownCandidate(d);
-  if (on === undefined) return;
+  // Whoever hears nobody has not heard an answer either (E1).
+  if (on === undefined || (on.isolated && why !== "same-node-restart" && why !== "taken-back")) return;
   // Without the API the wire alone lets this node answer, as long as it says so.
   if (d.w.apiUp) claim(d, on, why);
   else if (lostOnWire(d, on) !== undefined) takeNow(d, on, why);

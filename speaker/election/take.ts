@@ -2,7 +2,18 @@
 import { findCondition } from "../../lib/model/conditions.ts";
 import type { Holder } from "../../lib/model/virtual-ip.ts";
 import type { MoveReason } from "../reasons.ts";
-import { claim, type Draft, due, ownCandidate, pass, rankOf, release, silenceConfirmed, successor } from "./draft.ts";
+import {
+  claim,
+  type Draft,
+  due,
+  isIsolated,
+  ownCandidate,
+  pass,
+  rankOf,
+  release,
+  silenceConfirmed,
+  successor,
+} from "./draft.ts";
 import { takeLeft } from "./left.ts";
 import { startProbe } from "./probe.ts";
 import { TIMES } from "./types.ts";
@@ -51,13 +62,14 @@ function wanted(d: Draft, sinceMs: number): Want | undefined {
   const { record } = d.s;
   if (!d.w.apiUp || d.w.stopping) return undefined;
   if (record === undefined) return firstHolder(d, sinceMs);
+  // A former instance of this node: its kernel still forwards and its flows live, so nobody else is as good (F8).
+  if (record.node === d.w.node) return { why: "same-node-restart", notBeforeMs: sinceMs, probeFirst: true };
+  if (isIsolated(d)) return undefined;
   if (record.node === "") {
     // Released means that the silence was confirmed before it was written: nobody answers, and the compare-and-set decides.
     const rank = rankOf(d, "");
     return { why: "holder-released", notBeforeMs: sinceMs + rank * TIMES.rankMs, probeFirst: false };
   }
-  // A former instance of this node: its kernel still forwards and its flows live, so nobody else is as good (F8).
-  if (record.node === d.w.node) return { why: "same-node-restart", notBeforeMs: sinceMs, probeFirst: true };
   const why = holderLost(d, record.node);
   if (why === "holder-lease-expired" && isLeftToNeighbours(d, record)) return undefined;
   const rank = rankOf(d, record.node);
@@ -68,9 +80,24 @@ function firstHolder(d: Draft, sinceMs: number): Want | undefined {
   const rank = rankOf(d, "");
   // One candidate asks the foreign host again and again, not every candidate.
   if (rank > 0 && findCondition(d.s.conditions, "Conflict")?.status === "True") return undefined;
+  const settledMs = heardMs(d);
+  if (settledMs === undefined) return undefined;
   // The turns begin when all have settled; within that time the first to start would come before the first in line.
-  const notBeforeMs = Math.max(sinceMs, d.w.actingSinceMs + TIMES.settleMs) + rank * TIMES.rankMs;
+  const notBeforeMs = Math.max(sinceMs, d.w.actingSinceMs + TIMES.settleMs, settledMs) + rank * TIMES.rankMs;
   return { why: "first-holder", notBeforeMs, probeFirst: true };
+}
+
+/**
+ * When it is known whether this node hears anybody where it would answer; undefined: it has heard nobody, and leaves what is new to those who
+ * do (E1). With the first address ever nobody has listened before; and where nobody hears anybody all take as ever (E3).
+ */
+function heardMs(d: Draft): number | undefined {
+  const own = ownCandidate(d);
+  const { ordered } = d.place;
+  if (own === undefined || own.hears === true || ordered.length < 2) return 0;
+  if (ordered.some((one) => one.hears === true)) return undefined;
+  const heard = d.w.hearing.get(own.interface);
+  return own.hears === false || heard === undefined ? 0 : heard.sinceMs + TIMES.settleMs;
 }
 
 /** What the Lease says, for whatever the wire cannot judge. */
@@ -83,7 +110,7 @@ function holderLost(d: Draft, node: string): MoveReason | undefined {
 
 /**
  * A candidate on another segment than the holder's cannot hear whether it still answers there, and asking on its own wire proves nothing:
- * it waits until the Leases of all candidates that could have heard have run out too (E3). Without names of segments, as from an
+ * it waits until the Leases of all candidates that could have heard have run out too (E3); who hears nobody could not. Without names of segments, as from an
  * older speaker, all are taken to hear each other.
  */
 function isLeftToNeighbours(d: Draft, record: Holder): boolean {
@@ -91,7 +118,9 @@ function isLeftToNeighbours(d: Draft, record: Holder): boolean {
   const there = peers.get(record.node)?.segments[record.interface];
   const here = segments[ownCandidate(d)?.interface ?? ""];
   if (there === undefined || here === undefined || there === here) return false;
-  return d.place.ordered.some((one) => one.node !== d.w.node && peers.get(one.node)?.segments[one.interface] === there);
+  return d.place.ordered.some(
+    (one) => !one.isolated && one.node !== d.w.node && peers.get(one.node)?.segments[one.interface] === there,
+  );
 }
 
 /** The record names a former instance of this node, which is no candidate any more: hand on, or say that nobody holds. */

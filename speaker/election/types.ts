@@ -31,6 +31,8 @@ export interface World {
   readonly peers: ReadonlyMap<string, Peer>;
   /** The segments that the interfaces of this node stand on, as its Lease names them. */
   readonly segments: Readonly<Record<string, string>>;
+  /** The interfaces that are listened to, and whether this node hears anybody there. BOUNDED by its interfaces. */
+  readonly hearing: ReadonlyMap<string, Hearing>;
   /** Which node a MAC belongs to, out of all Leases of the last hour. A MAC that is not here is foreign. */
   readonly macOwners: ReadonlyMap<string, string>;
   /** What the wire says of other nodes, by `wireKey`. BOUNDED by the nodes and the interfaces of this one. */
@@ -52,6 +54,15 @@ export interface WireView {
   readonly addresses: ReadonlySet<string>;
   /** This node hears others, and enough of them (E1): only then does the verdict count. */
   readonly proven: boolean;
+}
+
+export interface Hearing {
+  /** undefined: nobody has answered yet. */
+  readonly hears: boolean | undefined;
+  /** Others are asked there since then. */
+  readonly sinceMs: number;
+  /** When anybody last answered, once nobody does; -Infinity: never. */
+  readonly heardMs: number;
 }
 
 export function wireKey(node: string, ownInterface: string): string {

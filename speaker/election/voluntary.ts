@@ -20,7 +20,7 @@ export function moveByChoice(d: Draft): void {
     pass(d, sound[0], "hand-over-node-not-ready");
     return;
   }
-  leaveFault(d, faultWhereServed(d), sound[0]);
+  leaveFault(d, faultWhereServed(d) ?? faultOfHearing(d, own), sound[0]);
   if (d.s.task.kind === "none") preferOther(d, own, sound);
 }
 
@@ -52,6 +52,17 @@ function leaveFault(d: Draft, fault: FaultReason | undefined, next: Candidate | 
 /** The address may stand on another interface than the best one, by which others judge this node. */
 function faultWhereServed(d: Draft): FaultReason | undefined {
   return d.place.standing.usable.find((one) => one.interface === d.s.serving?.interface)?.fault;
+}
+
+/**
+ * Nobody has answered this node since it began to answer for the address, so nobody can have heard that it does, and the others cannot find
+ * it silent (E3). Whom others have heard they judge by the wire, which knows the sides of a split.
+ */
+function faultOfHearing(d: Draft, own: Candidate): FaultReason | undefined {
+  const { serving } = d.s;
+  if (serving === undefined || !own.isolated || own.interface !== serving.interface) return undefined;
+  const heardMs = d.w.hearing.get(serving.interface)?.heardMs;
+  return heardMs !== undefined && heardMs < serving.sinceMs ? "hand-over-isolated" : undefined;
 }
 
 /** Network plugins set NetworkUnavailable at each start of their agent while traffic flows: that must not move anything (ADR 9). */

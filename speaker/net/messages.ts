@@ -101,6 +101,8 @@ export type FromWorker =
   | ({ readonly type: "verdict" } & Verdict)
   /** A station answers again, after a verdict or after it was not heard for a while. */
   | { readonly type: "back"; readonly node: string; readonly interface: string }
+  /** Whether anybody is heard on the interface: with the first answer, and on each change; for so long nobody has answered (E1). */
+  | { readonly type: "hearing"; readonly interface: string; readonly hears: boolean; readonly quietMs: number }
   /** Another node has answered a question here for the first time. */
   | { readonly type: "met"; readonly node: string; readonly interface: string }
   /** What one of these interfaces sent was heard on the other: they stand on one segment (W3). In order; again after a change of links. */

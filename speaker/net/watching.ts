@@ -110,7 +110,8 @@ export class Watching {
       this.#counters.add("heard-not-told");
       return;
     }
-    if (effect.type !== "met") this.#counters.add(effect.type === "verdict" ? "verdicts" : effect.type);
+    if (effect.type !== "met" && effect.type !== "hearing")
+      this.#counters.add(effect.type === "verdict" ? "verdicts" : effect.type);
     this.#post(effect.type === "verdict" ? { type: "verdict", ...effect.verdict } : effect);
   }
 }

@@ -26,7 +26,7 @@ export const acting = gauge(
 );
 export const isolated = gauge(
   "berth_speaker_isolated_interfaces",
-  "Interfaces on which another node is silent and this one hears nobody at all: it takes nothing there",
+  "Interfaces on which this node hears nobody, though it did before or another node is found silent: it takes nothing there, and comes last as a candidate",
 );
 export const wireless = gauge(
   "berth_speaker_wireless_interfaces",

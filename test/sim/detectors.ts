@@ -116,7 +116,7 @@ export class Detectors {
     const stations = [...state.stations].map(([key, station]) => {
       return [key, { ...station, heardMs: 0, isSpeakerKnown: true, acquaintAt: this.#random() * everyMs }] as const;
     });
-    one.detector = { stations: new Map(stations), dueMs: Number.POSITIVE_INFINITY };
+    one.detector = { ...state, stations: new Map(stations), dueMs: Number.POSITIVE_INFINITY };
     this.timeline.quietly(0, () => this.#step(one, { type: "tick" }));
   }
 

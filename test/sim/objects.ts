@@ -115,7 +115,7 @@ export function speakerLease(node: string, instance: string, revision: number): 
     instance,
     transitions: 0,
     renewTime: String(revision),
-    facts: { interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {} },
+    facts: { interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {}, hearing: {} },
     leaving: false,
     nextInstance: "",
     previousInstance: "",

@@ -58,6 +58,7 @@ function node(name: string, changes: Changes = {}): NodeFacts {
     proxyReady: true,
     kernelAnswers: new Set(),
     uplinkLost: new Set(),
+    hearing: {},
   };
   return {
     name,

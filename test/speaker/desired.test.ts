@@ -176,6 +176,7 @@ describe("placeOf", () => {
     proxyReady: true,
     kernelAnswers: new Set(),
     uplinkLost: new Set(),
+    hearing: {},
     joined: new Set(),
     endpoints: new Map([
       ["default/web", endpoints(["n1"])],
@@ -211,6 +212,7 @@ describe("placeOf", () => {
       proxyReady: true,
       kernelAnswers: new Set<string>(),
       uplinkLost: new Set<string>(),
+      hearing: {},
       interfaces: withNetworks(lease?.facts.interfaces ?? []),
     };
     const chosen = at(vip("Cluster"), { interfaces: withNetworks(own) })?.ordered[0]?.interface;

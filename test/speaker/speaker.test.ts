@@ -26,6 +26,7 @@ const facts = (node: string) => ({
     kernelAnswers: [],
     uplinkLost: [],
     segments: {},
+    hearing: {},
   },
 });
 const record = (node: string, epoch: number, from = "") => ({

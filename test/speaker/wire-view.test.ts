@@ -42,6 +42,7 @@ function stateOf({ kind = "gone", seen, stations, lease = "fresh", ...rest }: Ca
     proxyReady: true,
     kernelAnswers: new Set<string>(),
     uplinkLost: new Set<string>(),
+    hearing: {},
   };
   return {
     ...initialSpeaker("n1", "i-n1", NOW),

@@ -109,7 +109,7 @@ function leaseObject(node: string, { mac, address4, linkLocal }: Place): Json {
     instance: "before/1",
     transitions: 0,
     renewTime: BEFORE,
-    facts: { interfaces: [one], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {} },
+    facts: { interfaces: [one], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {}, hearing: {} },
     leaving: false,
     nextInstance: "",
     previousInstance: "",

@@ -26,6 +26,7 @@ export const facts = (carrier = true): SpeakerFacts => ({
   kernelAnswers: [],
   uplinkLost: [],
   segments: {},
+  hearing: {},
 });
 
 export interface Process {

@@ -37,7 +37,7 @@ describe("the heartbeat's shell", () => {
       log: silentLogger,
       scheduler: time,
     });
-    heartbeat.facts({ interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {} });
+    heartbeat.facts({ interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {}, hearing: {} });
     heartbeat.start();
     return { heartbeat, news };
   }

@@ -36,6 +36,7 @@ describe("the Lease of a speaker", () => {
           "berth.dev/kernel-answers": '["10.0.0.9"]',
           "berth.dev/uplink-lost": '["eth0"]',
           "berth.dev/segments": '{"eth0":"n1"}',
+          "berth.dev/hearing": '{"eth0":false,"eth1":true}',
           "berth.dev/leaving": "true",
           "berth.dev/next-instance": "pod/2",
           "berth.dev/previous-instance": "pod/0",
@@ -54,6 +55,7 @@ describe("the Lease of a speaker", () => {
         kernelAnswers: ["10.0.0.9"],
         uplinkLost: ["eth0"],
         segments: { eth0: "n1" },
+        hearing: { eth0: false, eth1: true },
       },
       leaving: true,
       nextInstance: "pod/2",
@@ -72,7 +74,7 @@ describe("the Lease of a speaker", () => {
       leaving: false,
       nextInstance: "",
       fencedBy: "",
-      facts: { interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {} },
+      facts: { interfaces: [], proxyReady: true, kernelAnswers: [], uplinkLost: [], segments: {}, hearing: {} },
     });
     const written = serializeSpeakerLease(released as SpeakerLease) as { metadata: Json; spec: Json };
     expect(written.metadata).toMatchObject({
@@ -84,6 +86,7 @@ describe("the Lease of a speaker", () => {
       "berth.dev/kernel-answers",
       "berth.dev/uplink-lost",
       "berth.dev/segments",
+      "berth.dev/hearing",
     ]);
     expect(written.spec).not.toHaveProperty("holderIdentity");
   });
@@ -195,6 +198,7 @@ describe("the Lease of a speaker", () => {
       kernelAnswers: many,
       uplinkLost: [],
       segments: {},
+      hearing: {},
     });
     expect(JSON.parse(written["berth.dev/kernel-answers"] ?? "")).toEqual(many.slice(0, 1_000));
     const read = (text: string) => parseSpeakerLease(raw({ "berth.dev/kernel-answers": text }))?.facts.kernelAnswers;

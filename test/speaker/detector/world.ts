@@ -33,9 +33,14 @@ export class Segment {
   now = 1_000;
   state: DetectorState = createDetector();
   readonly asked: { readonly at: number; readonly probe: LivenessProbe }[] = [];
-  readonly told: { readonly at: number; readonly effect: Exclude<DetectorEffect, { type: "ask" | "met" }> }[] = [];
+  readonly told: {
+    readonly at: number;
+    readonly effect: Exclude<DetectorEffect, { type: "ask" | "met" | "hearing" }>;
+  }[] = [];
   /** Who answered for the first time. */
   readonly met: string[] = [];
+  /** When it was told whether anybody is heard. */
+  readonly hearing: { readonly at: number; readonly hears: boolean }[] = [];
   /** Who answers for an address with which MAC; undefined: nobody. */
   answer: (probe: LivenessProbe) => string | undefined;
   loss = 0;
@@ -97,6 +102,10 @@ export class Segment {
   #execute(effect: DetectorEffect): void {
     if (effect.type === "met") {
       this.met.push(`${effect.node} on ${effect.interface}`);
+      return;
+    }
+    if (effect.type === "hearing") {
+      this.hearing.push({ at: this.now, hears: effect.hears });
       return;
     }
     if (effect.type !== "ask") {
