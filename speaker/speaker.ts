@@ -5,6 +5,7 @@
  * announced under it.
  */
 import { isOutage } from "../lib/lease/peers.ts";
+import { onMissed } from "./apart.ts";
 import type { Batch } from "./batch.ts";
 import { nodeFacts, type Place, placeOf } from "./desired.ts";
 import { handedTo, initialState, step } from "./election/machine.ts";
@@ -66,7 +67,7 @@ function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerSt
       batch.allDue = true;
     }
   }
-  const { verdicts, wire, changed } = viewWire(state, now);
+  const { verdicts, apart, wire, changed } = viewWire(state, now);
   if (changed) batch.allDue = true;
   const world: World = {
     ...state.world,
@@ -87,7 +88,7 @@ function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerSt
   };
   const old = state.world;
   if (world.acting !== old.acting || world.apiUp !== old.apiUp || world.stopping !== old.stopping) batch.allDue = true;
-  return { ...state, speakers, verdicts, world, judging };
+  return { ...state, speakers, verdicts, apart, world, judging };
 }
 
 function isStopping(kind: NonNullable<SpeakerState["leaving"]>["kind"] | undefined): boolean {
@@ -161,7 +162,7 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
   const probing = { serial: state.probeSerial, probes: new Map(state.probes) };
   const effects: SpeakerEffect[] = [];
   const by = `${state.node}/${Math.round(now)}`;
-  const out: Outlet = { effects, probing, fenced: new Map(), by, peers: state.peers };
+  const out: Outlet = { effects, probing, fenced: new Map(), missed: new Set(), by, peers: state.peers };
   const handing = countHanding(addresses.values(), state.node, now);
   const world = { ...state.world, handing };
   for (const name of due) {
@@ -210,6 +211,7 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
     state: {
       ...state,
       addresses,
+      apart: onMissed(state.apart, out.missed, now),
       wakes,
       names,
       table,
