@@ -28,6 +28,8 @@ export function stepSpeaker(before: SpeakerState, inputs: readonly SpeakerInput[
   state = publish(before, state, batch);
   const elected = elect(state, batch, now);
   state = elected.state;
+  // Whom this node is apart from it asks.
+  if (state.apart !== before.apart) batch.rewatch = true;
   const effects = [...batch.effects, ...tableEffects(before, state, batch), ...elected.effects];
   state = tellWorker(state, batch, now, effects);
   if (batch.fence !== undefined) {
@@ -211,7 +213,7 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
     state: {
       ...state,
       addresses,
-      apart: onMissed(state.apart, out.missed, now),
+      apart: onMissed(state, out.missed, now),
       wakes,
       names,
       table,

@@ -18,12 +18,11 @@ export interface WireViews {
 /** Forgets what is no longer told and weighs the rest. Cheap while there is none, which is nearly always. */
 export function viewWire(state: SpeakerState, now: number): WireViews {
   const before = state.world.wire;
+  const apart = stillApart(state, now);
   if (state.verdicts.size === 0) {
-    const apart = stillApart(state, state.verdicts, now);
     return { verdicts: state.verdicts, apart, wire: before.size === 0 ? before : new Map(), changed: before.size > 0 };
   }
   const verdicts = new Map([...state.verdicts].filter(([, told]) => isCurrent(state, told, now)));
-  const apart = stillApart(state, verdicts, now);
   const wire = new Map([...verdicts].map(([key, told]) => [key, viewOf(state, told, apart.get(key), now)]));
   const changed = wire.size !== before.size || [...wire].some(([key, view]) => !sameView(view, before.get(key)));
   return { verdicts, apart, wire: changed ? wire : before, changed };
@@ -49,7 +48,7 @@ function viewOf(
     toldMs,
     addresses: new Set(addresses),
     proven: isProven(state, verdict, now),
-    apart: apart && { isMutual: apart.isMutual, untilMs: apart.untilMs, renews },
+    apart: apart && { untilMs: apart.untilMs, renews },
   };
 }
 
@@ -90,7 +89,6 @@ function sameView(left: WireView, right: WireView | undefined): boolean {
     left.sinceMs === right.sinceMs &&
     left.toldMs === right.toldMs &&
     left.proven === right.proven &&
-    left.apart?.isMutual === right.apart?.isMutual &&
     left.apart?.untilMs === right.apart?.untilMs &&
     left.apart?.renews === right.apart?.renews &&
     left.addresses.size === right.addresses.size &&
@@ -102,4 +100,11 @@ function sameView(left: WireView, right: WireView | undefined): boolean {
 export function isolatedOn(state: SpeakerState): readonly string[] {
   const alone = [...state.verdicts.values()].filter(({ verdict }) => verdict.kind === "gone" && isDeaf(verdict));
   return [...new Set(alone.map(({ verdict }) => verdict.interface))].sort();
+}
+
+/** Peers that find this node gone while it runs, and that do not answer it, by wireKey; not where this node hears nobody. */
+export function brokenPaths(state: SpeakerState): readonly string[] {
+  const isolated = isolatedOn(state);
+  const broken = [...state.apart].filter(([, one]) => one.isBroken).map(([key]) => key);
+  return broken.filter((key) => !isolated.some((name) => key.endsWith(` ${name}`))).sort();
 }

@@ -11,13 +11,11 @@ export interface WireView {
   readonly addresses: ReadonlySet<string>;
   /** This node hears others, and enough of them (E1): only then does the verdict count. */
   readonly proven: boolean;
-  /** It has found this node gone, which runs: their path is broken, and its silence here says little. */
+  /** It has found this node gone, which runs, and has not answered it since: their path is broken, and its silence here says little. */
   readonly apart: ApartView | undefined;
 }
 
 export interface ApartView {
-  /** This node has not heard it since. */
-  readonly isMutual: boolean;
   /** Where nobody else could take from it, it is left alone until then. */
   readonly untilMs: number;
   /** Its Lease says that its process runs. */

@@ -316,10 +316,8 @@ export const TIMES = {
   /** A peer that finds this node gone, and is gone for it, is left alone for so long where nobody else could take from it, doubled up to the maximum (section 5, ADR 33). */
   apartMs: 30_000,
   apartMaxMs: 3_600_000,
-  /** The two find each other gone within this: the phases of their questions, the longest window, and the record's way. */
-  mutualMs: 2_000,
-  /** So long it is remembered of a peer that this node may hear: who does not watch the other misses it when it is asked to look. */
-  missedMs: 600_000,
+  /** Such a peer has not answered for so long, though its Lease is renewed: an operator is told that the path is broken. */
+  brokenMs: 5_000,
   /** The node that was taken from is probed for so long if it is never heard again (F2). */
   pursueMs: 600_000,
   /** First claims wait so long after the process began to act, so that speakers that start together share the addresses. */

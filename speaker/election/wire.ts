@@ -60,9 +60,7 @@ export function lostOnWire(d: Draft, on: On): LostOnWire | undefined {
  */
 function isLeftToOthers(d: Draft, on: On, node: string, { kind, apart }: WireView): boolean {
   if (kind !== "gone" || apart === undefined || d.w.peers.get(node)?.lease !== "fresh") return false;
-  const { isMutual, renews, untilMs } = apart;
-  if (hasNeighbour(d, on, node)) return isMutual || renews;
-  return isMutual && renews && !due(d, untilMs);
+  return hasNeighbour(d, on, node) || (apart.renews && !due(d, apart.untilMs));
 }
 
 /** Another candidate on this segment, which this node does not find silent. */
