@@ -73,9 +73,7 @@ function isAskable({ speakers, interfaces, listening }: Omit<Known, "apart">, ke
   if (own === undefined || !listening.interfaces.includes(own.name) || peer?.lease !== "fresh") return false;
   return peer.facts.interfaces.some(
     (one) =>
-      one.carrier &&
-      sharesSegment(own, one) &&
-      (one.address4 !== "" || (one.linkLocal !== "" && own.linkLocal !== "")),
+      one.carrier && sharesSegment(own, one) && (one.address4 !== "" || (one.linkLocal !== "" && own.linkLocal !== "")),
   );
 }
 

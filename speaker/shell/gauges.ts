@@ -37,7 +37,10 @@ export class Gauges {
   #showBroken(paths: readonly string[]): void {
     broken.set({}, paths.length);
     for (const path of paths.filter((one) => !this.#broken.includes(one)))
-      this.#log.warn(peerOf(path), "the path to this peer is broken: it finds this node gone, and this node does not hear it");
+      this.#log.warn(
+        peerOf(path),
+        "the path to this peer is broken: it finds this node gone, and this node does not hear it",
+      );
     for (const path of this.#broken.filter((one) => !paths.includes(one)))
       this.#log.info(peerOf(path), "the path to this peer is broken no more: it is heard, or it has gone");
     this.#broken = paths;

@@ -3,6 +3,7 @@
  * everybody else hears both (election.md section 5, ADR 33).
  */
 import { describe, expect, test } from "@jest/globals";
+import { brokenPaths } from "../../speaker/wire-view.ts";
 import type { Cluster } from "./cluster.ts";
 import { begin } from "./faults.ts";
 import { serviceAddress } from "./objects.ts";
@@ -110,6 +111,51 @@ describe("others hear both ends", () => {
       expect(unsound(cluster)).toEqual([]);
     }
   });
+});
+
+/** What the nodes' metric and log say: "n1: n2 eth0". */
+function toldBroken(cluster: Cluster): readonly string[] {
+  const all = [...cluster.processes].flatMap(([node, running]) => running.map(({ state }) => ({ node, state })));
+  return all.flatMap(({ node, state }) => brokenPaths(state).map((path) => `${node}: ${path}`)).sort();
+}
+
+describe("an operator is told", () => {
+  test.each(SEEDS.flatMap((seed) => [2, 3, 4].map((nodes) => [seed, nodes] as const)))(
+    "by each end that was taken from, until the path carries again (seed %i, %i nodes)",
+    (seed, nodes) => {
+      const broken = brokenPath(seed, nodes);
+      const { cluster, ends } = broken;
+      cluster.run(10_000);
+      const takers = ends.filter((node) => cluster.moves.some((move) => move.node === node));
+      const lost = takers.map((by) => `${ends.find((node) => node !== by)}: ${by} eth0`);
+      expect(lost).not.toEqual([]);
+      expect(toldBroken(cluster)).toEqual(lost.sort());
+      cluster.wire.blocked.clear();
+      cluster.run(3_000);
+      expect(toldBroken(cluster)).toEqual([]);
+    },
+  );
+
+  test.each(SEEDS)("nothing of a node that was off, or whose peer dies at once (seed %i)", (seed) => {
+    const { cluster, holder } = settled({ seed, addresses: 3 });
+    begin(cluster, "power", holder, 5_000);
+    cluster.run(1_000);
+    begin(cluster, "power", cluster.holder(serviceAddress(0)) ?? "", FOR_LONG_MS);
+    for (let seconds = 0; seconds < 30; seconds++) {
+      cluster.run(1_000);
+      expect(toldBroken(cluster)).toEqual([]);
+    }
+  });
+});
+
+test.each(SEEDS)("the one that has taken is another process by then: it is found anew (seed %i)", (seed) => {
+  const broken = brokenPath(seed, 3);
+  const { cluster } = broken;
+  cluster.run(20_000);
+  begin(cluster, "rolling-update", taker(broken), FOR_LONG_MS);
+  cluster.run(MINUTE_MS);
+  expect(mostMoves(cluster)).toBeLessThanOrEqual(2);
+  expect(unsound(cluster)).toEqual([]);
 });
 
 describe("two nodes and a gateway: nobody else could take", () => {

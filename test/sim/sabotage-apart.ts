@@ -63,6 +63,23 @@ export const mendedBefore: SabotageStory = (sabotage) => {
   return expected(gap < 500, `nobody answered for ${Math.round(gap)} ms`);
 };
 
+/** Nobody else is there, and a cable was out while the API server was behind it; then the one that has taken dies. */
+export const foundGoneBefore: SabotageStory = (sabotage) => {
+  const { cluster, holder, others } = settled({ addresses: 3, seed: 1, nodes: 2, sabotage });
+  cluster.setReach(holder, false);
+  cluster.unplug(holder);
+  cluster.run(3_000);
+  cluster.plug(holder);
+  cluster.run(500);
+  cluster.setReach(holder, true);
+  cluster.run(4_000);
+  cluster.invariants.resetGaps();
+  begin(cluster, "power", others[0] ?? "", FOR_LONG_MS);
+  cluster.run(10_000);
+  const gap = cluster.invariants.longestGapMs;
+  return expected(gap < 500, `nobody answered for ${Math.round(gap)} ms`);
+};
+
 /** Sabotage: whom it has once found apart a node takes to be so for good. */
 export function apartForGood(): (state: SpeakerState) => SpeakerState {
   const found = new Map<string, ApartMap>();

@@ -161,4 +161,9 @@ export const BROKEN_WIRE: readonly Broken[] = [
     sabotage: { state: apart.apartForGood() },
     story: apart.mendedBefore,
   },
+  {
+    rule: "whoever was found gone asks the peer that has taken at once, and is not apart from one that answers (ADR 33)",
+    sabotage: { plan: (plan) => withStations(plan, (one) => ({ ...one, doubted: false })) },
+    story: apart.foundGoneBefore,
+  },
 ];

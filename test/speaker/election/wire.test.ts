@@ -253,13 +253,13 @@ describe("answered before any record", () => {
   });
 });
 
-/** The holder has found this node gone, which runs. */
+/** The holder has found this node gone, which runs, and does not answer it since. */
 describe("a holder that this node is apart from (E18, ADR 33)", () => {
   const untilMs = NOW + OLD_MS + 20_000;
-  const mutual = { apart: { isMutual: true, untilMs, renews: true } };
-  const once = { apart: { isMutual: false, untilMs, renews: true } };
+  const apart = { apart: { untilMs, renews: true } };
+  const late = { apart: { untilMs, renews: false } };
   const silent = (on: string): Pick<World, "wire"> => ({
-    wire: new Map([...verdict(mutual).wire, ...verdict({}, on).wire]),
+    wire: new Map([...verdict(apart).wire, ...verdict({}, on).wire]),
   });
   const sites: Partial<World> = {
     segments: { eth0: "a" },
@@ -267,38 +267,26 @@ describe("a holder that this node is apart from (E18, ADR 33)", () => {
   };
 
   test.each([
-    ["is left to the one that hears it", "abc", {}, mutual],
-    ["is left to the others while this node does not watch it", "abc", {}, once],
-    ["is left alone where there are no others", "ab", {}, mutual],
-    ["is left alone where the others are gone", "abc", silent("c"), mutual],
-    ["is left alone where the others stand on another segment", "abc", sites, mutual],
-    [
-      "is left to the others though its Lease misses a renewal",
-      "abc",
-      {},
-      { apart: { ...mutual.apart, renews: false } },
-    ],
+    ["is left to the one that hears it", "abc", {}, apart],
+    ["is left alone where there are no others", "ab", {}, apart],
+    ["is left alone where the others are gone", "abc", silent("c"), apart],
+    ["is left alone where the others stand on another segment", "abc", sites, apart],
+    ["is left to the others though its Lease misses a renewal", "abc", {}, late],
   ] as const)("%s", (_, order, world, view) => {
     expect(sketch(start(...lost(order, world, view)))).toBe("silent | ");
   });
 
   test.each([
-    ["that is silent, and no more", "abc", {}, { ...mutual, kind: "silent", sinceMs: NOW }],
-    ["whose Lease has run out", "abc", peer("b", { lease: "expired" }), mutual],
-    [
-      "whose Lease misses a renewal, where there are no others",
-      "ab",
-      {},
-      { apart: { ...mutual.apart, renews: false } },
-    ],
-    ["that this node may have heard since, where there are no others", "ab", {}, once],
-    ["where the time is over, and there are no others", "ab", {}, { apart: { ...mutual.apart, untilMs: NOW } }],
+    ["that is silent, and no more", "abc", {}, { ...apart, kind: "silent", sinceMs: NOW }],
+    ["whose Lease has run out", "abc", peer("b", { lease: "expired" }), apart],
+    ["whose Lease misses a renewal, where there are no others", "ab", {}, late],
+    ["where the time is over, and there are no others", "ab", {}, { apart: { ...apart.apart, untilMs: NOW } }],
   ] as const)("loses to this node %s", (_, order, world, view) => {
     expect(sketch(start(...lost(order, world, view)))).toContain("answers, claim 4");
   });
 
   test("and this node looks again when the time is over", () => {
-    expect(start(...lost("ab", {}, mutual)).wakeAt).toBe(untilMs);
+    expect(start(...lost("ab", {}, apart)).wakeAt).toBe(untilMs);
   });
 
   const takenFromHere = (reason: string, changes: Partial<Holder> = {}, world: Partial<World> = {}): string => {
