@@ -28,6 +28,10 @@ export const isolated = gauge(
   "berth_speaker_isolated_interfaces",
   "Interfaces on which this node hears nobody, though it did before or another node is found silent: it takes nothing there, and comes last as a candidate",
 );
+export const broken = gauge(
+  "berth_speaker_broken_paths",
+  "Peers that find this node gone while it runs, and that do not answer it: what one sends does not reach the other",
+);
 export const wireless = gauge(
   "berth_speaker_wireless_interfaces",
   "Wireless interfaces on which this node answers for addresses, or would: announcements may not reach everybody there",

@@ -3,7 +3,6 @@ import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { DRIFT, noteLongest } from "./bound.ts";
 import { boundOf } from "./double-bound.ts";
 import type { Happened, Pair, RunWorld } from "./happened.ts";
-import type { SimProcess } from "./process.ts";
 import type { SimWire } from "./wire.ts";
 
 /** The NotReady of a node and the expiry of its Lease follow a fault by so much; after that it explains nothing. */
@@ -166,18 +165,22 @@ export class Doubles {
 
   /** The server does not answer in time, or the process waits for a call of before, or has not found yet that it is answered again. */
   #isUnread(node: string, { sinceMs, paused }: Overlap): boolean {
-    const { happened, isQuick } = this.#options;
+    const { happened, isQuick, world } = this.#options;
     // A machine that was paused was away itself.
     const fromMs = paused.includes(node) ? sinceMs : sinceMs - CALL_MS;
-    return !isQuick || happened.unansweredSince(node, fromMs) || this.#of(node).some(({ state }) => !state.apiUp);
+    const isAnswered =
+      !happened.unansweredSince(node, fromMs) && world.processesOf(node).every((one) => one.state.apiUp);
+    return !isQuick || !isAnswered;
   }
 
   #isPursued(address: string, node: string, by: string): boolean {
-    return this.#of(by).some(({ state }) => state.addresses.get(address)?.pursuit?.node === node);
+    const processes = this.#options.world.processesOf(by);
+    return processes.some(({ state }) => state.addresses.get(address)?.pursuit?.node === node);
   }
 
   #tookWithoutRecord(node: string, vip: VirtualIP): boolean {
-    return vip.holder?.node !== node && this.#of(node).some(({ state }) => state.addresses.get(vip.address)?.taken);
+    const processes = this.#options.world.processesOf(node);
+    return vip.holder?.node !== node && processes.some(({ state }) => state.addresses.get(vip.address)?.taken);
   }
 
   /** It began within the hand-over that the record speaks of. Later that says only how this holder once came to the address. */
@@ -189,7 +192,7 @@ export class Doubles {
   /** One of the two goes by a record of before, which its watch has brought late just now: in that the other one hands over to it. */
   #isNamedLate({ address }: VirtualIP, pair: Pair): boolean {
     return [pair.left, pair.right].some((node) =>
-      this.#of(node).some((process) => {
+      this.#options.world.processesOf(node).some((process) => {
         const { record, recordSeenMs = 0 } = process.state.addresses.get(address) ?? {};
         return isHandedOver({ holder: record }, pair) && process.ago(recordSeenMs) < HAND_OVER_MS;
       }),
@@ -197,11 +200,8 @@ export class Doubles {
   }
 
   #isLeaving({ left, right }: Pair): boolean {
-    return [left, right].some((node) => this.#of(node).some(({ state }) => state.leaving !== undefined));
-  }
-
-  #of(node: string): readonly SimProcess[] {
-    return this.#options.world.processes.get(node) ?? [];
+    const { world } = this.#options;
+    return [left, right].some((node) => world.processesOf(node).some(({ state }) => state.leaving !== undefined));
   }
 }
 

@@ -70,7 +70,8 @@ export class Invariants {
       reachesApi: (node) => api.reaches(node),
       putBackMs: () => api.putBackMs,
     });
-    const world = { api, wires, processes, now };
+    const processesOf = (node: string) => processes.get(node) ?? [];
+    const world = { api, wires, processes, processesOf, now };
     this.#happened = new Happened(world);
     const protest = (what: string): void => this.protest(what);
     this.liveness = new Liveness({ world, happened: this.#happened, protest, callMs: 2 * limits.confirmMs });
