@@ -1,10 +1,13 @@
 /** The rules about what is asked on the wire, what an answer is worth, and when a worker stops to answer, each broken on purpose (see sabotage-table.ts). */
+
+import type { Candidate } from "../../speaker/candidates.ts";
 import type { DetectorState } from "../../speaker/detector/detector.ts";
 import type { Station } from "../../speaker/detector/station.ts";
-import type { SpeakerEffect, SpeakerInput } from "../../speaker/state.ts";
+import type { SpeakerEffect, SpeakerInput, SpeakerState } from "../../speaker/state.ts";
 import type { FenceTold } from "./sabotage.ts";
 import * as apart from "./sabotage-apart.ts";
 import * as fences from "./sabotage-fence.ts";
+import * as isolated from "./sabotage-isolated.ts";
 import * as stories from "./sabotage-stories.ts";
 import { type Broken, withStations } from "./sabotage-table.ts";
 import * as wire from "./sabotage-wire.ts";
@@ -38,6 +41,39 @@ function askedWithAll(effect: SpeakerEffect): SpeakerEffect {
 
 function withoutSegments(effect: SpeakerEffect): SpeakerEffect {
   return effect.type === "facts" ? { ...effect, facts: { ...effect.facts, segments: {} } } : effect;
+}
+
+function withoutHearing(effect: SpeakerEffect): SpeakerEffect {
+  return effect.type === "facts" ? { ...effect, facts: { ...effect.facts, hearing: {} } } : effect;
+}
+
+/** What a node knows of itself as a candidate. */
+function asOwn(state: SpeakerState, change: (own: Candidate) => Partial<Candidate>): SpeakerState {
+  const places = [...state.places].map(([name, place]) => {
+    const ordered = place.ordered.map((one) => (one.node === state.node ? { ...one, ...change(one) } : one));
+    return [name, { ...place, ordered }] as const;
+  });
+  return { ...state, places: new Map(places) };
+}
+
+/** As if it had answered under the next record already. */
+function asHeldBefore(state: SpeakerState): SpeakerState {
+  const addresses = [...state.addresses].map(([name, one]) => {
+    return [name, { ...one, toldEpoch: (one.record?.epoch ?? 0) + 1 }] as const;
+  });
+  return { ...state, addresses: new Map(addresses) };
+}
+
+/** Whom nobody has answered takes itself to hear. */
+function asHearing(state: SpeakerState): SpeakerState {
+  const hearing = [...state.world.hearing].map(([name, one]) => [name, { ...one, hears: one.hears ?? true }] as const);
+  return { ...state, world: { ...state.world, hearing: new Map(hearing) } };
+}
+
+/** As if others had answered it ever since. */
+function asHeardNow(state: SpeakerState, now: number): SpeakerState {
+  const hearing = [...state.world.hearing].map(([name, one]) => [name, { ...one, heardMs: now }] as const);
+  return { ...state, world: { ...state.world, hearing: new Map(hearing) } };
 }
 
 export const BROKEN_WIRE: readonly Broken[] = [
@@ -82,6 +118,49 @@ export const BROKEN_WIRE: readonly Broken[] = [
       verdict: (verdict) => (verdict.stations <= 2 ? { ...verdict, seen: verdict.stations } : verdict),
     },
     story: wire.twoAlone,
+  },
+  {
+    rule: "a node finds that it hears nobody, also where it judges nobody (E1)",
+    sabotage: {
+      input: (input) =>
+        input.type === "worker" && input.message.type === "hearing" && !input.message.hears ? undefined : input,
+    },
+    story: isolated.leaseRunsOut,
+  },
+  {
+    rule: "who hears nobody takes nothing by a Lease while another candidate hears (E1)",
+    sabotage: { state: (state) => asOwn(state, () => ({ isolated: false })) },
+    story: isolated.leaseRunsOut,
+  },
+  {
+    rule: "who hears nobody says so in its Lease (E1)",
+    sabotage: { effects: (effects) => effects.map(withoutHearing) },
+    story: isolated.handedOn("deaf"),
+  },
+  {
+    rule: "who hears nobody does not begin in the place of one that leaves (E1)",
+    sabotage: { effects: (effects) => effects.map(withoutHearing) },
+    story: isolated.left("deaf"),
+  },
+  {
+    rule: "who has heard nobody yet leaves the first addresses to those who hear (E1)",
+    sabotage: { state: asHearing },
+    story: isolated.firstEver("dead-port"),
+  },
+  {
+    rule: "who hears nobody declines what it is handed (E1)",
+    sabotage: { state: asHeldBefore },
+    story: isolated.namedTooEarly,
+  },
+  {
+    rule: "who has heard nobody since it began to answer hands over (E1)",
+    sabotage: { state: asHeardNow },
+    story: isolated.brokenBefore("deaf", 2_000),
+  },
+  {
+    rule: "where nobody hears anybody all take as ever (E3)",
+    sabotage: { state: (state) => asOwn(state, ({ hears }) => ({ isolated: hears === false })) },
+    story: isolated.nobodyHears,
   },
   {
     rule: "questions go through all addresses of a holder by turns (E2)",
