@@ -92,7 +92,7 @@ export const namedTooEarly: SabotageStory = (sabotage) =>
     }
     cluster.api.putNode(holder, nodeObject({ excluded: true }));
     cluster.run(20_000);
-    return answeredWithin(cluster, 4_000);
+    return answeredWithin(cluster, 1_000);
   });
 
 /** Node to node nothing passes any more, there is no router, and the holder dies: its Lease decides, as in a private VLAN. */
