@@ -3,7 +3,7 @@
  * makes of this node as a candidate.
  */
 import type { Batch } from "./batch.ts";
-import type { Hearing } from "./election/types.ts";
+import type { Hearing } from "./election/seen-on-wire.ts";
 import type { SpeakerState } from "./state.ts";
 
 const NEVER = Number.NEGATIVE_INFINITY;

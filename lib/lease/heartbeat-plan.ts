@@ -34,6 +34,19 @@ export function factsToWrite(state: HeartbeatState): SpeakerFacts | undefined {
 }
 
 /**
+ * Whether others must know it before the next renewal. Where a node hears somebody no more, or again, it protects itself until then, and a
+ * port that flaps must cost no writes; but that it hears at all others wait for (election.md section 5).
+ */
+export function isUrgent(state: HeartbeatState): boolean {
+  const { facts, lease } = state;
+  if (facts === undefined) return false;
+  const known = lease?.facts.hearing ?? {};
+  const isFirst = Object.entries(facts.hearing).some(([name, hears]) => hears && known[name] === undefined);
+  const hearing = isFirst ? facts.hearing : known;
+  return factsToWrite({ ...state, facts: { ...facts, hearing } }) !== undefined;
+}
+
+/**
  * Whether this process is to name itself as the next instance: once over whoever stands there, because the newest
  * process is the one that a rolling update wants and an older entry may be dead; after that only where nobody stands,
  * so that two waiting processes do not write against each other for ever.

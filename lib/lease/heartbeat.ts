@@ -13,7 +13,7 @@ import { isSamePod, type SpeakerFacts, type SpeakerLease } from "../model/speake
 import { assertNever } from "../runtime/errors.ts";
 import { drawRandom } from "../runtime/random.ts";
 import { accept, finishCall } from "./heartbeat-accept.ts";
-import { factsToWrite, nextCall, TAKE_OVER_MS, wantsQueue } from "./heartbeat-plan.ts";
+import { isUrgent, nextCall, TAKE_OVER_MS, wantsQueue } from "./heartbeat-plan.ts";
 import type { HeartbeatEffect, HeartbeatInput, HeartbeatState, HeartbeatStep } from "./heartbeat-types.ts";
 
 export const RENEW_MS = 3_000;
@@ -207,7 +207,7 @@ function onFacts(state: HeartbeatState, facts: SpeakerFacts, now: number): Heart
 }
 
 function dueForFacts(state: HeartbeatState, now: number): HeartbeatState {
-  if (state.role.type !== "acting" || factsToWrite(state) === undefined) return state;
+  if (state.role.type !== "acting" || !isUrgent(state)) return state;
   return { ...state, dueMs: Math.min(state.dueMs, Math.max(now, state.writtenMs + WRITE_GAP_MS)) };
 }
 

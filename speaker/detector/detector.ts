@@ -211,7 +211,7 @@ function noteHearing(turn: Turn, before: Station, after: Station): void {
   const former = turn.hearing;
   const name = after.segment.interface;
   const lost = after.unheard.count - before.unheard.count;
-  if (after.heardMs !== before.heardMs) turn.hearing = answeredOn(former, name);
+  if (after.heardMs !== before.heardMs) turn.hearing = answeredOn(former, before);
   else if (lost > 0) turn.hearing = missedOn(former, after, lost, turn.stations, turn.now);
   turn.effects.push(...news(former, turn.hearing, name, turn.stations, turn.now));
 }

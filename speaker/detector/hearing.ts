@@ -27,11 +27,15 @@ export type HearingMap = ReadonlyMap<string, Hearing>;
 
 const UNKNOWN: Hearing = { hears: undefined, lost: new Map(), sinceMs: 0 };
 
-/** Somebody has answered: this node hears, and is heard. */
-export function answeredOn(all: HearingMap, name: string): HearingMap {
-  const before = all.get(name);
+/**
+ * The station has answered: this node hears, and is heard. Whoever heard nobody does so again when one station has answered two questions in
+ * a row: a port that lets a frame through now and then is none to hold addresses.
+ */
+export function answeredOn(all: HearingMap, { segment, unheard }: Station): HearingMap {
+  const before = all.get(segment.interface);
   if (before?.hears === true && before.lost.size === 0) return all;
-  return new Map(all).set(name, { ...UNKNOWN, hears: true });
+  if (before?.hears === false && unheard.count > 0) return all;
+  return new Map(all).set(segment.interface, { ...UNKNOWN, hears: true });
 }
 
 /** Questions to the station were lost. */

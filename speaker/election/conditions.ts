@@ -1,7 +1,7 @@
 /** What the object should tell the user: conditions `Announced` and `Conflict`, posted on change only. */
 import { type ConditionClaim, findCondition, saysAlready } from "../../lib/model/conditions.ts";
 import { announceFailure, exclusionText } from "../reasons.ts";
-import { type Draft, due, isMine, rankOf } from "./draft.ts";
+import { type Draft, due, firstRankOf, isMine } from "./draft.ts";
 import { TIMES } from "./types.ts";
 
 /** Excluded nodes named in a message; a cluster can have thousands. */
@@ -66,7 +66,7 @@ function noCandidateMessage(d: Draft): string {
 /** Only who answers, or is about to, knows of a foreign host. */
 function conflict(d: Draft): ConditionClaim | undefined {
   const { s } = d;
-  const responsible = s.serving !== undefined || (s.record === undefined && rankOf(d, "") === 0);
+  const responsible = s.serving !== undefined || (s.record === undefined && firstRankOf(d) === 0);
   if (!responsible) return undefined;
   if (s.foreign !== undefined) {
     const both = s.serving === undefined ? "" : " as well";

@@ -226,6 +226,13 @@ export function rankOf(d: Draft, without: string): number {
   return livingOthers(d, without).findIndex((one) => one.node === d.w.node);
 }
 
+/** The same for an address that nobody has had yet: while anybody hears, whoever has heard nobody stands in no line (E1). */
+export function firstRankOf(d: Draft): number {
+  const all = livingOthers(d, "");
+  const hearing = all.filter((one) => one.hears === true);
+  return (hearing.length > 0 ? hearing : all).findIndex((one) => one.node === d.w.node);
+}
+
 function reasonOf(record: Holder | undefined): MoveReason {
   return (record?.reason ?? "first-holder") as MoveReason;
 }

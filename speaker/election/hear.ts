@@ -207,10 +207,13 @@ function onComeBack(d: Draft, peers: readonly string[]): void {
   serve(d, on, true);
 }
 
+/** What the wire has found it proves by itself, and what this node had is its own. */
+const BY_LEASE: ReadonlySet<ProbeWhy> = new Set(["first-holder", "holder-lease-expired", "holder-node-gone"]);
+
 function take(d: Draft, why: Exclude<ProbeWhy, "come-back">): void {
   const on = ownCandidate(d);
   // Whoever hears nobody has not heard an answer either (E1).
-  if (on === undefined || (on.isolated && why !== "same-node-restart" && why !== "taken-back")) return;
+  if (on === undefined || (on.isolated && BY_LEASE.has(why))) return;
   // Without the API the wire alone lets this node answer, as long as it says so.
   if (d.w.apiUp) claim(d, on, why);
   else if (lostOnWire(d, on) !== undefined) takeNow(d, on, why);

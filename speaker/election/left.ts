@@ -3,7 +3,7 @@
  * the first in line, the leaver falls silent as it hears that, and the records follow. With a slow API server a record for each
  * would come too late for most.
  */
-import { type Draft, due, fallSilent, fitsInLot, isIsolated, type On, rankOf, serveLeft } from "./draft.ts";
+import { type Draft, due, fallSilent, fitsInLot, type On, rankOf, serveLeft } from "./draft.ts";
 import { TIMES } from "./types.ts";
 import { recordTaken } from "./wire.ts";
 
@@ -14,7 +14,6 @@ export function takeLeft(d: Draft, on: On): boolean {
   const peer = w.peers.get(record?.node ?? "");
   if (record === undefined || peer?.leaving !== true || peer.lease !== "fresh" || record.node === w.node) return false;
   if (s.skipped.some((one) => one.node === record.node && one.untilMs > d.now)) return false;
-  if (isIsolated(d)) return false;
   if (!w.apiUp || w.ending || s.deleting || s.reading !== undefined || rankOf(d, record.node) !== 0) return false;
   // Somebody else has it already, and the record will say so; if it does not, that one has given up or gone.
   const isTaken = announcer !== undefined && announcer.node !== record.node && announcer.atMs >= s.recordSeenMs;

@@ -1,4 +1,4 @@
-/** What the wire says of another node, as the election of an address sees it. */
+/** What the wire says of other nodes, and of this one, as the election of an address sees it. */
 import type { VerdictKind } from "../detector/types.ts";
 
 /** A verdict of the detector on one node as seen through one interface, weighed against what this node may conclude. */
@@ -20,4 +20,14 @@ export interface ApartView {
   readonly untilMs: number;
   /** Its Lease says that its process runs. */
   readonly renews: boolean;
+}
+
+/** Whether this node hears anybody on an interface (hearing.ts). */
+export interface Hearing {
+  /** undefined: nobody has answered yet. */
+  readonly hears: boolean | undefined;
+  /** Others are asked there since then. */
+  readonly sinceMs: number;
+  /** When anybody last answered, once nobody does; -Infinity: never. */
+  readonly heardMs: number;
 }

@@ -6,6 +6,7 @@ import {
   claim,
   type Draft,
   due,
+  firstRankOf,
   isIsolated,
   ownCandidate,
   pass,
@@ -77,27 +78,20 @@ function wanted(d: Draft, sinceMs: number): Want | undefined {
 }
 
 function firstHolder(d: Draft, sinceMs: number): Want | undefined {
-  const rank = rankOf(d, "");
+  const rank = firstRankOf(d);
+  if (rank < 0) return undefined;
   // One candidate asks the foreign host again and again, not every candidate.
   if (rank > 0 && findCondition(d.s.conditions, "Conflict")?.status === "True") return undefined;
-  const settledMs = heardMs(d);
-  if (settledMs === undefined) return undefined;
   // The turns begin when all have settled; within that time the first to start would come before the first in line.
-  const notBeforeMs = Math.max(sinceMs, d.w.actingSinceMs + TIMES.settleMs, settledMs) + rank * TIMES.rankMs;
+  const notBeforeMs = Math.max(sinceMs, d.w.actingSinceMs + TIMES.settleMs, isHeardMs(d)) + rank * TIMES.rankMs;
   return { why: "first-holder", notBeforeMs, probeFirst: true };
 }
 
-/**
- * When it is known whether this node hears anybody where it would answer; undefined: it has heard nobody, and leaves what is new to those who
- * do (E1). With the first address ever nobody has listened before; and where nobody hears anybody all take as ever (E3).
- */
-function heardMs(d: Draft): number | undefined {
+/** Before the first address ever nobody has listened; where nobody hears anybody then, all take as ever (E3). */
+function isHeardMs(d: Draft): number {
   const own = ownCandidate(d);
-  const { ordered } = d.place;
-  if (own === undefined || own.hears === true || ordered.length < 2) return 0;
-  if (ordered.some((one) => one.hears === true)) return undefined;
-  const heard = d.w.hearing.get(own.interface);
-  return own.hears === false || heard === undefined ? 0 : heard.sinceMs + TIMES.settleMs;
+  if (own === undefined || own.hears !== undefined || d.place.ordered.length < 2) return 0;
+  return (d.w.hearing.get(own.interface)?.sinceMs ?? 0) + TIMES.settleMs;
 }
 
 /** What the Lease says, for whatever the wire cannot judge. */

@@ -7,7 +7,7 @@ import type { Condition } from "../../lib/model/meta.ts";
 import type { Holder, VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { ProbeRequest } from "../prober.ts";
 import type { FaultReason, MoveReason, YieldReason } from "../reasons.ts";
-import type { WireView } from "./seen-on-wire.ts";
+import type { Hearing, WireView } from "./seen-on-wire.ts";
 
 /** What all addresses of this node share. */
 export interface World {
@@ -42,15 +42,6 @@ export interface World {
   /** The generation that the next table will have, and the last one the worker confirmed. */
   readonly nextGeneration: number;
   readonly appliedGeneration: number;
-}
-
-export interface Hearing {
-  /** undefined: nobody has answered yet. */
-  readonly hears: boolean | undefined;
-  /** Others are asked there since then. */
-  readonly sinceMs: number;
-  /** When anybody last answered, once nobody does; -Infinity: never. */
-  readonly heardMs: number;
 }
 
 export function wireKey(node: string, ownInterface: string): string {

@@ -125,6 +125,48 @@ describe("hard rules: each exclusion has its name", () => {
   });
 });
 
+describe("who hears nobody (E1)", () => {
+  const hearing = (name: string, eth: boolean | undefined, changes: Changes = {}) =>
+    node(name, { ...changes, speaker: { hearing: eth === undefined ? {} : { eth0: eth } } });
+  const order = (...nodes: readonly NodeFacts[]) => candidatesOf(address(), nodes).ordered.map((one) => one.node);
+  const [first = "", second = "", third = ""] = rendezvousOrder("10.0.0.100", ["n1", "n2", "n3"]);
+
+  test("comes last while another one hears, behind those that are demoted for something else", () => {
+    const notReady = { node: { ready: false } };
+    const nodes = [hearing(first, false), hearing(second, true, notReady), hearing(third, undefined)];
+    expect(order(...nodes)).toEqual([third, second, first]);
+    const { ordered } = candidatesOf(address(), nodes);
+    expect(ordered.map(({ isolated, demoted }) => [isolated, demoted])).toEqual([
+      [false, false],
+      [false, true],
+      [true, true],
+    ]);
+  });
+
+  test.each<[string, readonly (boolean | undefined)[]]>([
+    ["nobody hears anybody", [false, false, false]],
+    ["of the others nothing is known, as of older speakers", [false, undefined, undefined]],
+    ["all hear", [true, true, true]],
+  ])("the order is as ever: %s", (_, told) => {
+    const nodes = [first, second, third].map((name, at) => hearing(name, told[at]));
+    expect(order(...nodes)).toEqual([first, second, third]);
+    expect(candidatesOf(address(), nodes).ordered.filter(({ demoted }) => demoted)).toEqual([]);
+  });
+
+  test("whoever may not hold it does not count as one that hears", () => {
+    const excluded = { node: { excluded: true } };
+    expect(order(hearing(first, false), hearing(second, true, excluded), hearing(third, undefined))).toEqual([
+      first,
+      third,
+    ]);
+  });
+
+  test("another interface of its own says nothing", () => {
+    const other = node(first, { speaker: { hearing: { eth1: false } } });
+    expect(order(other, hearing(second, true))).toEqual([first, second]);
+  });
+});
+
 describe("two rules at once", () => {
   const zone = { node: { labels: { zone: "a" } } };
   const eth1 = { ...eth0, name: "eth1" };

@@ -31,6 +31,13 @@ describe("the holder's Lease has run out", () => {
     expect(sketch(play(vip(holder("b", 3)), { world: there, place: place(order) }))).toBe(is);
   });
 
+  test("c stands beside the holder, and hears nobody: it cannot tell, and leaves it to this node (E1)", () => {
+    const there = lost({ a: "y", b: "x", c: "x" });
+    const { ordered, ...rest } = place("ac");
+    const deaf = ordered.map((one) => (one.node === "c" ? { ...one, hears: false, isolated: true } : one));
+    expect(sketch(play(vip(holder("b", 3)), { world: there, place: { ...rest, ordered: deaf } }))).toBe(ASKS);
+  });
+
   test("a Node that is gone, or a Lease that was given up, is waited for by nobody", () => {
     const there = lost({ a: "y", b: "x", c: "x" });
     const peers = new Map(there.peers);
