@@ -60,14 +60,13 @@ export function missedOn(
  */
 function isSilence(lost: ReadonlyMap<string, number>, name: string, stations: ReadonlyMap<string, Station>): boolean {
   const lastMs = lastHeardMs(name, stations);
-  let [silent, questions] = [0, 0];
+  let questions = 0;
   for (const [key, count] of lost) {
     const one = stations.get(key);
     if (one?.heardMs === undefined || !one.plan.counts || lastMs - one.heardMs >= GATEWAY_SILENT_MS) continue;
-    silent += 1;
     questions += Math.min(count, QUESTIONS_EACH);
   }
-  return silent >= 2 && questions >= QUESTIONS;
+  return questions >= QUESTIONS;
 }
 
 function lastHeardMs(name: string, stations: ReadonlyMap<string, Station>): number {

@@ -6,8 +6,8 @@ import type { Sabotage } from "./sabotage.ts";
 import { expected, type SabotageStory, told } from "./sabotage-stories.ts";
 import { ADDRESS, FOR_LONG_MS, type Story, settled, unsound } from "./story.ts";
 
-/** By then such a node knows it, and so do the others. */
-export const KNOWN_MS = 7_000;
+/** By then such a node knows it, and its next renewal has told the others. */
+export const KNOWN_MS = 10_500;
 /** A host is answered within this, whatever the moment of the fault: the node finds it within 6.2 s, waits 3 s whether all do, and hands over. */
 export const ANSWERED_MS = 10_000;
 /** Of a move that was made in time hosts notice no more. */
