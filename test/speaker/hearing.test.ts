@@ -83,6 +83,13 @@ describe("of itself the node holds", () => {
     expect(ownHearing(once(...recovered, ownLease({ eth0: true })).state)).toEqual({ eth0: true });
   });
 
+  test("and its candidates are put in order anew when its Lease says it, though nothing else has changed", () => {
+    const ownOf = (state: SpeakerState) => state.places.get(ADDRESS)?.ordered.map((one) => one.hears);
+    const back = [hears(true), hears(false), ownLease({ eth0: false }), hears(true)];
+    expect(ownOf(once(...back).state)).toEqual([false]);
+    expect(ownOf(once(...back, ownLease({ eth0: true })).state)).toEqual([true]);
+  });
+
   test("when anybody was last heard, by the clock of the main thread", () => {
     const { state } = once(hears(true), hears(false, 150));
     expect(state.world.hearing.get("eth0")).toEqual({ hears: false, sinceMs: 1_000, heardMs: 1_050 });

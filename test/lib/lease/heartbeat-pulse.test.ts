@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { initialHeartbeat, stepHeartbeat } from "../../../lib/lease/heartbeat.ts";
-import { FENCED_BY_ANNOTATION } from "../../../lib/model/speaker-lease.ts";
+import { FENCED_BY_ANNOTATION, type SpeakerFacts } from "../../../lib/model/speaker-lease.ts";
 import { acting, annotate, facts, role, World } from "./heartbeat-world.ts";
 
 describe("the pulse", () => {
@@ -110,6 +110,24 @@ describe("facts and marks", () => {
     expect(old.sent.length - before).toBeLessThanOrEqual(6);
     world.run(300);
     expect(world.lease().facts).toEqual(facts(false));
+  });
+
+  test("that somebody is heard for the first time is written at once; the end of it, and its return, with the next renewal", () => {
+    const { world, old } = acting();
+    world.run(1_000);
+    const hears = (eth0: boolean): SpeakerFacts => ({ ...facts(), hearing: { eth0 } });
+    world.input(old, { type: "facts", facts: hears(true) });
+    world.run(20);
+    expect(world.lease().facts.hearing).toEqual({ eth0: true });
+    world.run(1_000);
+    for (let flap = 0; flap < 10; flap++) {
+      const before = old.sent.length;
+      world.input(old, { type: "facts", facts: hears(flap % 2 === 1) });
+      world.run(20);
+      expect(old.sent.length).toBe(before);
+      world.run(4_000);
+      expect(world.lease().facts.hearing).toEqual({ eth0: flap % 2 === 1 });
+    }
   });
 
   test("the same facts again are not written", () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { Candidate } from "../../../speaker/candidates.ts";
 import type { Place } from "../../../speaker/desired.ts";
 import type { World } from "../../../speaker/election/types.ts";
-import { type Beat, holder, NOW, next, peer, place, play, sketch, vip } from "./fixtures.ts";
+import { answered, type Beat, holder, NOW, next, peer, place, play, sketch, vip } from "./fixtures.ts";
 
 /** Node `a`, this one, hears nobody: it stands last, as candidates.ts has it. */
 function heard(order: string, own: Partial<Candidate>, others: Partial<Candidate> = { hears: true }): Place {
@@ -88,8 +88,12 @@ describe("named by one that did not know", () => {
   });
 
   test("what it has answered under this record it goes on with, after a silence of its own, too (E15)", () => {
-    const held = play(vip(holder("a", 4)), {});
-    expect(sketch(next(held, { place: LAST, afterMs: 60_000 }))).toBe("answers | ");
+    const record = vip(holder("a", 4));
+    const held = next(play(record, {}), { place: LAST, afterMs: 60_000 });
+    expect(sketch(held)).toBe("answers | ");
+    const stopped = next(held, { place: LAST, input: { type: "fenced" } });
+    expect(sketch(stopped)).toMatch(/^silent, reads/);
+    expect(sketch(next(stopped, { place: LAST, input: answered(stopped, record) }))).toMatch(/^answers/);
   });
 });
 
