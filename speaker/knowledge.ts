@@ -2,6 +2,7 @@
 import { type PeersInput, stepPeers } from "../lib/lease/peers.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
 import { assertNever } from "../lib/runtime/errors.ts";
+import { notApart } from "./apart.ts";
 import { type Batch, tell } from "./batch.ts";
 import { type Input, wireKey } from "./election/types.ts";
 import { fencedInterface } from "./fence-mark.ts";
@@ -154,17 +155,9 @@ function onOwnLease(batch: Batch, input: Extract<SpeakerInput, { type: "own-leas
 function onWorker(batch: Batch, message: FromWorker, now: number): void {
   const { state } = batch;
   switch (message.type) {
-    case "links": {
-      const facts = interfaceFacts(message.links);
-      const same = state.linked && JSON.stringify(facts) === JSON.stringify(interfaceFactsOf(state));
-      const interfaces = same ? state.interfaces : withNetworks(facts);
-      const joined = stillJoined(state.joined, state.interfaces, interfaces);
-      const met = stillMet(state.met, interfaces);
-      const verdicts = stillTold(state.verdicts, interfaces);
-      batch.state = { ...state, linked: true, interfaces, joined, met, verdicts, local: localAddresses(message.links) };
-      if (!same) batch.clusterChanged = true;
+    case "links":
+      onLinks(batch, message);
       return;
-    }
     case "applied":
       onApplied(batch, message.generation);
       return;
@@ -194,11 +187,9 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
         tellAddress(batch, one.address, { type: "heard", mac: one.mac, how: "announcement" });
       }
       return;
-    case "met": {
-      const key = wireKey(message.node, message.interface);
-      if (!state.met.has(key)) batch.state = { ...state, met: new Set(state.met).add(key) };
+    case "met":
+      onMet(batch, wireKey(message.node, message.interface));
       return;
-    }
     case "one-segment": {
       const joined = join(state.joined, message.interfaces);
       if (joined !== state.joined) batch.clusterChanged = true;
@@ -220,6 +211,27 @@ function onWorker(batch: Batch, message: FromWorker, now: number): void {
     default:
       assertNever(message);
   }
+}
+
+function onLinks(batch: Batch, message: Extract<FromWorker, { type: "links" }>): void {
+  const { state } = batch;
+  const facts = interfaceFacts(message.links);
+  const same = state.linked && JSON.stringify(facts) === JSON.stringify(interfaceFactsOf(state));
+  const interfaces = same ? state.interfaces : withNetworks(facts);
+  const joined = stillJoined(state.joined, state.interfaces, interfaces);
+  const met = stillMet(state.met, interfaces);
+  const verdicts = stillTold(state.verdicts, interfaces);
+  const apart = stillTold(state.apart, interfaces);
+  const local = localAddresses(message.links);
+  batch.state = { ...state, linked: true, interfaces, joined, met, verdicts, apart, local };
+  if (!same) batch.clusterChanged = true;
+}
+
+/** A node is heard there for the first time by this worker. */
+function onMet(batch: Batch, key: string): void {
+  const { state } = batch;
+  const met = state.met.has(key) ? state.met : new Set(state.met).add(key);
+  batch.state = { ...state, met, apart: notApart(state.apart, key) };
 }
 
 /** `fenced-by` stands in the own Lease: as after a fence of the worker, nothing is answered there that was not read again. */

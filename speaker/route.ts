@@ -1,7 +1,7 @@
 /** From the effects of single addresses to those of the node: on which interfaces, under which number, how often. */
 import type { PeersState } from "../lib/lease/peers.ts";
 import type { Place } from "./desired.ts";
-import type { AddressState, Effect } from "./election/types.ts";
+import { type AddressState, type Effect, wireKey } from "./election/types.ts";
 import { fenceMark, fenceScope } from "./fence-mark.ts";
 import { PROBES_MAX, type SpeakerEffect } from "./state.ts";
 import { answeringOn } from "./table-plan.ts";
@@ -12,6 +12,8 @@ export interface Outlet {
   readonly probing: Probing;
   /** Nodes whose Lease is marked in this step already, each with the interface that the mark is about. */
   readonly fenced: Map<string, string>;
+  /** Peers that have found this node gone, by wireKey. */
+  readonly missed: Set<string>;
   readonly by: string;
   readonly peers: PeersState;
 }
@@ -31,6 +33,9 @@ export function route(effect: Effect, current: AddressState, place: Place, out: 
       return;
     case "fence":
       mark(effect, out);
+      return;
+    case "missed":
+      out.missed.add(wireKey(effect.by, effect.interface));
       return;
     case "probe":
       effects.push({ type: "worker", message: { ...effect, id: numberOf(effect.id, current.name, probing) } });

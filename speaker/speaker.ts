@@ -5,6 +5,7 @@
  * announced under it.
  */
 import { isOutage } from "../lib/lease/peers.ts";
+import { onMissed } from "./apart.ts";
 import type { Batch } from "./batch.ts";
 import { nodeFacts, type Place, placeOf } from "./desired.ts";
 import { handedTo, initialState, step } from "./election/machine.ts";
@@ -27,6 +28,8 @@ export function stepSpeaker(before: SpeakerState, inputs: readonly SpeakerInput[
   state = publish(before, state, batch);
   const elected = elect(state, batch, now);
   state = elected.state;
+  // Whom this node is apart from it asks.
+  if (state.apart !== before.apart) batch.rewatch = true;
   const effects = [...batch.effects, ...tableEffects(before, state, batch), ...elected.effects];
   state = tellWorker(state, batch, now, effects);
   if (batch.fence !== undefined) {
@@ -66,7 +69,7 @@ function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerSt
       batch.allDue = true;
     }
   }
-  const { verdicts, wire, changed } = viewWire(state, now);
+  const { verdicts, apart, wire, changed } = viewWire(state, now);
   if (changed) batch.allDue = true;
   const world: World = {
     ...state.world,
@@ -87,7 +90,7 @@ function refreshWorld(state: SpeakerState, batch: Batch, now: number): SpeakerSt
   };
   const old = state.world;
   if (world.acting !== old.acting || world.apiUp !== old.apiUp || world.stopping !== old.stopping) batch.allDue = true;
-  return { ...state, speakers, verdicts, world, judging };
+  return { ...state, speakers, verdicts, apart, world, judging };
 }
 
 function isStopping(kind: NonNullable<SpeakerState["leaving"]>["kind"] | undefined): boolean {
@@ -161,7 +164,7 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
   const probing = { serial: state.probeSerial, probes: new Map(state.probes) };
   const effects: SpeakerEffect[] = [];
   const by = `${state.node}/${Math.round(now)}`;
-  const out: Outlet = { effects, probing, fenced: new Map(), by, peers: state.peers };
+  const out: Outlet = { effects, probing, fenced: new Map(), missed: new Set(), by, peers: state.peers };
   const handing = countHanding(addresses.values(), state.node, now);
   const world = { ...state.world, handing };
   for (const name of due) {
@@ -210,6 +213,7 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
     state: {
       ...state,
       addresses,
+      apart: onMissed(state, out.missed, now),
       wakes,
       names,
       table,

@@ -3,6 +3,7 @@ import type { PeersInput, PeersState } from "../lib/lease/peers.ts";
 import { initialPeers } from "../lib/lease/peers.ts";
 import type { SpeakerFacts as LeaseFacts, SpeakerLease } from "../lib/model/speaker-lease.ts";
 import type { VirtualIP } from "../lib/model/virtual-ip.ts";
+import type { ApartMap } from "./apart.ts";
 import type { NodeObjectFacts, SpeakerFacts } from "./candidates.ts";
 import type { Place, ServiceEndpoints } from "./desired.ts";
 import type { Verdict } from "./detector/types.ts";
@@ -88,6 +89,8 @@ export interface SpeakerState {
   readonly speakers: ReadonlyMap<string, SpeakerView>;
   /** What the detector says and has repeated of late, by wireKey. BOUNDED by the stations that it was told to watch. */
   readonly verdicts: ReadonlyMap<string, ToldVerdict>;
+  /** Peers whose path to this node is broken, as their taking from it shows. */
+  readonly apart: ApartMap;
   /** The default gateways by interface: one more station that can prove this node's hearing. */
   readonly gateways: ReadonlyMap<string, Gateway>;
   /** The plan that the detector follows, and when it is another by time alone. */
@@ -152,7 +155,7 @@ export type SpeakerInput =
   | { readonly type: "tick" };
 
 export type SpeakerEffect =
-  | Exclude<Effect, { type: "probe" | "announce" | "fence" }>
+  | Exclude<Effect, { type: "probe" | "announce" | "fence" | "missed" }>
   /** The wire has found this process of another node gone, and its addresses are taken: says so in its Lease (F5). */
   | {
       readonly type: "fence";
@@ -245,6 +248,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     judging: false,
     speakers: new Map(),
     verdicts: new Map(),
+    apart: new Map(),
     gateways: new Map(),
     watching: { text: "", wakeAt: Number.POSITIVE_INFINITY },
     world,

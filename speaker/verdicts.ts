@@ -1,9 +1,10 @@
 /** What the detector tells, kept until it has not been repeated for a while (wire-view.ts). */
+import { notApart } from "./apart.ts";
 import { type Batch, tell } from "./batch.ts";
 import type { Verdict } from "./detector/types.ts";
 import { wireKey } from "./election/types.ts";
 import type { InterfaceFacts } from "./interfaces.ts";
-import type { SpeakerState, ToldVerdict } from "./state.ts";
+import type { SpeakerState } from "./state.ts";
 
 /** Told again every second while it lasts; the time of the first one counts, as long as it is the same process that is judged. */
 export function onVerdict(batch: Batch, verdict: Verdict, now: number): void {
@@ -26,19 +27,17 @@ function hasCarrier(interfaces: readonly InterfaceFacts[], name: string): boolea
   return interfaces.some((one) => one.carrier && one.name === name);
 }
 
-/** What was found there says nothing any more once the own cable was out: the detector forgets its stations as well. */
-export function stillTold(
-  verdicts: ReadonlyMap<string, ToldVerdict>,
-  live: readonly InterfaceFacts[],
-): ReadonlyMap<string, ToldVerdict> {
-  const kept = [...verdicts].filter(([, { verdict }]) => hasCarrier(live, verdict.interface));
-  return kept.length === verdicts.size ? verdicts : new Map(kept);
+/** What was found there says nothing any more once the own cable was out: the detector forgets its stations as well. By wireKey. */
+export function stillTold<T>(found: ReadonlyMap<string, T>, live: readonly InterfaceFacts[]): ReadonlyMap<string, T> {
+  const kept = [...found].filter(([key]) => live.some((one) => one.carrier && key.endsWith(` ${one.name}`)));
+  return kept.length === found.size ? found : new Map(kept);
 }
 
 export function onBack(batch: Batch, node: string, ownInterface: string): void {
   const verdicts = new Map(batch.state.verdicts);
-  verdicts.delete(wireKey(node, ownInterface));
-  batch.state = { ...batch.state, verdicts };
+  const key = wireKey(node, ownInterface);
+  verdicts.delete(key);
+  batch.state = { ...batch.state, verdicts, apart: notApart(batch.state.apart, key) };
   for (const one of batch.state.addresses.values()) {
     if (one.serving?.interface === ownInterface) tell(batch, one.name, { type: "back", node });
   }

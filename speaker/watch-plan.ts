@@ -5,7 +5,7 @@
  */
 import type { SegmentPlan, StationPlan, WatchPlan } from "./detector/types.ts";
 import type { AddressState } from "./election/types.ts";
-import { TIMES } from "./election/types.ts";
+import { TIMES, wireKey } from "./election/types.ts";
 import type { NodeInterface } from "./interfaces.ts";
 import { rendezvousOrder } from "./rendezvous.ts";
 import type { SpeakerState } from "./state.ts";
@@ -101,13 +101,14 @@ function segmentOf(state: SpeakerState, own: NodeInterface, held: readonly Held[
       const pursued = mine?.pursued === true;
       // Whose cable is out here neither hears nor is heard here, though its Lease is renewed by another way.
       const counts = view.counts && peer.carrier;
-      stations.set(`${node} ${mac}`, { node, mac, address4, linkLocal, targets, pursued, counts });
+      const doubted = state.apart.has(wireKey(node, own.name));
+      stations.set(`${node} ${mac}`, { node, mac, address4, linkLocal, targets, pursued, counts, doubted });
     }
   }
   for (const { node, mac, addresses, pursued } of here) {
     // Its Lease is gone or names another MAC by now: what it answered with is still to be heard.
     if (stations.has(`${node} ${mac}`)) continue;
-    const unknown = { address4: "", linkLocal: "", counts: false };
+    const unknown = { address4: "", linkLocal: "", counts: false, doubted: false };
     stations.set(`${node} ${mac}`, { node, mac, ...unknown, targets: addresses, pursued });
   }
   const all = [...stations.values()];
@@ -131,11 +132,11 @@ function hasStation(stations: ReadonlyMap<string, { readonly node: string }>, no
 }
 
 function gatewayPlan(gateway: { readonly address4: string; readonly linkLocal: string }): StationPlan {
-  return { node: "", mac: "", ...gateway, targets: [], watched: false, pursued: false, counts: true };
+  return { node: "", mac: "", ...gateway, targets: [], watched: false, pursued: false, counts: true, doubted: false };
 }
 
 /** By their networks. Where neither has one, a pool names the interfaces, and nodes are cabled alike: by that name (E6). */
-function sharesSegment(own: NodeInterface, peer: NodeInterface): boolean {
+export function sharesSegment(own: NodeInterface, peer: NodeInterface): boolean {
   if (own.subnets.some((subnet) => peer.subnets.includes(subnet))) return true;
   return own.name === peer.name && !hasNetwork(own) && !hasNetwork(peer);
 }

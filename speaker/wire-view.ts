@@ -1,7 +1,8 @@
 /** What the detector's verdicts are worth: which of them this node may act on (election.md section 4, hazard E1). */
 import { hasMissedRenewal } from "../lib/lease/peers.ts";
+import { type Apart, type ApartMap, stillApart } from "./apart.ts";
 import type { Verdict } from "./detector/types.ts";
-import type { WireView } from "./election/types.ts";
+import type { WireView } from "./election/seen-on-wire.ts";
 import type { SpeakerState, ToldVerdict } from "./state.ts";
 
 /** The worker repeats a verdict every second; one that it does not repeat has ended with the plan that it was about. */
@@ -9,6 +10,7 @@ export const VERDICT_MS = 3_000;
 
 export interface WireViews {
   readonly verdicts: ReadonlyMap<string, ToldVerdict>;
+  readonly apart: ApartMap;
   readonly wire: ReadonlyMap<string, WireView>;
   readonly changed: boolean;
 }
@@ -16,13 +18,14 @@ export interface WireViews {
 /** Forgets what is no longer told and weighs the rest. Cheap while there is none, which is nearly always. */
 export function viewWire(state: SpeakerState, now: number): WireViews {
   const before = state.world.wire;
+  const apart = stillApart(state, now);
   if (state.verdicts.size === 0) {
-    return { verdicts: state.verdicts, wire: before.size === 0 ? before : new Map(), changed: before.size > 0 };
+    return { verdicts: state.verdicts, apart, wire: before.size === 0 ? before : new Map(), changed: before.size > 0 };
   }
   const verdicts = new Map([...state.verdicts].filter(([, told]) => isCurrent(state, told, now)));
-  const wire = new Map([...verdicts].map(([key, told]) => [key, viewOf(state, told, now)]));
+  const wire = new Map([...verdicts].map(([key, told]) => [key, viewOf(state, told, apart.get(key), now)]));
   const changed = wire.size !== before.size || [...wire].some(([key, view]) => !sameView(view, before.get(key)));
-  return { verdicts, wire: changed ? wire : before, changed };
+  return { verdicts, apart, wire: changed ? wire : before, changed };
 }
 
 /** Another process than the one that was judged holds nothing of what that one held, and must be judged itself. */
@@ -31,9 +34,27 @@ function isCurrent(state: SpeakerState, told: ToldVerdict, now: number): boolean
   return now - told.toldMs <= VERDICT_MS && instance === told.instance;
 }
 
-function viewOf(state: SpeakerState, { verdict, sinceMs, toldMs }: ToldVerdict, now: number): WireView {
-  const { kind, addresses } = verdict;
-  return { kind, sinceMs, toldMs, addresses: new Set(addresses), proven: isProven(state, verdict, now) };
+function viewOf(
+  state: SpeakerState,
+  { verdict, sinceMs, toldMs }: ToldVerdict,
+  apart: Apart | undefined,
+  now: number,
+): WireView {
+  const { node, kind, addresses } = verdict;
+  const renews = isFresh(state, node) && !hasMissedRenewal(state.peers, node, now);
+  return {
+    kind,
+    sinceMs,
+    toldMs,
+    addresses: new Set(addresses),
+    proven: isProven(state, verdict, now),
+    apart: apart && { untilMs: apart.untilMs, renews },
+  };
+}
+
+/** Its Lease is fresh by the word of an API server that is there now. */
+function isFresh(state: SpeakerState, node: string): boolean {
+  return state.judging && state.apiUp && state.speakers.get(node)?.lease === "fresh";
 }
 
 /**
@@ -46,8 +67,7 @@ function isProven(state: SpeakerState, verdict: Verdict, now: number): boolean {
   if (kind !== "gone") return true;
   if (isDeaf(verdict)) return false;
   if (!isAlone(verdict)) {
-    const isFresh = state.judging && state.apiUp && state.speakers.get(node)?.lease === "fresh";
-    if (!isFresh || seen * 2 > stations) return true;
+    if (!isFresh(state, node) || seen * 2 > stations) return true;
   }
   return stations <= 2 && hasMissedRenewal(state.peers, node, now);
 }
@@ -69,6 +89,8 @@ function sameView(left: WireView, right: WireView | undefined): boolean {
     left.sinceMs === right.sinceMs &&
     left.toldMs === right.toldMs &&
     left.proven === right.proven &&
+    left.apart?.untilMs === right.apart?.untilMs &&
+    left.apart?.renews === right.apart?.renews &&
     left.addresses.size === right.addresses.size &&
     left.addresses.isSubsetOf(right.addresses)
   );
@@ -78,4 +100,11 @@ function sameView(left: WireView, right: WireView | undefined): boolean {
 export function isolatedOn(state: SpeakerState): readonly string[] {
   const alone = [...state.verdicts.values()].filter(({ verdict }) => verdict.kind === "gone" && isDeaf(verdict));
   return [...new Set(alone.map(({ verdict }) => verdict.interface))].sort();
+}
+
+/** Peers that find this node gone while it runs, and that do not answer it, by wireKey; not where this node hears nobody. */
+export function brokenPaths(state: SpeakerState): readonly string[] {
+  const isolated = isolatedOn(state);
+  const broken = [...state.apart].filter(([, one]) => one.isBroken).map(([key]) => key);
+  return broken.filter((key) => !isolated.some((name) => key.endsWith(` ${name}`))).sort();
 }

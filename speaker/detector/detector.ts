@@ -154,6 +154,7 @@ function renew(before: Station, segment: SegmentPlan, plan: StationPlan, now: nu
     next: targets.length === 0 ? 0 : before.next % targets.length,
     burst: before.burst !== undefined && targets.includes(before.burst.suspect) ? before.burst : undefined,
     judged: stillJudged(before.judged, targets, plan),
+    acquaintAt: plan.doubted && !before.plan.doubted ? now : before.acquaintAt,
   };
   if (!isFollowed(station)) {
     // A verdict that is told once is forgotten by time; nothing else is under way.

@@ -35,6 +35,8 @@ export interface StationPlan {
   readonly pursued: boolean;
   /** Its word counts when the sides of a split are weighed: a gateway, or a node whose Lease is fresh (E16). */
   readonly counts: boolean;
+  /** It has found this node gone: it is asked at once, and its answer is told (ADR 33). */
+  readonly doubted: boolean;
 }
 
 /** Whether a question is about an address of a Service or about what the station's kernel answers for. */
@@ -105,5 +107,5 @@ export type DetectorEffect =
   | { readonly type: "back"; readonly node: string; readonly interface: string }
   /** Another node than the one that is missed has answered for its address: it has taken it already. */
   | ({ readonly type: "heard"; readonly how: "instead" } & LivenessAnswer)
-  /** Another node has answered for the first time: both are on one segment (E3). */
+  /** Another node has answered for the first time, or one that is doubted: both are on one segment (E3), and its path carries both ways. */
   | { readonly type: "met"; readonly node: string; readonly interface: string };

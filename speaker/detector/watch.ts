@@ -117,7 +117,8 @@ export function onAnswer(w: Watch, address: string): void {
   const isFirst = s.heardMs === undefined;
   const question = settle(s, address, now, w.isLate);
   if (question === undefined) return;
-  if (isFirst && s.plan.node !== "") w.effects.push({ type: "met", node: s.plan.node, interface: s.segment.interface });
+  const { node, doubted } = s.plan;
+  if ((isFirst && node !== "") || doubted) w.effects.push({ type: "met", node, interface: s.segment.interface });
   if (question.about === "target") s.isSpeakerKnown = true;
   const { count, sinceMs } = s.unheard;
   s.unheard = { count: 0, sinceMs: now };

@@ -200,7 +200,7 @@ export function successors(d: Draft): readonly Candidate[] {
 }
 
 /** The candidates without a node, and without those that the wire finds silent (E7). */
-function livingOthers(d: Draft, without: string): readonly Candidate[] {
+export function livingOthers(d: Draft, without: string): readonly Candidate[] {
   const { ordered, standing } = d.place;
   // A node that has to give the address up is no candidate any more, and still knows from where it answers, or would, who is dead there.
   const on = ownCandidate(d)?.interface ?? d.s.serving?.interface ?? standing.usable[0]?.interface;

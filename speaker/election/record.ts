@@ -94,12 +94,22 @@ function accept(d: Draft, vip: VirtualIP, by: AddressState["recordBy"]): void {
   s.better = [];
   s.fault = undefined;
   noteMove(d);
+  noteMissed(d, before);
   pursue(d, before);
   // The record has come to the epoch of the write under way, by us or by another: its answer would tell nothing new.
   if (s.task.kind === "write" && epochOf(vip) >= s.task.epoch) s.task = { kind: "none" };
   if (s.serving === undefined || isMine(d) || vip.holder?.from !== d.w.node || vip.holder.node === "") return;
   s.handing = { to: vip.holder.node, epoch: vip.holder.epoch, untilMs: d.now + TIMES.handOverMs, named: false };
   if (s.heardEarly === vip.holder.node) fallSilent(d, "successor-heard");
+}
+
+/** A peer has found this node gone, and it runs. Whoever was stopped was gone indeed. */
+function noteMissed(d: Draft, before: AddressState["record"]): void {
+  const { record } = d.s;
+  if (before === undefined || record === undefined || !d.w.acting || d.now < d.w.stalledMs + TIMES.backlogMs) return;
+  const isOwn = before.node === d.w.node && (before.instance === d.w.instance || d.w.adopted);
+  if (!isOwn || record.node === d.w.node || record.reason !== "holder-unreachable") return;
+  d.effects.push({ type: "missed", by: record.node, interface: before.interface });
 }
 
 /** Taken from a node that did not hand it over: nobody knows whether that one is silent for good (F2). */

@@ -5,9 +5,9 @@
 import type { ConditionClaim } from "../../lib/model/conditions.ts";
 import type { Condition } from "../../lib/model/meta.ts";
 import type { Holder, VirtualIP } from "../../lib/model/virtual-ip.ts";
-import type { VerdictKind } from "../detector/types.ts";
 import type { ProbeRequest } from "../prober.ts";
 import type { FaultReason, MoveReason, YieldReason } from "../reasons.ts";
+import type { WireView } from "./seen-on-wire.ts";
 
 /** What all addresses of this node share. */
 export interface World {
@@ -40,18 +40,6 @@ export interface World {
   /** The generation that the next table will have, and the last one the worker confirmed. */
   readonly nextGeneration: number;
   readonly appliedGeneration: number;
-}
-
-/** A verdict of the detector on one node as seen through one interface, weighed against what this node may conclude. */
-export interface WireView {
-  readonly kind: VerdictKind;
-  readonly sinceMs: number;
-  /** When the detector last said so. What was written or heard after that it may not know. */
-  readonly toldMs: number;
-  /** Those that it does not answer for; of a node that is gone all, whatever stands here. */
-  readonly addresses: ReadonlySet<string>;
-  /** This node hears others, and enough of them (E1): only then does the verdict count. */
-  readonly proven: boolean;
 }
 
 export function wireKey(node: string, ownInterface: string): string {
@@ -278,6 +266,8 @@ export type Effect =
     }
   /** The wire alone has made this node answer: the victim's Lease is to be marked, once for all its addresses on that interface of it (F5). */
   | { readonly type: "fence"; readonly node: string; readonly instance: string; readonly interface: string }
+  /** This node runs, and a peer that found it gone, behind this interface of it, has taken what it held. */
+  | { readonly type: "missed"; readonly by: string; readonly interface: string }
   /** This node became the one that answers; once per epoch. */
   | {
       readonly type: "moved";
@@ -323,6 +313,11 @@ export const TIMES = {
   youngMs: 1_000,
   /** Another node was heard announcing: so long it is believed before the wire is asked. Its five rounds are over by then. */
   announcedMs: 5_000,
+  /** A peer that finds this node gone, and is gone for it, is left alone for so long where nobody else could take from it, doubled up to the maximum (section 5, ADR 33). */
+  apartMs: 30_000,
+  apartMaxMs: 3_600_000,
+  /** Such a peer has not answered for so long, though its Lease is renewed: an operator is told that the path is broken. */
+  brokenMs: 5_000,
   /** The node that was taken from is probed for so long if it is never heard again (F2). */
   pursueMs: 600_000,
   /** First claims wait so long after the process began to act, so that speakers that start together share the addresses. */

@@ -1,9 +1,20 @@
 /** What the detector's verdicts let this node do about an address (election.md sections 4 and 5). */
 import { assertNever } from "../../lib/runtime/errors.ts";
 import type { MoveReason } from "../reasons.ts";
-import { claim, type Draft, due, fallSilent, needRead, type On, rankOf, serveUnrecorded } from "./draft.ts";
+import {
+  claim,
+  type Draft,
+  due,
+  fallSilent,
+  livingOthers,
+  needRead,
+  type On,
+  rankOf,
+  serveUnrecorded,
+} from "./draft.ts";
 import { startProbe } from "./probe.ts";
-import { TIMES, type WireView, wireKey } from "./types.ts";
+import type { WireView } from "./seen-on-wire.ts";
+import { TIMES, wireKey } from "./types.ts";
 
 export interface LostOnWire {
   readonly why: MoveReason;
@@ -20,6 +31,7 @@ export function lostOnWire(d: Draft, on: On): LostOnWire | undefined {
   if (record === undefined || record.node === "" || record.node === w.node || w.ending || s.deleting) return undefined;
   const view = w.wire.get(wireKey(record.node, on.interface));
   if (view === undefined || !view.proven || rankOf(d, record.node) < 0) return undefined;
+  if (isLeftToOthers(d, on, record.node, view)) return undefined;
   // Of a node that lives only what was asked for is silent: it may have been given others since.
   if (view.kind !== "gone" && !view.addresses.has(s.address)) return undefined;
   // The holder was named, or was heard, after the detector last spoke: it may be another process that came back.
@@ -40,6 +52,24 @@ export function lostOnWire(d: Draft, on: On): LostOnWire | undefined {
   }
   const provenMs = heard === undefined ? s.recordSeenMs + TIMES.youngMs : 0;
   return { why, notBeforeMs: Math.max(turnMs, provenMs), probeFirst: false };
+}
+
+/**
+ * Two nodes whose path is broken find each other gone, and would take from each other without end. Whoever was found gone leaves it to the
+ * others to find that peer gone, who hear it; where there are none the peer is left alone for a while, as long as its Lease is renewed.
+ */
+function isLeftToOthers(d: Draft, on: On, node: string, { kind, apart }: WireView): boolean {
+  if (kind !== "gone" || apart === undefined || d.w.peers.get(node)?.lease !== "fresh") return false;
+  return hasNeighbour(d, on, node) || (apart.renews && !due(d, apart.untilMs));
+}
+
+/** Another candidate on this segment, which this node does not find silent. */
+function hasNeighbour(d: Draft, on: On, node: string): boolean {
+  const here = d.w.segments[on.interface];
+  return livingOthers(d, node).some((one) => {
+    const there = d.w.peers.get(one.node)?.segments[one.interface];
+    return one.node !== d.w.node && (here === undefined || there === undefined || there === here);
+  });
 }
 
 function reasonOf(view: WireView): MoveReason {

@@ -1,12 +1,13 @@
-/** What the speaker's state is, as metrics; and the one thing in it that must not go unnoticed, in the log. */
+/** What the speaker's state is, as metrics; and what in it must not go unnoticed, in the log. */
 import type { Logger } from "../../lib/runtime/log.ts";
 import type { SpeakerState } from "../state.ts";
-import { isolatedOn } from "../wire-view.ts";
-import { acting, held, highestEpoch, isolated, verdicts } from "./metrics.ts";
+import { brokenPaths, isolatedOn } from "../wire-view.ts";
+import { acting, broken, held, highestEpoch, isolated, verdicts } from "./metrics.ts";
 
 export class Gauges {
   readonly #log: Logger;
   #isolatedOn = "";
+  #broken: readonly string[] = [];
 
   constructor(log: Logger) {
     this.#log = log;
@@ -22,6 +23,7 @@ export class Gauges {
     );
     verdicts.set({}, state.verdicts.size);
     this.#showIsolation(isolatedOn(state));
+    this.#showBroken(brokenPaths(state));
   }
 
   #showIsolation(interfaces: readonly string[]): void {
@@ -31,4 +33,21 @@ export class Gauges {
       this.#log.warn({ interfaces }, "isolated: nobody is heard there, so nothing is taken from anybody");
     this.#isolatedOn = text;
   }
+
+  #showBroken(paths: readonly string[]): void {
+    broken.set({}, paths.length);
+    for (const path of paths.filter((one) => !this.#broken.includes(one)))
+      this.#log.warn(
+        peerOf(path),
+        "the path to this peer is broken: it finds this node gone, and this node does not hear it",
+      );
+    for (const path of this.#broken.filter((one) => !paths.includes(one)))
+      this.#log.info(peerOf(path), "the path to this peer is broken no more: it is heard, or it has gone");
+    this.#broken = paths;
+  }
+}
+
+function peerOf(path: string): { readonly peer: string; readonly interface: string } {
+  const [peer = "", name = ""] = path.split(" ");
+  return { peer, interface: name };
 }

@@ -28,6 +28,10 @@ export const isolated = gauge(
   "berth_speaker_isolated_interfaces",
   "Interfaces on which another node is silent and this one hears nobody at all: it takes nothing there",
 );
+export const broken = gauge(
+  "berth_speaker_broken_paths",
+  "Peers that find this node gone while it runs, and that do not answer it: what one sends does not reach the other",
+);
 export const wireless = gauge(
   "berth_speaker_wireless_interfaces",
   "Wireless interfaces on which this node answers for addresses, or would: announcements may not reach everybody there",

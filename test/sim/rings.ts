@@ -36,6 +36,7 @@ export function planOf(
     watched: watched.has(node),
     pursued: isPursued(node),
     counts: true,
+    doubted: false,
   }));
   return { interface: ON, address4: addressOf(name), linkLocal: linkLocalOf(name), stations };
 }

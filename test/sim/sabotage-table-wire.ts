@@ -3,6 +3,7 @@ import type { DetectorState } from "../../speaker/detector/detector.ts";
 import type { Station } from "../../speaker/detector/station.ts";
 import type { SpeakerEffect, SpeakerInput } from "../../speaker/state.ts";
 import type { FenceTold } from "./sabotage.ts";
+import * as apart from "./sabotage-apart.ts";
 import * as fences from "./sabotage-fence.ts";
 import * as stories from "./sabotage-stories.ts";
 import { type Broken, withStations } from "./sabotage-table.ts";
@@ -139,5 +140,30 @@ export const BROKEN_WIRE: readonly Broken[] = [
     rule: "with the API server a record confirms whoever hears a peer announce its address (rule Y)",
     sabotage: { times: { confirmMs: 0 } },
     story: wire.peerInError,
+  },
+  {
+    rule: "whoever is apart from a peer leaves it to the others to find it gone (ADR 33)",
+    sabotage: { state: (state) => ({ ...state, apart: new Map() }) },
+    story: apart.heardByAThird,
+  },
+  {
+    rule: "where there are no others the two leave each other alone for a while (ADR 33)",
+    sabotage: { times: { apartMs: 0 } },
+    story: apart.heardByNobodyElse,
+  },
+  {
+    rule: "and no longer than for a while: nobody may be left to answer (E13)",
+    sabotage: { times: { apartMs: 3_600_000 } },
+    story: apart.takerFallsSilent,
+  },
+  {
+    rule: "a peer that is heard again is apart no more (ADR 33)",
+    sabotage: { state: apart.apartForGood() },
+    story: apart.mendedBefore,
+  },
+  {
+    rule: "whoever was found gone asks the peer that has taken at once, and is not apart from one that answers (ADR 33)",
+    sabotage: { plan: (plan) => withStations(plan, (one) => ({ ...one, doubted: false })) },
+    story: apart.foundGoneBefore,
   },
 ];

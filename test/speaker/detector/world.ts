@@ -16,7 +16,7 @@ export const macOf = (node: string): string => `02:00:00:00:00:${node.charCodeAt
 export function station(node: string, changes: Partial<StationPlan> = {}): StationPlan {
   const last = node.charCodeAt(0);
   const base = { node, mac: macOf(node), address4: `10.0.0.${last}`, linkLocal: `fe80::${last}` };
-  return { ...base, targets: [], watched: false, pursued: false, counts: true, ...changes };
+  return { ...base, targets: [], watched: false, pursued: false, counts: true, doubted: false, ...changes };
 }
 
 export function planOf(...stations: readonly StationPlan[]): WatchPlan {

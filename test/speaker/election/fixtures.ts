@@ -160,6 +160,8 @@ function effectText(effect: Effect): string {
       return `${effect.type} ${effect.reason}`;
     case "fence":
       return `fence ${effect.node}`;
+    case "missed":
+      return `missed by ${effect.by}`;
     default:
       return effect.type;
   }

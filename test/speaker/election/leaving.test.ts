@@ -115,7 +115,7 @@ describe("no longer a candidate", () => {
     ["gone", false, "b"],
     ["addresses", true, "b"],
   ] as const)("the first in line is found %s, proven: %s: handed over to %s", (kind, proven, to) => {
-    const view = { kind, sinceMs: NOW, toldMs: NOW, addresses: new Set([ADDRESS]), proven };
+    const view = { kind, sinceMs: NOW, toldMs: NOW, addresses: new Set([ADDRESS]), proven, apart: undefined };
     const wire = new Map([[wireKey("b", "eth0"), view]]);
     const excluded = { place: place("bc", { rule: "exclude-label" }), world: { wire } } as const;
     expect(sketch(next(HOLDING, excluded))).toBe(`answers, pass 4 | write ${to}@4 from a hand-over-not-candidate`);

@@ -65,7 +65,7 @@ describe("fencing", () => {
   const PEER = { node: "b", mac: "02:00:00:00:00:dd", address4: "192.0.2.77", linkLocal: "", targets: [] };
   /** The station is another node of the cluster from here on; without an argument nobody is. */
   const watch = (...peers: readonly (typeof PEER)[]) => {
-    const stations = peers.map((one) => ({ ...one, watched: false, pursued: false, counts: true }));
+    const stations = peers.map((one) => ({ ...one, watched: false, pursued: false, counts: true, doubted: false }));
     say({ type: "watch", plan: { segments: [{ interface: "eth0", address4: "192.0.2.1", linkLocal: "", stations }] } });
   };
   const announced = (address: string, mac: string) =>
