@@ -3,6 +3,7 @@ import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { SimApi } from "./api.ts";
 import { Continuity } from "./continuity.ts";
 import { Doubles } from "./doubles.ts";
+import { Flaps } from "./flaps.ts";
 import { Happened } from "./happened.ts";
 import type { SimHost } from "./host.ts";
 import { Liveness } from "./liveness.ts";
@@ -47,6 +48,7 @@ export class Invariants {
   readonly #now: () => number;
   readonly #continuity: Continuity;
   readonly #happened: Happened;
+  readonly #flaps: Flaps;
   readonly doubles: Doubles;
   readonly liveness: Liveness;
 
@@ -73,6 +75,7 @@ export class Invariants {
     const world = { api, wires, processes, now };
     this.#happened = new Happened(world);
     const protest = (what: string): void => this.protest(what);
+    this.#flaps = new Flaps(this.#happened, now, protest);
     this.liveness = new Liveness({ world, happened: this.#happened, protest, callMs: 2 * limits.confirmMs });
     this.doubles = new Doubles({
       ...{ world, happened: this.#happened, confirmMs: limits.confirmMs, watchMs: limits.watchMs },
@@ -120,6 +123,7 @@ export class Invariants {
       this.#noteGap(vip.address, nodes.length > 0);
       this.doubles.look(vip, nodes);
       this.liveness.look(vip, nodes);
+      this.#flaps.look(vip, nodes);
     }
   }
 
