@@ -15,6 +15,7 @@ import { wrongStarts } from "./starting.ts";
 import { type Clocks, MachineTime, type Time } from "./timeline.ts";
 import type { SimWire } from "./wire.ts";
 import { SimWorker } from "./worker.ts";
+import { expectSilence } from "./yielding.ts";
 
 export interface ProcessOptions {
   readonly node: string;
@@ -44,7 +45,7 @@ export class SimProcess {
   /** After a stop it reads what waits in its sockets in several turns of its loop, a piece each millisecond; else all of it in one. */
   readsLater = false;
   #isStopped = false;
-  #inbox: SpeakerInput[] = [];
+  readonly #inbox: SpeakerInput[] = [];
   /** Callbacks that came while the process was frozen. */
   readonly #waiting: (() => void)[] = [];
   #scheduled = false;
@@ -204,15 +205,16 @@ export class SimProcess {
     const { timeline, sabotage } = this.#options;
     const { now } = timeline;
     const before = sabotage.state?.(this.state, now) ?? this.state;
-    const inputs = this.#inbox.flatMap((input) => {
-      const told = sabotage.input === undefined ? input : sabotage.input(input, before, now);
-      return told === undefined ? [] : [told];
+    const told = this.#inbox.splice(0);
+    const inputs = told.flatMap((input) => {
+      const bent = sabotage.input === undefined ? input : sabotage.input(input, before, now);
+      return bent === undefined ? [] : [bent];
     });
-    this.#inbox = [];
     const { state, effects, wakeAt } = stepSpeaker(before, inputs, now);
     this.state = state;
     for (const what of wrongStarts(before, state, effects, this.worker.heard, now)) this.#options.onProtest(what);
     for (const effect of sabotage.effects?.(effects, state, now) ?? effects) this.#execute(effect);
+    expectSilence(this, told, before, timeline, this.#options.onProtest);
     if (!this.#heartbeatStarted && state.synced && state.linked) {
       this.#heartbeatStarted = true;
       this.#heartbeat.input({ type: "start" });
