@@ -19,7 +19,7 @@ export function expectSilence(
   time: Time,
   protest: (what: string) => void,
 ): void {
-  for (const vip of told.map(toldBy)) {
+  for (const vip of told.map((input) => toldBy(input, before))) {
     if (vip?.holder === undefined || vip.holder.node === process.node) continue;
     const { node, epoch } = vip.holder;
     const { serving, record } = before.addresses.get(vip.meta.name) ?? {};
@@ -36,11 +36,12 @@ export function expectSilence(
   }
 }
 
-/** The record that an input brings, whichever way it came. */
-function toldBy(input: SpeakerInput): VirtualIP | undefined {
+/** The record that an input brings, whichever way it came. The answer to a question that was asked anew since, or is settled, tells nothing. */
+function toldBy(input: SpeakerInput, { addresses }: SpeakerState): VirtualIP | undefined {
   if (input.type === "virtual-ip") return input.vip;
   if (input.type === "written" && input.result.kind === "ok") return input.result.vip;
-  return input.type === "read" && input.result.kind === "found" ? input.result.vip : undefined;
+  const isAwaited = input.type === "read" && addresses.get(input.name)?.reading?.id === input.id;
+  return isAwaited && input.result.kind === "found" ? input.result.vip : undefined;
 }
 
 function answersUnder({ meta, holder }: VirtualIP, one: AddressState | undefined): boolean {
