@@ -23,6 +23,23 @@ export function step(state: AddressState, input: Input, world: World, place: Pla
   return { state: d.s, effects: d.effects, wakeAt: d.wakeAt };
 }
 
+/**
+ * What a batch says of others' announcements is known before anything in it is decided: after a stop it is a backlog, in which the verdict on a
+ * holder stands before the word of who has taken the address since. What this node answers for is left as it is: there it is an event.
+ */
+export function hearFirst(
+  state: AddressState,
+  inputs: readonly Input[],
+  world: World,
+  place: Place,
+  now: number,
+): AddressState {
+  if (state.serving !== undefined || inputs.length < 2) return state;
+  const d: Draft = { s: { ...state }, w: world, place, now, effects: [], wakeAt: Number.POSITIVE_INFINITY };
+  for (const input of inputs) if (input.type === "heard") onHeard(d, input.mac, input.how);
+  return d.s;
+}
+
 function know(d: Draft, input: Input): void {
   switch (input.type) {
     case "seen":
