@@ -36,6 +36,7 @@ export function world(changes: Partial<World> = {}): World {
     segments: {},
     wire: new Map(),
     handing: new Map(),
+    taking: 0,
     macOwners: new Map(Object.entries(MACS).map(([node, mac]) => [mac, node])),
     nextGeneration: 8,
     appliedGeneration: 7,
