@@ -10,9 +10,16 @@ import { decide } from "./decide.ts";
 import { type Draft, fallSilent, needRead } from "./draft.ts";
 import { onBack, onHeard, onLost, onProbed } from "./hear.ts";
 import { onRead, onSeen, onWritten } from "./record.ts";
-import type { AddressState, Input, Step, World } from "./types.ts";
+import type { AddressState, Effect, Input, World } from "./types.ts";
 
 export { handedTo, initialState } from "./draft.ts";
+
+export interface Step {
+  readonly state: AddressState;
+  readonly effects: readonly Effect[];
+  /** Monotonic milliseconds at which a tick is wanted; Infinity when nothing is due. */
+  readonly wakeAt: number;
+}
 
 /** `place` is where the nodes stand with this address now; `now` is monotonic milliseconds. */
 export function step(state: AddressState, input: Input, world: World, place: Place, now: number): Step {

@@ -292,13 +292,6 @@ export type Effect =
     }
   | { readonly type: "yielded"; readonly name: string; readonly reason: YieldReason; readonly epoch: number };
 
-export interface Step {
-  readonly state: AddressState;
-  readonly effects: readonly Effect[];
-  /** Monotonic milliseconds at which a tick is wanted; Infinity when nothing is due. */
-  readonly wakeAt: number;
-}
-
 /** Milliseconds; each with the section of the rules that it comes from. */
 export const TIMES = {
   /** A successor starts at once; the predecessor yields when it hears it, at the latest after this (section 8). */
