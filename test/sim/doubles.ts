@@ -48,6 +48,7 @@ interface Overlap extends Pair {
   isHandOver: boolean;
   isUnread: boolean;
   bothTook: boolean;
+  isStale: boolean;
   told: boolean;
 }
 
@@ -107,6 +108,7 @@ export class Doubles {
     overlap.isHandOver ||= this.#isInHandOver(vip, overlap) || this.#isLeaving(pair) || this.#isNamedLate(vip, pair);
     overlap.isUnread ||= [pair.left, pair.right].some((node) => this.#isUnread(node, overlap));
     overlap.bothTook ||= [pair.left, pair.right].every((node) => this.#tookWithoutRecord(node, vip));
+    overlap.isStale ||= this.#isStale(vip, pair);
     this.#judge(overlap);
   }
 
@@ -126,6 +128,7 @@ export class Doubles {
       isHandOver: false,
       isUnread: false,
       bothTook: false,
+      isStale: false,
       told: false,
     };
   }
@@ -176,6 +179,14 @@ export class Doubles {
   #isPursued(address: string, node: string, by: string): boolean {
     const processes = this.#options.world.processesOf(by);
     return processes.some(({ state }) => state.addresses.get(address)?.pursuit?.node === node);
+  }
+
+  #isStale({ address, holder }: VirtualIP, { left, right }: Pair): boolean {
+    if (holder?.node !== left && holder?.node !== right) return false;
+    return this.#of(holder.node === left ? right : left).some(({ state }) => {
+      const { taken, record } = state.addresses.get(address) ?? {};
+      return taken !== undefined && record?.node !== holder.node;
+    });
   }
 
   #tookWithoutRecord(node: string, vip: VirtualIP): boolean {

@@ -69,6 +69,7 @@ export class Invariants {
       protest: (what) => this.protest(what),
       reachesApi: (node) => api.reaches(node),
       putBackMs: () => api.putBackMs,
+      isSlow: () => api.slowMs > 0,
     });
     const processesOf = (node: string) => processes.get(node) ?? [];
     const world = { api, wires, processes, processesOf, now };

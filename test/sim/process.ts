@@ -43,7 +43,8 @@ export class SimProcess {
   frozen = false;
   /** After a stop it reads what waits in its sockets in several turns of its loop, a piece each millisecond; else all of it in one. */
   readsLater = false;
-  #isStopped = false;
+  /** Its main thread alone, or its worker as well. */
+  #stopped: "nothing" | "main" | "all" = "nothing";
   #inbox: SpeakerInput[] = [];
   /** Callbacks that came while the process was frozen. */
   readonly #waiting: (() => void)[] = [];
@@ -130,24 +131,25 @@ export class SimProcess {
 
   /** The main thread alone stands still; the worker goes on for as long as it may. */
   stick(): void {
-    this.#isStopped = true;
+    this.#stopped = "main";
     this.frozen = true;
   }
 
   /** Stopped by a signal. */
   freeze(): void {
-    this.#isStopped = true;
+    this.#stopped = "all";
     this.frozen = true;
     this.worker.freeze();
   }
 
   thaw(): void {
-    if (!this.#isStopped || this.dead) return;
-    this.#isStopped = false;
+    if (this.#stopped === "nothing" || this.dead) return;
+    this.#stopped = "nothing";
     // Of a paused machine nothing runs.
     if (this.#pausedMs !== undefined) return;
-    this.frozen = false;
+    // What the worker says now is read after what it has said before: it is one channel.
     this.worker.thaw();
+    this.frozen = false;
     this.#catchUp();
   }
 
@@ -180,8 +182,8 @@ export class SimProcess {
     if (this.#pausedMs === undefined || this.dead) return;
     this.#time.miss(this.#time.now - this.#pausedMs);
     this.#pausedMs = undefined;
-    this.frozen = this.#isStopped;
-    this.worker.resume(this.#isStopped);
+    this.worker.resume(this.#stopped === "all");
+    this.frozen = this.#stopped !== "nothing";
     if (!this.frozen) this.#catchUp();
   }
 

@@ -242,6 +242,30 @@ describe("answered before any record", () => {
     expect(sketch(next(again, { ...hears, afterMs: 1_000 }))).toContain("reads (peer-heard)");
   });
 
+  test("the one that is let is told once more, when it has had the time to hear of it: whoever goes on after that has a record (E7, rule Y)", () => {
+    const down = { ...verdict(), apiUp: false, taking: 1 };
+    const early = next(start(...lost("abc", down)), { input: heard(MAC_C), afterMs: 300, world: down });
+    expect(sketch(early)).toBe("answers | ");
+    expect(early.wakeAt).toBe(early.now + 102);
+    const told = next(early, { afterMs: 102, world: down });
+    expect(sketch(told)).toBe("answers | announce");
+    expect(sketch(next(told, { afterMs: 500, world: down }))).toBe("answers | ");
+    expect(sketch(next(told, { input: heard(MAC_C), afterMs: 10, world: down }))).toContain("silent");
+  });
+
+  test.each([
+    [1, 401, "answers"],
+    [1, 402, "silent"],
+    [250, 899, "answers"],
+    [250, 900, "silent"],
+    [5_000, 999, "answers"],
+    [5_000, 1_000, "silent"],
+  ])("of %i addresses that were taken at once, the other is heard after %i ms: %s", (taking, afterMs, what) => {
+    const down = { ...verdict(), apiUp: false, taking };
+    const begun = start(...lost("abc", down));
+    expect(sketch(next(begun, { input: heard(MAC_C), afterMs, world: down }))).toContain(what);
+  });
+
   test("the holder of the record is heard announcing: it lives, and an unrecorded holder loses", () => {
     const refused = next(taken, {
       input: { type: "written", epoch: 4, result: { kind: "refused" } },
