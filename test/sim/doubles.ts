@@ -183,7 +183,7 @@ export class Doubles {
 
   #isStale({ address, holder }: VirtualIP, { left, right }: Pair): boolean {
     if (holder?.node !== left && holder?.node !== right) return false;
-    return this.#of(holder.node === left ? right : left).some(({ state }) => {
+    return this.#options.world.processesOf(holder.node === left ? right : left).some(({ state }) => {
       const { taken, record } = state.addresses.get(address) ?? {};
       return taken !== undefined && record?.node !== holder.node;
     });
