@@ -66,10 +66,15 @@ export class SimWorker {
   }
 
   answers(address: string): boolean {
-    const isKept = this.#options.sabotage.neverYields === true && this.#everHeld.has(address);
-    if (!this.isRunning || !(isKept || this.#held.has(address))) return false;
+    // Asked after every event, mostly about what others hold.
+    if (!this.#held.has(address) && !this.#isKept(address)) return false;
+    if (!this.isRunning) return false;
     const wire = this.#options.wires.get(interfaceFor(address));
     return wire !== undefined && !wire.unplugged.has(this.node) && !wire.isUnanswered(this.node, address);
+  }
+
+  #isKept(address: string): boolean {
+    return this.#options.sabotage.neverYields === true && this.#everHeld.has(address);
   }
 
   kill(): void {
