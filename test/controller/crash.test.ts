@@ -161,7 +161,7 @@ async function step(world: World, wild: boolean): Promise<void> {
       if (world.random() < 0.25) disturb(world);
   }
   await settled();
-  checkSafety(world);
+  if (world.checked < world.api.events.length) checkSafety(world);
 }
 
 function disturb(world: World): void {
@@ -173,7 +173,6 @@ function disturb(world: World): void {
 
 /** Reads every new event of the API server: what was true for one moment counts. */
 function checkSafety(world: World): void {
-  if (world.checked === world.api.events.length) return;
   for (; world.checked < world.api.events.length; world.checked++) {
     const event = world.api.events[world.checked];
     if (event?.resource === "services") checkPublished(world, event.key, event.object);

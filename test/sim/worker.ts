@@ -66,15 +66,10 @@ export class SimWorker {
   }
 
   answers(address: string): boolean {
-    // Asked after every event, mostly about what others hold.
-    if (!this.#held.has(address) && !this.#isKept(address)) return false;
-    if (!this.isRunning) return false;
+    const isKept = this.#options.sabotage.neverYields === true && this.#everHeld.has(address);
+    if (!this.isRunning || !(isKept || this.#held.has(address))) return false;
     const wire = this.#options.wires.get(interfaceFor(address));
     return wire !== undefined && !wire.unplugged.has(this.node) && !wire.isUnanswered(this.node, address);
-  }
-
-  #isKept(address: string): boolean {
-    return this.#options.sabotage.neverYields === true && this.#everHeld.has(address);
   }
 
   kill(): void {
@@ -207,8 +202,7 @@ export class SimWorker {
   }
 
   #receive(frame: Frame): void {
-    if (this.#dead) return;
-    if (this.#options.sabotage.deaf === true && frame.type === "announcement") return;
+    if (this.#dead || (this.#options.sabotage.deaf === true && frame.type === "announcement")) return;
     if (!this.#frozen) {
       this.#read(frame);
       this.#timers();
@@ -291,6 +285,7 @@ export class SimWorker {
     this.#sender.tick();
     const watchingAt = isRunning ? this.#watching.wakeAt : Number.POSITIVE_INFINITY;
     const at = Math.min(watchingAt, this.#sender.wakeAt, this.#heldNews.wakeAt);
+    // An alarm that is set for this time already rings.
     if (at === this.#alarmAt) return;
     this.#alarmAt = at;
     const serial = ++this.#serial;
