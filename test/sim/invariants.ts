@@ -128,7 +128,9 @@ export class Invariants {
   /** Called after what is quiet as well: a frame, or a timer of a worker, may end two answers. */
   glance(): void {
     if (!this.doubles.isOpen) return;
-    for (const vip of this.#api.vips.values()) this.doubles.look(vip, this.answering(vip.address));
+    for (const vip of this.#api.vips.values()) {
+      if (this.doubles.isOpenFor(vip.address)) this.doubles.look(vip, this.answering(vip.address));
+    }
   }
 
   /** With hundreds of addresses a look now and then is enough: what is wrong lasts for longer than some events. */
