@@ -13,9 +13,6 @@ import { ObjectCache } from "./object-cache.ts";
 import { initialReflector, stepReflector } from "./reflector.ts";
 import { type Delivery, failureOf, type ReflectorEffect, type ReflectorInput } from "./reflector-types.ts";
 
-/** A page of 500 objects from a busy server; a dead one is found by the pulse long before. */
-const LIST_TIMEOUT_MS = 30_000;
-
 const restarts = counter("berth_informer_restarts_total", "Lists and watches begun again, by what made it necessary.", [
   "resource",
   "reason",
@@ -103,7 +100,7 @@ class ReflectorInformer<T> implements Informer<T> {
   #execute(effect: ReflectorEffect): void {
     switch (effect.type) {
       case "list":
-        this.#list(effect.request, effect.query);
+        this.#list(effect);
         return;
       case "open-watch":
         this.#openWatch(effect.watch, effect.query);
@@ -125,8 +122,8 @@ class ReflectorInformer<T> implements Informer<T> {
     }
   }
 
-  #list(request: number, query: Readonly<Record<string, string>>): void {
-    this.#api.get(this.#options.path, { query: { ...this.#options.query, ...query }, timeoutMs: LIST_TIMEOUT_MS }).then(
+  #list({ request, query, timeoutMs }: Extract<ReflectorEffect, { type: "list" }>): void {
+    this.#api.get(this.#options.path, { query: { ...this.#options.query, ...query }, timeoutMs }).then(
       (answer) => {
         const meta = fields(fields(answer)["metadata"]);
         this.#inbox.put({

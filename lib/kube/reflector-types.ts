@@ -11,6 +11,9 @@ export type ReflectorPhase =
       /** False after a continue token expired between two pages: then everything comes in one answer. */
       readonly paged: boolean;
       readonly continueToken: string;
+      /** When its first page was asked for, and how long each may take. */
+      readonly sinceMs: number;
+      readonly timeoutMs: number;
       /** What the pages so far held. BOUNDED by the size of the collection. */
       readonly items: readonly Json[];
     }
@@ -39,6 +42,8 @@ export interface ReflectorState {
   readonly resourceVersion: string;
   /** Failures in a row, without an event between them. */
   readonly failures: number;
+  /** The last list was answered, and soon. */
+  readonly listedSoon: boolean;
   /** A 410 was answered by a list and no event has come since. */
   readonly expired: boolean;
   /** State of the generator for jitter (lib/runtime/random.ts). */
@@ -108,7 +113,12 @@ export type Delivery =
   | { readonly type: "delete"; readonly object: Json };
 
 export type ReflectorEffect =
-  | { readonly type: "list"; readonly request: number; readonly query: Readonly<Record<string, string>> }
+  | {
+      readonly type: "list";
+      readonly request: number;
+      readonly query: Readonly<Record<string, string>>;
+      readonly timeoutMs: number;
+    }
   | { readonly type: "open-watch"; readonly watch: number; readonly query: Readonly<Record<string, string>> }
   | { readonly type: "close-watch"; readonly watch: number }
   | { readonly type: "deliver"; readonly delivery: Delivery }

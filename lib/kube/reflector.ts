@@ -23,6 +23,14 @@ import type {
 import { compareResourceVersions } from "./resource-version.ts";
 
 export const PAGE_ITEMS = 500;
+/** A page from a busy server; a dead one is found by the pulse long before. */
+export const LIST_MS = 30_000;
+/**
+ * What silenced a watch may have hit the connection too that the next list goes out on; the one after it goes out on another.
+ * Only where the last list came soon: a server that is slow with lists must not be asked for each of them twice.
+ */
+export const DOUBTED_LIST_MS = 10_000;
+export const SOON_MS = 5_000;
 export const BACKOFF_MIN_MS = 100;
 export const BACKOFF_MAX_MS = 30_000;
 /**
@@ -45,14 +53,22 @@ type WatchEvent = Extract<ReflectorInput, { type: "event" }>;
 
 /** `seed` decides jitter and the length of watches. */
 export function initialReflector(seed: number): ReflectorState {
-  return { phase: { type: "stopped" }, sequence: 0, resourceVersion: "", failures: 0, expired: false, random: seed };
+  return {
+    phase: { type: "stopped" },
+    sequence: 0,
+    resourceVersion: "",
+    failures: 0,
+    listedSoon: false,
+    expired: false,
+    random: seed,
+  };
 }
 
 export function stepReflector(state: ReflectorState, input: ReflectorInput, now: number): ReflectorStep {
   const { phase } = state;
   switch (input.type) {
     case "start":
-      return phase.type === "stopped" ? list({ ...state, failures: 0, expired: false }, true) : same(state);
+      return phase.type === "stopped" ? list({ ...state, failures: 0, expired: false }, true, now) : same(state);
     case "stop":
       return { state: { ...state, phase: { type: "stopped" } }, effects: closing(phase), wakeAt: undefined };
     case "listed":
@@ -71,10 +87,11 @@ export function stepReflector(state: ReflectorState, input: ReflectorInput, now:
       if (phase.type !== "watching" || phase.watch !== input.watch) return same(state);
       return input.failure === undefined ? onClosed(state, phase, now) : onWatchFailed(state, input.failure, now);
     case "relist":
-      return onRelist(state);
+      return onRelist(state, now, LIST_MS);
     case "doubt":
       // Not again from the first page: a server so slow that doubts come faster than its lists would never finish one.
-      return phase.type === "listing" ? same(state) : onRelist(state);
+      if (phase.type === "listing") return same(state);
+      return onRelist(state, now, state.listedSoon ? DOUBTED_LIST_MS : LIST_MS);
     case "retry-now":
       return phase.type === "waiting" && !phase.asked ? proceed(state, phase.next, now) : same(state);
     case "tick":
@@ -90,21 +107,23 @@ function onListed(state: ReflectorState, phase: Listing, input: Listed, now: num
     const request = state.sequence + 1;
     const next: Listing = { ...phase, request, continueToken: input.continueToken, items };
     const query = { limit: String(PAGE_ITEMS), continue: input.continueToken };
-    return step({ ...state, sequence: request, phase: next }, [{ type: "list", request, query }]);
+    const { timeoutMs } = phase;
+    return step({ ...state, sequence: request, phase: next }, [{ type: "list", request, query, timeoutMs }]);
   }
   const rolledBack = compareResourceVersions(input.resourceVersion, state.resourceVersion) === "lower";
   const effects: ReflectorEffect[] = [{ type: "deliver", delivery: { type: "replace", items, rolledBack } }];
   if (rolledBack) effects.push({ type: "restarted", reason: "rolled-back", delayMs: 0 });
   // Failures stay counted until the watch brings something: a list that works beside a watch that does not is no cure.
-  return withEffects(effects, watch({ ...state, resourceVersion: input.resourceVersion }, now));
+  const listedSoon = now - phase.sinceMs < SOON_MS;
+  return withEffects(effects, watch({ ...state, resourceVersion: input.resourceVersion, listedSoon }, now));
 }
 
 function onListFailed(state: ReflectorState, phase: Listing, failure: ReflectorFailure, now: number): ReflectorStep {
   // The continue token outlived its snapshot (etcd was compacted between two pages): ask for everything at once.
   if (failure.kind === "expired" && phase.continueToken !== "") {
-    return withEffects([{ type: "restarted", reason: "expired", delayMs: 0 }], list(state, false));
+    return withEffects([{ type: "restarted", reason: "expired", delayMs: 0 }], list(state, false, now));
   }
-  return wait(state, "list", reasonOf(failure), failure, now);
+  return wait({ ...state, listedSoon: false }, "list", reasonOf(failure), failure, now);
 }
 
 function onEvent(state: ReflectorState, phase: Watching, input: WatchEvent, now: number): ReflectorStep {
@@ -112,7 +131,7 @@ function onEvent(state: ReflectorState, phase: Watching, input: WatchEvent, now:
   if (compareResourceVersions(input.resourceVersion, state.resourceVersion) === "lower") {
     return withEffects(
       [...closing(phase), { type: "restarted", reason: "rolled-back", delayMs: 0 }],
-      list(state, true),
+      list(state, true, now),
     );
   }
   const next: ReflectorState = {
@@ -154,18 +173,18 @@ function onWatchFailed(state: ReflectorState, failure: ReflectorFailure, now: nu
     // helps. Again without an event between: a loop, so it is slowed down.
     if (state.expired) return wait(state, "list", "expired", failure, now);
     const effects: ReflectorEffect[] = [{ type: "restarted", reason: "expired", delayMs: 0 }];
-    return withEffects(effects, list({ ...state, failures: state.failures + 1, expired: true }, true));
+    return withEffects(effects, list({ ...state, failures: state.failures + 1, expired: true }, true, now));
   }
   const isStuck = failure.kind === "refused" && state.failures + 1 >= REFUSALS_UNTIL_LIST;
   return wait(state, isStuck ? "list" : "watch", reasonOf(failure), failure, now);
 }
 
-function onRelist(state: ReflectorState): ReflectorStep {
+function onRelist(state: ReflectorState, now: number, timeoutMs: number): ReflectorStep {
   const { phase } = state;
   if (phase.type === "stopped") return same(state);
   if (phase.type === "waiting" && phase.asked) return step({ ...state, phase: { ...phase, next: "list" } }, []);
   const effects: ReflectorEffect[] = [...closing(phase), { type: "restarted", reason: "commanded", delayMs: 0 }];
-  return withEffects(effects, list(state, true));
+  return withEffects(effects, list(state, true, now, timeoutMs));
 }
 
 function onTick(state: ReflectorState, now: number): ReflectorStep {
@@ -175,20 +194,20 @@ function onTick(state: ReflectorState, now: number): ReflectorStep {
     // Not resumed: a watch above the version of a server that was put back is silent like this for ever (hazard M13),
     // and only a list shows it.
     const effects: ReflectorEffect[] = [...closing(phase), { type: "restarted", reason: "idle", delayMs: 0 }];
-    return withEffects(effects, list(state, true));
+    return withEffects(effects, list(state, true, now));
   }
   return same(state);
 }
 
 function proceed(state: ReflectorState, next: "list" | "watch", now: number): ReflectorStep {
-  return next === "list" ? list(state, true) : watch(state, now);
+  return next === "list" ? list(state, true, now) : watch(state, now);
 }
 
-function list(state: ReflectorState, paged: boolean): ReflectorStep {
+function list(state: ReflectorState, paged: boolean, now: number, timeoutMs = LIST_MS): ReflectorStep {
   const request = state.sequence + 1;
-  const phase: Listing = { type: "listing", request, paged, continueToken: "", items: [] };
+  const phase: Listing = { type: "listing", request, paged, continueToken: "", sinceMs: now, timeoutMs, items: [] };
   const query: Record<string, string> = paged ? { limit: String(PAGE_ITEMS) } : {};
-  return step({ ...state, sequence: request, phase }, [{ type: "list", request, query }]);
+  return step({ ...state, sequence: request, phase }, [{ type: "list", request, query, timeoutMs }]);
 }
 
 function watch(state: ReflectorState, now: number): ReflectorStep {

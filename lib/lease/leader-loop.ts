@@ -170,6 +170,8 @@ export function leaderBody(
     case "take":
       return [
         { op: "test", path: "/metadata/resourceVersion", value: call.from.resourceVersion },
+        // A store that was put back gives a version twice: the second time to a leader that lives.
+        ...(call.from.renewTime === "" ? [] : [{ op: "test", path: "/spec/renewTime", value: call.from.renewTime }]),
         { op: "add", path: "/spec/holderIdentity", value: identity },
         { op: "add", path: "/spec/acquireTime", value: time },
         { op: "add", path: "/spec/renewTime", value: time },
@@ -200,5 +202,6 @@ export function readLease(raw: Json): LeaderLease {
     resourceVersion: meta.resourceVersion,
     holder: asText(spec["holderIdentity"]) ?? "",
     transitions: asInteger(spec["leaseTransitions"]) ?? 0,
+    renewTime: asText(spec["renewTime"]) ?? "",
   };
 }

@@ -37,12 +37,14 @@ export interface LeaderLease {
   /** "" when it was released. */
   readonly holder: string;
   readonly transitions: number;
+  /** As text, for each renewal has another one. Never compared with a clock. */
+  readonly renewTime: string;
 }
 
 export type LeaderCall =
   | { readonly type: "read" }
   | { readonly type: "create" }
-  /** Refused if the Lease changed since it was seen. */
+  /** Refused if the Lease changed since it was seen, to the same version too. */
   | { readonly type: "take"; readonly from: LeaderLease }
   /** Refused when somebody else holds it. */
   | { readonly type: "renew" }
@@ -183,9 +185,9 @@ function onAnswered(state: LeaderState, lease: LeaderLease | undefined, now: num
     return plan(soon ? { ...absent, dueMs: now } : beat(absent, now), effects, now);
   }
   if (sent?.call.type === "release") return end({ ...base, lease }, effects);
-  const rolledBack = compareResourceVersions(lease.resourceVersion, state.floor) === "lower";
+  const rolledBack = isPutBack(state, lease);
   if (rolledBack) effects.push({ type: "rollback" });
-  const isChanged = lease.resourceVersion !== state.lease?.resourceVersion;
+  const isChanged = rolledBack || lease.resourceVersion !== state.lease?.resourceVersion;
   const wrote = sent !== undefined && sent.call.type !== "read";
   const seen: LeaderState = {
     ...base,
@@ -196,6 +198,13 @@ function onAnswered(state: LeaderState, lease: LeaderLease | undefined, now: num
   };
   const placed = wrote ? lead(seen, sent.sentMs, now) : notice(seen, lease);
   return plan(beat(placed.state, now), [...effects, ...placed.effects], now);
+}
+
+/** A version below one that was seen, or the last one again and not as it was: given a second time. */
+function isPutBack({ floor, lease: known }: LeaderState, lease: LeaderLease): boolean {
+  const order = compareResourceVersions(lease.resourceVersion, floor);
+  const isSame = lease.holder === known?.holder && lease.renewTime === known.renewTime;
+  return order === "lower" || (order === "equal" && !isSame);
 }
 
 /** A write that succeeded names this process, as of when it was sent. */

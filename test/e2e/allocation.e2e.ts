@@ -152,6 +152,24 @@ describe("which address a Service gets", () => {
     await berth.kubectl("delete", "ippool", "few", "all", "edge", "--timeout=30s");
   });
 
+  test("48, 51: a pool for Services by a label of several values: who loses the label keeps the address, and is reached", async () => {
+    const shown = { matchExpressions: [{ key: EDGE, operator: "In", values: ["public", "partner"] }] };
+    await berth.apply(
+      pool("shown", ["10.99.0.64/31"], { priority: 1, serviceSelector: shown }),
+      tenant.wish("labelled", undefined, { labels: { [EDGE]: "partner" } }),
+    );
+    expect(await tenant.address("labelled")).toBe("10.99.0.64");
+    await tenant.serves("10.99.0.64");
+    await berth.kubectl("-n", ns, "label", "service", "labelled", `${EDGE}-`);
+    // Created after that, so when it is judged the controller has seen the label go.
+    await berth.apply(tenant.wish("barred", "shown"));
+    expect(await tenant.said("barred", "PoolNotAllowed")).toContain("serviceSelector");
+    expect(await tenant.address("labelled")).toBe("10.99.0.64");
+    await tenant.serves("10.99.0.64");
+    await tenant.remove("labelled", "barred");
+    await berth.kubectl("delete", "ippool", "shown", "--timeout=30s");
+  });
+
   test("an address that a host outside uses is put aside, and the Service gets another one", async () => {
     expect(await lab.exec("c2", ["ip", "address", "add", "10.99.0.60/32", "dev", "eth0"])).toMatchObject({ code: 0 });
     await berth.apply(named("taken", ["10.99.0.60/31"]), tenant.wish("moved-on", "taken"));

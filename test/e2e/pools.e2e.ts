@@ -3,6 +3,7 @@ import type { Lab } from "../lab/lab.ts";
 import { type SharedLab, withLab } from "../lab/shared.ts";
 import { Berth, berthNamespace } from "./berth.ts";
 import { backend, manifest, namespace, pool, service } from "./manifests.ts";
+import { Tenant } from "./tenant.ts";
 
 const ns = "pools";
 
@@ -57,9 +58,7 @@ describe("addresses come and go", () => {
     expect(event.message).toContain(swapped);
     const described = await berth.kubectl("describe", "ippool", "small");
     expect(described).toMatch(/Warning\s+InvalidRange/);
-    const ready = "-ojsonpath={.status.conditions[?(@.type=='Ready')]}";
-    const condition = JSON.parse(await berth.kubectl("get", "ippool", "small", ready));
-    expect(condition).toMatchObject({ status: "False", reason: "InvalidRange" });
+    await new Tenant(berth, ns).poolSays("small", "Ready", "InvalidRange: spec.addresses[1]: ");
     expect(await berth.address("first", ns)).toBe("10.99.0.230");
     const holder = await berth.holder("10.99.0.230");
     expect(await berth.answerers("10.99.0.230")).toEqual([lab.node(holder).mac]);

@@ -16,6 +16,12 @@ function editPool(cluster: Cluster, changes: Partial<L2Rules>): void {
 
 const PREFER_EDGE: Partial<L2Rules> = { preferred: [{ weight: 10, selector: SELECTOR }] };
 
+/** The same for the addresses of one pool of several. */
+function editPoolOf(cluster: Cluster, address: string, changes: Partial<L2Rules>): void {
+  const vip = cluster.api.vips.get(address);
+  if (vip !== undefined) cluster.api.putVip({ ...vip, l2: { ...vip.l2, ...changes } });
+}
+
 describe("the pool prefers a node", () => {
   test("first holders are preferred ones", () => {
     const cluster = new Cluster({ seed: 3, nodes: 3, addresses: 10 });
@@ -61,6 +67,41 @@ describe("the pool prefers a node", () => {
     cluster.api.putNode(two, nodeObject({ labels: { ...EDGE, rack: "a" } }));
     cluster.run(40_000);
     expect(cluster.holder(ADDRESS)).toBe(two);
+    expectSound(cluster);
+  });
+
+  test("47: of two pools one prefers a node: its address moves there, and the other's stays", () => {
+    const { cluster, holder } = settled(2);
+    const other = "10.0.0.101";
+    const before = cluster.holder(other);
+    const preferred = cluster.names.find((name) => name !== holder && name !== before) ?? "";
+    cluster.api.putNode(preferred, nodeObject({ labels: EDGE }));
+    editPoolOf(cluster, ADDRESS, PREFER_EDGE);
+    cluster.run(60_000);
+    expect(cluster.invariants.answering(ADDRESS)).toEqual([preferred]);
+    expect(cluster.invariants.answering(other)).toEqual([before]);
+    expectSound(cluster);
+  });
+
+  test("49: two entries that prefer a node each: one of the two answers, and no other", () => {
+    const { cluster, others } = settled();
+    const [one = "", two = ""] = others;
+    const rack = { matchLabels: { rack: "a" }, matchExpressions: [] };
+    cluster.api.putNode(one, nodeObject({ labels: EDGE }));
+    cluster.api.putNode(two, nodeObject({ labels: { rack: "a" } }));
+    editPool(cluster, {
+      preferred: [
+        { weight: 10, selector: SELECTOR },
+        { weight: 10, selector: rack },
+      ],
+    });
+    cluster.run(40_000);
+    expect(cluster.invariants.answering(ADDRESS)).toHaveLength(1);
+    expect(others).toContain(cluster.holder(ADDRESS));
+    // Neither has more weight than the other, so it does not go back and forth.
+    const moves = cluster.moves.length;
+    cluster.run(300_000);
+    expect(cluster.moves).toHaveLength(moves);
     expectSound(cluster);
   });
 

@@ -17,6 +17,8 @@ export interface Occasion {
   readonly wasApart: boolean;
   /** Both answer on the evidence of the wire, without a record. */
   readonly bothTook: boolean;
+  /** One of the two does, under a record of before; the one of now names the other. */
+  readonly isStale: boolean;
   /** One of the two has no answer from the API server in time. */
   readonly isUnread: boolean;
   /** Frames get lost, or did a moment ago. */
@@ -33,6 +35,8 @@ export interface Occasion {
 const ROUND_MS = 1_100;
 /** A station that nobody pursues is asked for its own address so often. */
 const OTHERS_MS = 1_000;
+/** Who comes later in the order is let for so long, where few addresses were taken. */
+const LET_MS = 400;
 /** Rule Y: a read decides within this. */
 const READ_MS = 200;
 /** The worker waits so long for its main thread, and so long an address is new to it. */
@@ -75,6 +79,13 @@ const CASES: readonly Case<Occasion>[] = [
     holds: ({ wasPaused }) => wasPaused,
     ms: 150,
     says: "at most 150 ms after a pause",
+  },
+  {
+    name: "taken under a record of before",
+    holds: ({ isStale }) => isStale,
+    // The other one's first read has ended while it is let; then its second, and that of the one that has taken it.
+    ms: LET_MS + 2 * READ_MS,
+    says: "goes on after that, and is yielded to as to any other (section 7): 800 ms where few addresses were taken",
   },
   {
     name: "two takers",

@@ -3,7 +3,6 @@ import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { DRIFT, noteLongest } from "./bound.ts";
 import { boundOf } from "./double-bound.ts";
 import type { Happened, Pair, RunWorld } from "./happened.ts";
-import type { SimProcess } from "./process.ts";
 import type { SimWire } from "./wire.ts";
 
 /** The NotReady of a node and the expiry of its Lease follow a fault by so much; after that it explains nothing. */
@@ -49,6 +48,7 @@ interface Overlap extends Pair {
   isHandOver: boolean;
   isUnread: boolean;
   bothTook: boolean;
+  isStale: boolean;
   told: boolean;
 }
 
@@ -57,17 +57,21 @@ export class Doubles {
   readonly longest = new Map<string, number>();
   /** When the record of an address was written. BOUNDED by those. */
   readonly #writtenMs = new Map<string, number>();
-  /** By address and pair. BOUNDED by those. */
-  readonly #open = new Map<string, Overlap>();
+  /** By pair, of each address that has any. BOUNDED by those. */
+  readonly #open = new Map<string, Map<string, Overlap>>();
   readonly #options: DoublesOptions;
 
   constructor(options: DoublesOptions) {
     this.#options = options;
   }
 
-  /** Two answer now, so the end must not be missed. */
+  /** Two answer now for one address at least, so the end must not be missed. */
   get isOpen(): boolean {
     return this.#open.size > 0;
+  }
+
+  isOpenFor(address: string): boolean {
+    return this.#open.has(address);
   }
 
   get longestMs(): number {
@@ -81,7 +85,7 @@ export class Doubles {
 
   /** Called for each address with the nodes that answer for it. */
   look(vip: VirtualIP, nodes: readonly string[]): void {
-    if (nodes.length < 2 && this.#open.size === 0) return;
+    if (nodes.length < 2 && !this.isOpenFor(vip.address)) return;
     const wire = this.#options.wireOf(vip.address);
     for (const left of nodes) {
       for (const right of nodes) {
@@ -92,22 +96,25 @@ export class Doubles {
   }
 
   #close(address: string, nodes: readonly string[], wire: SimWire): void {
-    for (const [key, overlap] of this.#open) {
+    const open = this.#open.get(address);
+    for (const [key, overlap] of open ?? []) {
       const { left, right } = overlap;
-      if (overlap.address !== address) continue;
       if (nodes.includes(left) && nodes.includes(right) && wire.connected(left, right)) continue;
       this.#judge(overlap);
-      this.#open.delete(key);
+      open?.delete(key);
     }
+    if (open?.size === 0) this.#open.delete(address);
   }
 
   #both(vip: VirtualIP, wire: SimWire, pair: Pair): void {
-    const key = `${vip.address} ${pair.left} ${pair.right}`;
-    const overlap = this.#open.get(key) ?? this.#begin(vip.address, wire, pair);
-    this.#open.set(key, overlap);
+    const key = `${pair.left} ${pair.right}`;
+    const open = this.#open.get(vip.address) ?? new Map<string, Overlap>();
+    const overlap = open.get(key) ?? this.#begin(vip.address, wire, pair);
+    this.#open.set(vip.address, open.set(key, overlap));
     overlap.isHandOver ||= this.#isInHandOver(vip, overlap) || this.#isLeaving(pair) || this.#isNamedLate(vip, pair);
     overlap.isUnread ||= [pair.left, pair.right].some((node) => this.#isUnread(node, overlap));
     overlap.bothTook ||= [pair.left, pair.right].every((node) => this.#tookWithoutRecord(node, vip));
+    overlap.isStale ||= this.#isStale(vip, pair);
     this.#judge(overlap);
   }
 
@@ -127,6 +134,7 @@ export class Doubles {
       isHandOver: false,
       isUnread: false,
       bothTook: false,
+      isStale: false,
       told: false,
     };
   }
@@ -166,18 +174,30 @@ export class Doubles {
 
   /** The server does not answer in time, or the process waits for a call of before, or has not found yet that it is answered again. */
   #isUnread(node: string, { sinceMs, paused }: Overlap): boolean {
-    const { happened, isQuick } = this.#options;
+    const { happened, isQuick, world } = this.#options;
     // A machine that was paused was away itself.
     const fromMs = paused.includes(node) ? sinceMs : sinceMs - CALL_MS;
-    return !isQuick || happened.unansweredSince(node, fromMs) || this.#of(node).some(({ state }) => !state.apiUp);
+    const isAnswered =
+      !happened.unansweredSince(node, fromMs) && world.processesOf(node).every((one) => one.state.apiUp);
+    return !isQuick || !isAnswered;
   }
 
   #isPursued(address: string, node: string, by: string): boolean {
-    return this.#of(by).some(({ state }) => state.addresses.get(address)?.pursuit?.node === node);
+    const processes = this.#options.world.processesOf(by);
+    return processes.some(({ state }) => state.addresses.get(address)?.pursuit?.node === node);
+  }
+
+  #isStale({ address, holder }: VirtualIP, { left, right }: Pair): boolean {
+    if (holder?.node !== left && holder?.node !== right) return false;
+    return this.#options.world.processesOf(holder.node === left ? right : left).some(({ state }) => {
+      const { taken, record } = state.addresses.get(address) ?? {};
+      return taken !== undefined && record?.node !== holder.node;
+    });
   }
 
   #tookWithoutRecord(node: string, vip: VirtualIP): boolean {
-    return vip.holder?.node !== node && this.#of(node).some(({ state }) => state.addresses.get(vip.address)?.taken);
+    const processes = this.#options.world.processesOf(node);
+    return vip.holder?.node !== node && processes.some(({ state }) => state.addresses.get(vip.address)?.taken);
   }
 
   /** It began within the hand-over that the record speaks of. Later that says only how this holder once came to the address. */
@@ -189,7 +209,7 @@ export class Doubles {
   /** One of the two goes by a record of before, which its watch has brought late just now: in that the other one hands over to it. */
   #isNamedLate({ address }: VirtualIP, pair: Pair): boolean {
     return [pair.left, pair.right].some((node) =>
-      this.#of(node).some((process) => {
+      this.#options.world.processesOf(node).some((process) => {
         const { record, recordSeenMs = 0 } = process.state.addresses.get(address) ?? {};
         return isHandedOver({ holder: record }, pair) && process.ago(recordSeenMs) < HAND_OVER_MS;
       }),
@@ -197,11 +217,8 @@ export class Doubles {
   }
 
   #isLeaving({ left, right }: Pair): boolean {
-    return [left, right].some((node) => this.#of(node).some(({ state }) => state.leaving !== undefined));
-  }
-
-  #of(node: string): readonly SimProcess[] {
-    return this.#options.world.processes.get(node) ?? [];
+    const { world } = this.#options;
+    return [left, right].some((node) => world.processesOf(node).some(({ state }) => state.leaving !== undefined));
   }
 }
 

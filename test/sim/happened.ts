@@ -12,6 +12,8 @@ export interface RunWorld {
   readonly api: SimApi;
   readonly wires: readonly SimWire[];
   readonly processes: ReadonlyMap<string, readonly SimProcess[]>;
+  /** Those of one node; none while it has no speaker. */
+  readonly processesOf: (node: string) => readonly SimProcess[];
   readonly now: () => number;
 }
 

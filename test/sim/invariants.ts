@@ -71,8 +71,10 @@ export class Invariants {
       protest: (what) => this.protest(what),
       reachesApi: (node) => api.reaches(node),
       putBackMs: () => api.putBackMs,
+      isSlow: () => api.slowMs > 0,
     });
-    const world = { api, wires, processes, now };
+    const processesOf = (node: string) => processes.get(node) ?? [];
+    const world = { api, wires, processes, processesOf, now };
     this.#happened = new Happened(world);
     const protest = (what: string): void => this.protest(what);
     this.#flaps = new Flaps(this.#happened, now, protest);
@@ -130,7 +132,9 @@ export class Invariants {
   /** Called after what is quiet as well: a frame, or a timer of a worker, may end two answers. */
   glance(): void {
     if (!this.doubles.isOpen) return;
-    for (const vip of this.#api.vips.values()) this.doubles.look(vip, this.answering(vip.address));
+    for (const vip of this.#api.vips.values()) {
+      if (this.doubles.isOpenFor(vip.address)) this.doubles.look(vip, this.answering(vip.address));
+    }
   }
 
   /** With hundreds of addresses a look now and then is enough: what is wrong lasts for longer than some events. */

@@ -84,7 +84,8 @@ export class Liveness {
   }
 
   #isThere(holder: Holder | undefined): boolean {
-    return this.#of(holder?.node ?? "").some(({ instance, state }) => instance === holder?.instance && acts(state));
+    const processes = this.#options.world.processesOf(holder?.node ?? "");
+    return processes.some(({ instance, state }) => instance === holder?.instance && acts(state));
   }
 
   /** Who else may tell that the holder does not answer: whoever has heard it do so for an address of a Service (E3), but it believes another one that it has heard announce. */
@@ -121,10 +122,6 @@ export class Liveness {
     return [...this.#options.world.processes.values()].some((all) =>
       all.some(({ state }) => acts(state) && (state.places.get(meta.name)?.ordered.length ?? 0) > 0),
     );
-  }
-
-  #of(node: string): readonly SimProcess[] {
-    return this.#options.world.processes.get(node) ?? [];
   }
 }
 

@@ -202,8 +202,7 @@ export class SimWorker {
   }
 
   #receive(frame: Frame): void {
-    if (this.#dead) return;
-    if (this.#options.sabotage.deaf === true && frame.type === "announcement") return;
+    if (this.#dead || (this.#options.sabotage.deaf === true && frame.type === "announcement")) return;
     if (!this.#frozen) {
       this.#read(frame);
       this.#timers();
@@ -286,6 +285,7 @@ export class SimWorker {
     this.#sender.tick();
     const watchingAt = isRunning ? this.#watching.wakeAt : Number.POSITIVE_INFINITY;
     const at = Math.min(watchingAt, this.#sender.wakeAt, this.#heldNews.wakeAt);
+    // An alarm that is set for this time already rings.
     if (at === this.#alarmAt) return;
     this.#alarmAt = at;
     const serial = ++this.#serial;

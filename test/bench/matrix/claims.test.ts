@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { FrameView } from "../../lab/frames.ts";
-import { type Claim, claimsOf, doubleAfterMs, mostWithin, staleAfter } from "./claims.ts";
+import { type Claim, claimsOf, doubleAfterMs, longestSilenceMs, mostWithin, staleAfter } from "./claims.ts";
 
 const A = "10.99.0.240";
 const B = "10.99.0.241";
@@ -59,6 +59,18 @@ describe("two answers after the healing", () => {
   ])("%s", (_, claims, ms) => expect(doubleAfterMs(claims, 100)).toBe(ms));
 });
 
+describe("who resolves anew waits", () => {
+  const answered = [claim(90, "n3"), claim(150, "n3"), claim(450, "n1"), claim(480, "n1")];
+  test.each([
+    ["for the next answer, whoever gives it", answered, [A], 300],
+    ["from the fault on, if nobody answered since", [claim(90, "n3"), claim(480, "n1")], [A], 380],
+    ["to the end, if nobody answers again", [claim(90, "n3"), claim(110, "n3")], [A], 390],
+    ["for an answer: an announcement is none", [...answered, claim(300, "n1", "request-form")], [A], 300],
+    ["longest for the address that nobody answers for", answered, [A, B], 400],
+    ["for nothing, if nothing is asked for", answered, [], 0],
+  ])("%s", (_, claims, addresses, ms) => expect(longestSilenceMs(claims, addresses, 100, 500)).toBe(ms));
+});
+
 describe("the most defences within a time", () => {
   const at = (timeMs: number, address = A): Claim => claim(timeMs, "n3", "request-form", address);
   test.each([
@@ -67,6 +79,12 @@ describe("the most defences within a time", () => {
     ["two that are not", [at(100), at(9_000)], 2],
     ["in the middle of more", [at(0), at(20_000), at(25_000), at(29_999), at(30_001)], 3],
     ["two addresses", [at(100), at(110, B)], 1],
+    [
+      "unsolicited advertisements are the announcements of IPv6",
+      [claim(100, "n3", "unsolicited", "fd99::240"), claim(9_000, "n3", "unsolicited", "fd99::240")],
+      2,
+    ],
+    ["the reply form is of the same round", [at(100), claim(101, "n3", "reply-form")], 1],
     [
       "another's, another form's, and those before do not count",
       [claim(100, "c2", "request-form"), claim(100, "n3"), at(-5)],

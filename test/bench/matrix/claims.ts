@@ -52,9 +52,32 @@ export function doubleAfterMs(claims: readonly Claim[], healedMs: number): numbe
   return Math.max(0, ...others.map(({ timeMs }) => timeMs - healedMs));
 }
 
-/** The most announcements (in request form) of one address by `mac` that any time of `windowMs` from `fromMs` on holds. */
+/**
+ * The longest time between `fromMs` and `toMs` without an answer, of all `addresses`: so long may wait who resolves one anew. As exact as
+ * the questions are frequent.
+ */
+export function longestSilenceMs(
+  claims: readonly Claim[],
+  addresses: readonly string[],
+  fromMs: number,
+  toMs: number,
+): number {
+  const silences = addresses.flatMap((of) => {
+    const answers = claims.filter(({ address, form }) => address === of && form === "answer");
+    const times = answers.map(({ timeMs }) => timeMs).filter((timeMs) => timeMs > fromMs && timeMs < toMs);
+    const before = [fromMs, ...times];
+    return [...times, toMs].map((timeMs, index) => timeMs - (before[index] ?? timeMs));
+  });
+  return Math.max(0, ...silences);
+}
+
+/**
+ * The most announcements of one address by `mac` that any time of `windowMs` from `fromMs` on holds. A round of IPv4 has two forms and is
+ * counted by its request.
+ */
 export function mostWithin(claims: readonly Claim[], mac: string, fromMs: number, windowMs: number): number {
-  const own = claims.filter(({ mac: by, form, timeMs }) => by === mac && form === "request-form" && timeMs >= fromMs);
+  const isRound = ({ form }: Claim): boolean => form === "request-form" || form === "unsolicited";
+  const own = claims.filter((claim) => claim.mac === mac && isRound(claim) && claim.timeMs >= fromMs);
   const within = (first: Claim): number =>
     own.filter(
       ({ address, timeMs }) => address === first.address && timeMs >= first.timeMs && timeMs < first.timeMs + windowMs,

@@ -1,6 +1,8 @@
 /** The longer faults of the matrix: each breaks something of the victim's, and tells what it saw and how it is mended. */
-import { berthNamespace } from "../../e2e/berth.ts";
-import { doubleAfterMs, mostWithin, staleAfter } from "./claims.ts";
+import type { Json } from "../../../lib/kube/api.ts";
+import { parseSpeakerLease, speakerLeaseName } from "../../../lib/model/speaker-lease.ts";
+import { berthNamespace, type VipObject } from "../../e2e/berth.ts";
+import { doubleAfterMs, longestSilenceMs, staleAfter } from "./claims.ts";
 import { listened } from "./listening.ts";
 import { slowApi } from "./loads.ts";
 import type { Seen } from "./promises.ts";
@@ -24,16 +26,53 @@ export const speaker = async ({ berth }: Stage) => ({
 export async function frozen(stage: Stage, forMs: number): Promise<Broken> {
   const { lab } = stage.berth;
   const pod = await speaker(stage);
-  const [claims, thawedMs] = await listened(lab, stage.addresses, async () => {
+  const [claims, { fromMs, thawedMs, toMs }] = await listened(lab, stage.addresses, async () => {
+    const fromMs = Date.now();
     await lab.freeze(pod);
     await sleep(forMs);
-    const now = Date.now();
+    const thawedMs = Date.now();
     // The kubelet may have ended it meanwhile.
     await lab.thaw(pod).catch(() => {});
     await sleep(3_000);
-    return now;
+    return { fromMs, thawedMs, toMs: Date.now() };
   });
-  return { seen: { stale: staleAfter(claims, lab.node(VICTIM).mac, thawedMs) } };
+  const stale = staleAfter(claims, lab.node(VICTIM).mac, thawedMs);
+  return { seen: { stale, anew: longestSilenceMs(claims, stage.addresses, fromMs, toMs) } };
+}
+
+/** The process that acts for the victim, by its Lease. */
+async function instance({ berth: { lab } }: Stage): Promise<string> {
+  const path = `/apis/coordination.k8s.io/v1/namespaces/${berthNamespace}/leases/${speakerLeaseName(VICTIM)}`;
+  return parseSpeakerLease(await lab.get<Json>(path))?.instance ?? "";
+}
+
+/** Longer than anybody may wait who resolves an address anew, on a loaded machine too. */
+const SILENT_MS = 8_000;
+/** So long a silent speaker has to come back. */
+const BACK_MS = 2_000;
+
+/** Its speaker is killed, while everybody asks it. The kubelet starts another at once, or later: see `refreshSpeaker`. */
+export async function killed(stage: Stage): Promise<Broken> {
+  const { lab } = stage.berth;
+  const [pod, before] = [await speaker(stage), await instance(stage)];
+  const [claims, { fromMs, backMs, toMs }] = await listened(lab, stage.addresses, async () => {
+    const fromMs = Date.now();
+    await lab.kill(pod);
+    let backMs = Number.POSITIVE_INFINITY;
+    for (; Date.now() < fromMs + SILENT_MS; await sleep(50))
+      if (backMs > SILENT_MS && (await instance(stage)) !== before) backMs = Date.now() - fromMs;
+    return { fromMs, backMs, toMs: Date.now() };
+  });
+  const anew = longestSilenceMs(claims, stage.addresses, fromMs, toMs);
+  return { seen: { anew, hasty: backMs <= BACK_MS ? (await recordsOfOthers(stage)).length : 0 } };
+}
+
+type HolderRecord = NonNullable<VipObject["status"]>["holder"];
+
+/** The records that do not name the victim. */
+async function recordsOfOthers({ berth, addresses }: Stage): Promise<readonly HolderRecord[]> {
+  const records = await Promise.all(addresses.map(async (address) => (await berth.vip(address)).status?.holder));
+  return records.filter((holder) => holder?.node !== VICTIM);
 }
 
 export async function dieWhole(stage: Stage): Promise<Broken> {
@@ -72,28 +111,32 @@ interface NodeObject {
 }
 
 /** How many addresses another node took before the victim's Node was NotReady, or although it is not; see `Seen`. */
-async function tookEarly({ berth, addresses }: Stage): Promise<number> {
-  const { status } = await berth.lab.get<NodeObject>(`/api/v1/nodes/${VICTIM}`);
+async function tookEarly(stage: Stage): Promise<number> {
+  const { status } = await stage.berth.lab.get<NodeObject>(`/api/v1/nodes/${VICTIM}`);
   const ready = status.conditions.find(({ type }) => type === "Ready");
   // In whole seconds, rounded down: who took it within the same second counts as having waited.
   const lostMs = ready?.status === "True" ? Number.POSITIVE_INFINITY : Date.parse(ready?.lastTransitionTime ?? "");
-  const records = await Promise.all(addresses.map(async (address) => (await berth.vip(address)).status?.holder));
-  return records.filter((holder) => holder?.node !== VICTIM && !(Date.parse(holder?.since ?? "") >= lostMs)).length;
+  const taken = await recordsOfOthers(stage);
+  return taken.filter((holder) => !(Date.parse(holder?.since ?? "") >= lostMs)).length;
 }
+
+const notReady = ({ berth }: Stage): Promise<string> =>
+  berth.kubectl("wait", "--for=condition=Ready=Unknown", `node/${VICTIM}`, "--timeout=120s");
 
 export async function unready(stage: Stage): Promise<Broken> {
   const { berth } = stage;
   await berth.lab.stopProgram(`kubelet-${VICTIM}`);
-  await berth.kubectl("wait", "--for=condition=Ready=Unknown", `node/${VICTIM}`, "--timeout=120s");
+  await notReady(stage);
   await sleep(5_000);
   return { seen: { early: await tookEarly(stage) }, mend: async () => berth.lab.startProgram(`kubelet-${VICTIM}`) };
 }
 
-/** Long enough for its Node to turn NotReady. */
+/** Until its Node is not Ready and the others have found that. */
 export async function cutOff(stage: Stage): Promise<Broken> {
   const { lab } = stage.berth;
   await lab.cutFromApi(VICTIM);
-  await sleep(60_000);
+  await notReady(stage);
+  await sleep(10_000);
   const early = await tookEarly(stage);
   await lab.restoreApi(VICTIM);
   return { seen: { early } };
@@ -174,27 +217,4 @@ export async function renamed(stage: Stage): Promise<Broken> {
   await rename("eth0", "lan0");
   await sleep(3_000);
   return { mend: () => rename("lan0", "eth0") };
-}
-
-/** What is promised for ten seconds, less what a frame may be late. */
-const DEFENCE_MS = 9_900;
-
-/** A foreign host on the segment has the IPv4 addresses as its own and says so. */
-export async function claimed(stage: Stage): Promise<Broken> {
-  const { lab } = stage.berth;
-  const own = stage.addresses.filter((address) => !address.includes(":"));
-  // The rounds with which the victim announced what it was handed are no defences.
-  await sleep(2_000);
-  const [claims, fromMs] = await listened(lab, [], async () => {
-    const now = Date.now();
-    for (const address of own) {
-      await lab.exec("c2", ["ip", "addr", "add", `${address}/32`, "dev", "eth0"]);
-      await lab.exec("c2", ["arping", "-c", "2", "-U", "-i", "eth0", "-S", address, address]);
-    }
-    await sleep(15_000);
-    for (const address of own) await lab.exec("c2", ["ip", "addr", "del", `${address}/32`, "dev", "eth0"]);
-    await sleep(12_000);
-    return now;
-  });
-  return { seen: { defences: mostWithin(claims, lab.node(VICTIM).mac, fromMs, DEFENCE_MS) } };
 }

@@ -1,7 +1,8 @@
 import { expect, test } from "@jest/globals";
-import { brokenPromises, type Promised, worstOf } from "./promises.ts";
+import { brokenPromises, missedGoals, type Promised, worstOf } from "./promises.ts";
 import { rows } from "./rows.ts";
 import type { RunResult } from "./run.ts";
+import { SERVICES } from "./stage.ts";
 
 const whole = { outageMs: 0, lost: 0, cut: 0, udpMs: 0, told: "" };
 const run: RunResult = {
@@ -15,6 +16,11 @@ const run: RunResult = {
   moved: ["v4-local", "v6-local"],
   seen: { stale: 0 },
 };
+
+const withOutage = (outageMs: number): RunResult["byService"] => ({
+  ...{ "v4-cluster": whole, "v4-local": whole, "v6-cluster": whole },
+  "v6-local": { ...whole, outageMs },
+});
 
 test("the worst of the four, not their sum", () => {
   expect(worstOf(run)).toEqual({ outageMs: 340, lost: 35, cut: 2, udpMs: 400, told: "" });
@@ -41,6 +47,21 @@ test("what has moved beside the Local ones is told", () => {
       { ...run, moved: ["v4-cluster", "v4-local", "v6-cluster", "v6-local"] },
     ),
   ).toEqual([]);
+});
+
+test.each<[string, Partial<RunResult>, readonly string[]]>([
+  ["kill", { seen: { anew: 3_001, hasty: 0 } }, ["anew is 3001, promised 0 to 3000"]],
+  ["kill", { seen: { anew: 0, hasty: 4 } }, ["hasty is 4, promised 0 to 0"]],
+  ["api-cut", { seen: { early: 0 }, moved: ["v4-local"] }, ["moved: v4-local, promised: all"]],
+  [
+    "api-cut",
+    { seen: { early: 0 }, moved: [...SERVICES], byService: withOutage(101) },
+    ["outageMs is 101, promised 0 to 100"],
+  ],
+  ["foreign", { seen: { defences: 1, undefended: 2 }, moved: [] }, ["undefended is 2, promised 0 to 0"]],
+])("%s: what docs/failover.md promises is held against each run", (name, result, broken) => {
+  const promised = rows.find((row) => row.name === name)?.promised ?? { within: {} };
+  expect(missedGoals(promised, { ...run, byService: withOutage(0), ...result })).toEqual(broken);
 });
 
 test("every row promises something, and has a name of its own", () => {

@@ -10,8 +10,14 @@ export interface Seen {
   readonly double?: number;
   /** The most announcements of one address within ten seconds, while a foreign host claims it. */
   readonly defences?: number;
+  /** How many of the addresses that it claims are announced by the victim not even once. */
+  readonly undefended?: number;
   /** How many addresses another node took before the victim's Node was NotReady. */
   readonly early?: number;
+  /** The longest time in which a host that resolves an address anew has no answer, in milliseconds, of all addresses. */
+  readonly anew?: number;
+  /** How many addresses another node took although the victim's speaker was back within two seconds. */
+  readonly hasty?: number;
 }
 
 type FigureName = keyof Seen | "outageMs" | "lost" | "cut" | "verdicts";

@@ -1,6 +1,7 @@
 /** The rows of the fault matrix: what happens to the node that holds every address, and what may come of it. */
 import { berthNamespace } from "../../e2e/berth.ts";
 import * as faults from "./faults.ts";
+import { claimed } from "./foreign.ts";
 import type { Promised } from "./promises.ts";
 import { type Stage, VICTIM } from "./stage.ts";
 
@@ -20,8 +21,11 @@ const gapless = { outageMs: [0, 100] } as const;
 
 const taken: Promised = { moved: "all", within: { outageMs: soon }, goal: half };
 const handedOver: Promised = { moved: "all", within: { lost: none } };
-/** Whoever knows the address goes on while its speaker is silent, and when another takes it: the kernel still forwards. */
-const silent: Promised = { within: { outageMs: soon, lost: none }, goal: gapless };
+/** Whoever knows the address goes on while its speaker is silent, and when another takes it: the kernel still forwards. Others wait. */
+const silent: Promised = {
+  within: { outageMs: soon, lost: none, anew: [0, 6_000] },
+  goal: { ...gapless, anew: [0, 3_000] },
+};
 const untouched: Promised = { moved: "none", within: { outageMs: soon, lost: none, cut: none }, goal: gapless };
 const undisturbed: Promised = { moved: "none", within: { verdicts: none } };
 const localOnly: Promised = { moved: "local", within: { lost: none } };
@@ -53,12 +57,8 @@ const sudden: readonly Row[] = [
   {
     name: "kill",
     runs: 20,
-    promised: silent,
-    break: async (stage) => {
-      await stage.berth.lab.kill(await faults.speaker(stage));
-      await faults.sleep(5_000);
-      return {};
-    },
+    promised: { ...silent, goal: { ...silent.goal, hasty: none } },
+    break: faults.killed,
   },
 ];
 
@@ -123,7 +123,12 @@ export const rows: readonly Row[] = [
   },
   { name: "api-down", runs: 5, promised: taken, break: faults.away },
   { name: "api-slow", runs: 20, promised: taken, break: faults.slow },
-  { name: "api-cut", runs: 5, promised: { within: { lost: none, early: none } }, break: faults.cutOff },
+  {
+    name: "api-cut",
+    runs: 5,
+    promised: { moved: "all", within: { outageMs: soon, lost: none, early: none }, goal: gapless },
+    break: faults.cutOff,
+  },
   {
     name: "split",
     runs: 20,
@@ -143,10 +148,10 @@ export const rows: readonly Row[] = [
     runs: 20,
     promised: {
       moved: "none",
-      within: { outageMs: [0, 6_000], defences: [1, 1] },
+      within: { outageMs: [0, 6_000], defences: [1, 1], undefended: none },
       goal: { outageMs: [0, 3_000] },
     },
-    break: faults.claimed,
+    break: claimed,
   },
   { name: "loss-20", runs: 20, promised: undisturbed, break: faults.lossy },
   {

@@ -4,6 +4,7 @@ import { lineOf, type Measured, medianOf, percentile, runs, tenths } from "../fi
 import { memoryOfProcess } from "../memory.ts";
 import { processorTimeS } from "../processor.ts";
 import { Generator } from "./generator.ts";
+import { KERNEL_SINGLE, missedGoals, withCompanions } from "./goals.ts";
 import { ADDRESSES, memoryName, questionsWith, type Round, SINGLE, SIZES, summary } from "./plan.ts";
 import { buildNamespaces, MeasuredSpeaker, removeNamespaces } from "./world.ts";
 
@@ -18,11 +19,25 @@ const HEAP_ROUNDS_MAX = 60;
 
 type Print = (name: string, unit: string, measured: Measured) => void;
 
-/** Takes the wanted figures and prints a line for each. */
-export async function measureResponder(wanted: ReadonlySet<string>): Promise<void> {
-  const print: Print = (name, unit, measured) => {
-    if (wanted.has(name)) console.log(lineOf({ name, unit, ...measured }));
+/** Prints the figures that are wanted, each held against what is promised of it. */
+function printing(wanted: ReadonlySet<string>): Print {
+  let kernelP50Us: number | undefined;
+  return (name, unit, measured) => {
+    if (!wanted.has(name)) return;
+    // The kernel is asked first in every round.
+    if (name === KERNEL_SINGLE) kernelP50Us = measured.also?.["p50Us"];
+    const missed = missedGoals(name, measured, kernelP50Us);
+    for (const what of missed ?? []) console.error(`bench: ${name} NOT AS PROMISED: ${what}`);
+    const broken = missed === undefined ? {} : { broken: Number(missed.length > 0) };
+    console.log(lineOf({ name, unit, samples: measured.samples, also: { ...measured.also, ...broken } }));
   };
+}
+
+/** Takes the wanted figures, and those without which they say nothing, and prints a line for each. */
+export async function measureResponder(asFor: ReadonlySet<string>): Promise<void> {
+  const wanted = withCompanions(asFor);
+  const print = printing(wanted);
+  let isShown = false;
   const generator = await Generator.build();
   await buildNamespaces();
   try {
@@ -30,13 +45,15 @@ export async function measureResponder(wanted: ReadonlySet<string>): Promise<voi
       const isUsual = addresses === ADDRESSES;
       const asked = questionsWith(addresses, wanted);
       const single = isUsual ? Object.values(SINGLE).filter((name) => wanted.has(name)) : [];
-      if (asked.length + single.length === 0 && !wanted.has(memoryName(addresses))) continue;
+      const isNamed = (name: string): boolean => asFor.has(name);
+      if (![...asked.map(({ name }) => name), ...single, memoryName(addresses)].some(isNamed)) continue;
       console.error(`bench: responder with ${addresses} addresses of each family`);
       const speaker = await MeasuredSpeaker.start(addresses);
       try {
         const session = new Session(generator, speaker, addresses);
         await session.settle();
-        if (single.includes(SINGLE.generator)) print(SINGLE.generator, "frames/s", await session.blast());
+        if (!isShown) print(SINGLE.generator, "frames/s", await session.blast());
+        isShown = true;
         for (const [name, rounds] of await session.rounds(asked)) print(name, "replies/s", summary(rounds));
         if (single.includes(SINGLE.cpu)) print(SINGLE.cpu, "ms/100000", await session.cpu());
         if (single.includes(SINGLE.heap)) print(SINGLE.heap, "B/reply", await session.heap());

@@ -80,6 +80,32 @@ describe("who draws from which pool", () => {
     expect(scene.addresses("no")).toEqual(["10.0.1.1"]);
   });
 
+  test("47: two pools by serviceSelector: each address is announced by the rules of its own pool", async () => {
+    const scene = new Scene();
+    const weight = { weight: 10, selector: { matchLabels: { edge: "yes" } } };
+    scene.pool("public", ["10.0.1.0/28"], {
+      serviceSelector: { matchLabels: { expose: "public" } },
+      l2: { preferred: [weight] },
+    });
+    scene.pool("private", ["10.0.2.0/28"], { serviceSelector: { matchLabels: { expose: "private" } } });
+    scene.service("shop", { labels: { expose: "public" } });
+    scene.service("desk", { labels: { expose: "private" } });
+    await scene.settle();
+    const rules = scene.vips().map(({ address, l2 }) => [address, l2.preferred.map((one) => one.weight)]);
+    expect(Object.fromEntries(rules)).toEqual({ "10.0.1.0": [10], "10.0.2.0": [] });
+  });
+
+  test("51: an expression with In: one of its values is enough", async () => {
+    const scene = new Scene();
+    const expression = { key: "expose", operator: "In", values: ["public", "partner"] };
+    scene.pool("shown", ["10.0.1.0/28"], { serviceSelector: { matchExpressions: [expression] } });
+    for (const expose of ["public", "partner", "private"]) scene.service(expose, { labels: { expose } });
+    scene.service("none");
+    await scene.settle();
+    expect(["public", "partner", "private", "none"].map((name) => scene.addresses(name).length)).toEqual([1, 1, 0, 0]);
+    expect(scene.says("private")).toMatch(/^PoolNotAllowed: .*serviceSelector/);
+  });
+
   test("namespace and Service rule together: both must hold", async () => {
     const scene = new Scene();
     scene.pool("both", ["10.0.1.0/28"], {

@@ -143,6 +143,19 @@ describe("TLS", () => {
     expect(await api.get("/a")).toEqual({ good: true });
   });
 
+  test("one on which nothing was heard in time is not used again", async () => {
+    const used: unknown[] = [];
+    const one = await server((request, response) => {
+      used.push(response.socket);
+      if (request.url !== "/hangs") json(response, 200, {});
+    });
+    const api = client(one);
+    await api.get("/a");
+    await expect(api.get("/hangs", { timeoutMs: 50 })).rejects.toMatchObject({ code: "api-timeout" });
+    await api.get("/b");
+    expect(used.map((socket) => used.indexOf(socket))).toEqual([0, 0, 2]);
+  });
+
   test("a server that never finishes the handshake does not hold a request longer than it may take", async () => {
     const sockets = new Set<Socket>();
     const mute = createServer((socket) => sockets.add(socket));

@@ -69,6 +69,17 @@ describe("the informer", () => {
     expect(watch().query).toMatchObject({ labelSelector: "a=b", resourceVersion: "10", allowWatchBookmarks: "true" });
   });
 
+  test("a list after a doubt that hangs is given up after 10 s, and asked for again with the time of any list", async () => {
+    await synced(widget("a", "1", "red"));
+    informer.doubt();
+    const doubted = api.last;
+    expect(doubted.options).toMatchObject({ timeoutMs: 10_000 });
+    await doubted.refuse(new KubeError("api-timeout", "nothing was heard for 10000 ms"));
+    await time.advance(100);
+    expect(api.last).not.toBe(doubted);
+    expect(api.last.options).toMatchObject({ timeoutMs: 30_000 });
+  });
+
   test("events change the cache and are told", async () => {
     await synced(widget("a", "1", "red"));
     const { onEvent } = watch().handlers;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { KubeError } from "../../../lib/kube/errors.ts";
-import { IDLE_MS, initialReflector, stepReflector } from "../../../lib/kube/reflector.ts";
+import { IDLE_MS, initialReflector, LIST_MS, stepReflector } from "../../../lib/kube/reflector.ts";
 import {
   failureOf,
   type ReflectorEffect,
@@ -34,8 +34,10 @@ const event = (watch: number, resourceVersion: string, type: "ADDED" | "MODIFIED
 /** An effect as one line, so that a row of the table reads like a log. */
 function line(effect: ReflectorEffect): string {
   switch (effect.type) {
-    case "list":
-      return `list ${effect.request} ${new URLSearchParams(effect.query)}`.trim();
+    case "list": {
+      const within = effect.timeoutMs === LIST_MS ? "" : ` within ${effect.timeoutMs / 1000} s`;
+      return `list ${effect.request} ${new URLSearchParams(effect.query)}`.trim() + within;
+    }
     case "open-watch":
       return `watch ${effect.watch} from ${effect.query["resourceVersion"]}`;
     case "close-watch":
@@ -281,10 +283,38 @@ const rows: readonly [name: string, before: readonly At[], last: At, effects: re
     "listing",
   ],
   [
-    "a doubt in a watch lists",
+    "a doubt in a watch lists, and waits for that less long: its connection may be as dead as the watch's",
     watching,
     [5, { type: "doubt" }],
-    ["close 2", "commanded", "list 3 limit=500"],
+    ["close 2", "commanded", "list 3 limit=500 within 10 s"],
+    "listing",
+  ],
+  [
+    "for the next page as well",
+    [...watching, [5, { type: "doubt" }]],
+    [9, listed(3, "101", [a], "t")],
+    ["list 4 limit=500&continue=t within 10 s"],
+    "listing",
+  ],
+  [
+    "but for the list after it as long as for any",
+    [...watching, [5, { type: "doubt" }], [10_005, { type: "list-failed", request: 3, failure: unanswered }]],
+    [10_105, { type: "tick" }],
+    ["list 4 limit=500"],
+    "listing",
+  ],
+  [
+    "after which a doubt waits as long, too",
+    [...watching, [5, { type: "doubt" }], [10_005, { type: "list-failed", request: 3, failure: unanswered }]],
+    [10_006, { type: "doubt" }],
+    ["commanded", "list 4 limit=500"],
+    "listing",
+  ],
+  [
+    "and where the last list took long: a slow server must not be asked for each of them twice",
+    [start, [3_000, listed(1, "100", [a], "t")], [5_000, listed(2, "100", [b])]],
+    [5_005, { type: "doubt" }],
+    ["close 3", "commanded", "list 4 limit=500"],
     "listing",
   ],
   ["a doubt in a list lets it go on", [start], [5, { type: "doubt" }], [], "listing"],
@@ -299,7 +329,7 @@ const rows: readonly [name: string, before: readonly At[], last: At, effects: re
     "a doubt in a back-off does not wait",
     [...watching, [5, { type: "watch-ended", watch: 2, failure: unanswered }]],
     [6, { type: "doubt" }],
-    ["commanded", "list 3 limit=500"],
+    ["commanded", "list 3 limit=500 within 10 s"],
     "listing",
   ],
   [

@@ -1,6 +1,7 @@
 /** Controllers around one Lease, each with a clock of its own, behind a network that delays, drops and answers late. */
 import { KubeError } from "../../../lib/kube/errors.ts";
 import {
+  DEFAULT_TIMING,
   initialLeader,
   isLeading,
   type LeaderEffect,
@@ -81,6 +82,32 @@ export class LeaderWorld {
     replica.wakeAt = step.wakeAt;
     for (const effect of step.effects) this.#execute(replica, effect);
     this.#check();
+  }
+
+  /** What `dice` says befalls one of them, whichever: its network, or whether it stands still. Above 0.75 it may thaw. */
+  disturb(dice: number): void {
+    const replica = this.replicas[Math.floor(this.random() * this.replicas.length)];
+    if (replica === undefined) throw new Error("no replica");
+    if (dice < 0.25) replica.network = { delayMaxMs: this.random() * 3_000, loss: this.random() * 0.6 };
+    else if (dice < 0.35) replica.network = CUT;
+    else if (dice < 0.65) replica.network = GOOD;
+    else replica.frozen = dice < 0.75;
+  }
+
+  heal(): void {
+    for (const replica of this.replicas) {
+      replica.network = GOOD;
+      replica.frozen = false;
+    }
+  }
+
+  /** Puts the store back to `server.save()` as it is done: the server is away for longer than anybody leads without it. */
+  putBack(): void {
+    const networks = this.replicas.map(({ network }) => network);
+    for (const replica of this.replicas) replica.network = CUT;
+    this.run(DEFAULT_TIMING.deadlineMs + 100);
+    this.server.restore();
+    for (const [index, replica] of this.replicas.entries()) replica.network = networks[index] ?? GOOD;
   }
 
   run(ms: number): void {

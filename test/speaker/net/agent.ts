@@ -1,7 +1,7 @@
 /**
  * A frame worker as a process of its own, for tests that run it in a network namespace: messages to the worker come as
  * JSON lines on stdin, its messages go as JSON lines to stdout. {"block": ms} blocks the main thread, so that it cannot sign;
- * {"ticks": true} asks how often its own timer of 20 ms has come since it was last asked, and how late at most. What the speaker would log of dropped frames comes as `logged`.
+ * {"ticks": true} asks which share of the times of its own timer of 20 ms has come since it was last asked, and how late it was at most. What the speaker would log of dropped frames comes as `logged`.
  */
 import { createInterface } from "node:readline";
 import { silentLogger } from "../../../lib/runtime/log.ts";
@@ -11,7 +11,7 @@ import { DropLog } from "../../../speaker/shell/drop-log.ts";
 
 export type AgentMessage =
   | FromWorker
-  | { readonly type: "ticks"; readonly ticks: number; readonly lateMs: number }
+  | { readonly type: "ticks"; readonly share: number; readonly lateMs: number }
   | { readonly type: "logged"; readonly fields: Record<string, unknown> };
 
 const workerUrl = process.argv[2];
@@ -23,7 +23,7 @@ port.onMessage((message) => {
   if (message.type === "counters") drops.update(message, performance.now());
 });
 const TICK_MS = 20;
-let [ticks, lateMs, tickedAt] = [0, 0, performance.now()];
+let [ticks, lateMs, tickedAt, askedAt] = [0, 0, performance.now(), performance.now()];
 setInterval(() => {
   const now = performance.now();
   [ticks, lateMs, tickedAt] = [ticks + 1, Math.max(lateMs, now - tickedAt - TICK_MS), now];
@@ -33,8 +33,9 @@ const lines = createInterface({ input: process.stdin });
 lines.on("line", (line) => {
   const message = JSON.parse(line) as ToWorker | { readonly block: number } | { readonly ticks: true };
   if ("ticks" in message) {
-    print({ type: "ticks", ticks, lateMs });
-    [ticks, lateMs] = [0, 0];
+    const now = performance.now();
+    print({ type: "ticks", share: (ticks * TICK_MS) / (now - askedAt), lateMs });
+    [ticks, lateMs, askedAt] = [0, 0, now];
     return;
   }
   if ("block" in message) {

@@ -63,6 +63,7 @@ export function plug(ns: string, name: string, mac: string, port: string, index?
 /** One more station on the bridge. */
 export function plugFlooder(): void {
   run(`ip netns add ${FLOOD_NS}`);
+  run(`ip -n ${FLOOD_NS} link set lo up`);
   plug(FLOOD_NS, "eth0", "02:00:00:00:00:f1", "p3");
 }
 

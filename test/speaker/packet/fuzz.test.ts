@@ -9,6 +9,7 @@ import { decodeEthernet, encodeEthernet } from "../../../speaker/packet/ethernet
 import { type Echo, encodeEchoRequest, isEchoReply } from "../../../speaker/packet/icmp-echo.ts";
 import { finishChecksum, type NdDrop } from "../../../speaker/packet/ndp.ts";
 import { decodeNd, encodeNd } from "../../../speaker/packet/ndp-codec.ts";
+import { readRedirect } from "../../../speaker/packet/redirect.ts";
 import {
   hear,
   hearAlarm,
@@ -118,6 +119,25 @@ describe("decoders", () => {
         same(decodeNd(out, 0, end), one);
       },
     );
+  });
+
+  test("redirects: one or none, and one says where its target stands", () => {
+    const redirect = recorded.get("redirect") as Uint8Array;
+    let read = 0;
+    each(
+      (dice) => spoiled(dice, [redirect]),
+      (input) => {
+        const [one, other] = alike(input, ({ bytes, at, end }) => {
+          const told = readRedirect(bytes, at, end);
+          return told && { ...told, targetAt: told.targetAt - at };
+        });
+        same(one, other);
+        if (one === undefined) return;
+        read += 1;
+        same([one.targetAt, input.length >= one.targetAt + 32], [14 + 40 + 8, true]);
+      },
+    );
+    expect(read).toBeGreaterThan(RUNS / 10);
   });
 
   test("echo: an answer or none, whatever the lengths in its header say", () => {
