@@ -1,6 +1,6 @@
 /**
- * For how long two nodes that hear each other may answer for one address, by what has happened. The words are those of
- * docs/election.md (double-bound.test.ts looks them up there), and the times come from them, never from what was observed.
+ * For how long two nodes that hear each other may answer for one address, by what has happened. The words are those
+ * at the beginning of docs/election.md (double-bound.test.ts looks them up there), and the times come from them, never from what was observed.
  */
 import { type Bound, type Case, caseOf } from "./bound.ts";
 
@@ -85,20 +85,20 @@ const CASES: readonly Case<Occasion>[] = [
     holds: ({ isStale }) => isStale,
     // The other one's first read has ended while it is let; then its second, and that of the one that has taken it.
     ms: LET_MS + 2 * READ_MS,
-    says: "goes on after that, and is yielded to as to any other (section 7): 800 ms where few addresses were taken",
+    says: "800 ms where the record names a holder that the other one cannot read of",
   },
   {
     name: "two takers",
     holds: ({ bothTook }) => bothTook,
     ms: ROUND_MS,
-    says: "The one that comes later in the order yields as it hears the other, which lets it",
+    says: "where two take at once without a record, until the next round of the first, 1.1 s at most",
   },
   {
     name: "taken from who answers",
     holds: () => true,
     // The read of the one that is not confirmed, or that of the one that is, its word, and the other's read.
     ms: 2 * READ_MS,
-    says: "a read decides within 200 ms. Confirmed, this node announces once more; otherwise, or without an answer, it falls silent",
+    says: "answered twice until rule Y has decided, 400 ms at most",
   },
 ];
 
@@ -107,7 +107,7 @@ const LOSSY: Bound = {
   name: "with losses",
   // An announcement is two frames; that none of two rounds comes through is one time in six hundred.
   ms: 2 * ROUND_MS,
-  says: "Five rounds, 1.1 s apart",
+  says: "Where frames get lost it may be two rounds more, 2.2 s",
 };
 const LATE: Bound = {
   name: "with late watches",
@@ -119,7 +119,7 @@ const STUCK: Bound = {
   name: "by the worker alone",
   // No longer than the main thread stands still: after that it decides by what it was told.
   ms: WORKER_MS + NEW_MS + ROUND_MS,
-  says: "An address that is new in the table, for 1.5 s, is exempt: the rounds of its predecessor may be under way",
+  says: "where the main thread of one of the two stands still, as much more as it does, 2.65 s at most",
 };
 
 export const BOUNDS: readonly Bound[] = [...CASES, LOSSY, LATE, STUCK];
