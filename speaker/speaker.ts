@@ -8,7 +8,7 @@ import { isOutage } from "../lib/lease/peers.ts";
 import { onMissed } from "./apart.ts";
 import type { Batch } from "./batch.ts";
 import { nodeFacts, type Place, placeOf } from "./desired.ts";
-import { handedTo, initialState, step } from "./election/machine.ts";
+import { handedTo, hearFirst, initialState, step } from "./election/machine.ts";
 import type { AddressState, Effect, Input, World } from "./election/types.ts";
 import { hearingOn, ownHearing } from "./hearing.ts";
 import { knowAll } from "./knowledge.ts";
@@ -168,7 +168,7 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
   const by = `${state.node}/${Math.round(now)}`;
   const out: Outlet = { effects, probing, fenced: new Map(), missed: new Set(), by, peers: state.peers };
   const handing = countHanding(addresses.values(), state.node, now);
-  const world = { ...state.world, handing };
+  const world = { ...state.world, handing, taking: countTaking(addresses.values()) };
   for (const name of due) {
     const place = state.places.get(name);
     const vip = state.vips.get(name);
@@ -184,7 +184,6 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
       continue;
     }
     if (place === undefined) continue;
-    let current = known ?? initialState(vip, now);
     names.set(vip.address, name);
     let wake = Number.POSITIVE_INFINITY;
     const own: Effect[] = [];
@@ -192,6 +191,7 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
     // An address that is new here begins with its newest state; what was seen of it before, in the same batch, is past.
     const fresh = known === undefined ? told.filter((input) => input.type !== "seen") : told;
     const inputs: readonly Input[] = fresh.length > 0 ? fresh : [{ type: "tick" }];
+    let current = hearFirst(known ?? initialState(vip, now), inputs, world, place, now);
     for (const input of inputs) {
       const done = step(current, input, world, place, now);
       if (done.state.serving !== current.serving) batch.touched = true;
@@ -225,6 +225,13 @@ function elect(state: SpeakerState, batch: Batch, now: number): Elected {
     },
     effects,
   };
+}
+
+/** How many addresses are answered without a record, and announced all at once (election.md section 5). */
+function countTaking(addresses: Iterable<AddressState>): number {
+  let count = 0;
+  for (const one of addresses) if (one.taken !== undefined) count += 1;
+  return count;
 }
 
 /** How many addresses are on their way to each successor (election.md section 8). */

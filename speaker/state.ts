@@ -219,6 +219,7 @@ export function initialSpeaker(node: string, instance: string, now: number): Spe
     macOwners: new Map(),
     wire: new Map(),
     handing: new Map(),
+    taking: 0,
     nextGeneration: 1,
     appliedGeneration: 0,
   };

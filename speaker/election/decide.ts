@@ -17,7 +17,7 @@ import {
   silenceConfirmed,
   successor,
 } from "./draft.ts";
-import { settleDefence } from "./hear.ts";
+import { settleContest, settleDefence } from "./hear.ts";
 import { isLeftToTaker } from "./left.ts";
 import { startProbe } from "./probe.ts";
 import { decideOther } from "./take.ts";
@@ -65,6 +65,7 @@ function expire(d: Draft): void {
   if (s.foreign !== undefined && s.serving !== undefined && due(d, s.foreign.sinceMs + TIMES.conflictHoldMs))
     s.foreign = undefined;
   settleDefence(d);
+  settleContest(d);
   endPursuit(d);
 }
 

@@ -1,4 +1,5 @@
 /** What the wire says (election.md section 7): announcements by others, answers to this node's own probes. */
+import { FRAMES_PER_SECOND } from "../announcer.ts";
 import type { MoveReason } from "../reasons.ts";
 import { claim, type Draft, due, fallSilent, isMine, needRead, ownCandidate, serve } from "./draft.ts";
 import { hearLeaver, isTakenOver } from "./left.ts";
@@ -69,9 +70,30 @@ function yieldByRank(d: Draft, owner: string): boolean {
   if (s.taken === undefined || s.serving === undefined || owner === s.record?.node) return false;
   const [own, other] = [w.node, owner].map((node) => place.ordered.findIndex((one) => one.node === node));
   if (own === undefined || other === undefined || own < 0 || other < 0) return false;
-  if (other > own) return d.now < s.serving.sinceMs + TIMES.handOverMs;
+  if (other > own) {
+    const isLet = d.now < s.serving.sinceMs + crossingMs(d);
+    if (isLet) s.taken = { ...s.taken, contested: true };
+    return isLet;
+  }
   fallSilent(d, "first-in-line-heard");
   return true;
+}
+
+/** For so long another one that has begun as well may not have heard this node: its announcements of all that it has taken leave at their pace, two of each. */
+function crossingMs({ w }: Draft): number {
+  return Math.min(TIMES.handOverMs, TIMES.crossMs + (w.taking * 2_000) / FRAMES_PER_SECOND);
+}
+
+/**
+ * Whoever was let goes on if a record names it that this node could not read, and all that the two have said may have come within that time. What
+ * this node says now is answered, and the answer is not let any more (rule Y); one that only missed it yields.
+ */
+export function settleContest(d: Draft): void {
+  const { s } = d;
+  const { taken, serving } = s;
+  if (taken?.contested !== true || serving === undefined || !due(d, serving.sinceMs + crossingMs(d))) return;
+  s.taken = { ...taken, contested: false };
+  d.effects.push({ type: "announce", address: s.address, interface: serving.interface, reason: taken.why });
 }
 
 /**

@@ -10,9 +10,16 @@ import { decide } from "./decide.ts";
 import { type Draft, fallSilent, needRead } from "./draft.ts";
 import { onBack, onHeard, onLost, onProbed } from "./hear.ts";
 import { onRead, onSeen, onWritten } from "./record.ts";
-import type { AddressState, Input, Step, World } from "./types.ts";
+import type { AddressState, Effect, Input, World } from "./types.ts";
 
 export { handedTo, initialState } from "./draft.ts";
+
+export interface Step {
+  readonly state: AddressState;
+  readonly effects: readonly Effect[];
+  /** Monotonic milliseconds at which a tick is wanted; Infinity when nothing is due. */
+  readonly wakeAt: number;
+}
 
 /** `place` is where the nodes stand with this address now; `now` is monotonic milliseconds. */
 export function step(state: AddressState, input: Input, world: World, place: Place, now: number): Step {
@@ -21,6 +28,23 @@ export function step(state: AddressState, input: Input, world: World, place: Pla
   decide(d);
   wantConditions(d);
   return { state: d.s, effects: d.effects, wakeAt: d.wakeAt };
+}
+
+/**
+ * What a batch says of others' announcements is known before anything in it is decided: after a stop it is a backlog, in which the verdict on a
+ * holder stands before the word of who has taken the address since. What this node answers for is left as it is: there it is an event.
+ */
+export function hearFirst(
+  state: AddressState,
+  inputs: readonly Input[],
+  world: World,
+  place: Place,
+  now: number,
+): AddressState {
+  if (state.serving !== undefined || inputs.length < 2) return state;
+  const d: Draft = { s: { ...state }, w: world, place, now, effects: [], wakeAt: Number.POSITIVE_INFINITY };
+  for (const input of inputs) if (input.type === "heard") onHeard(d, input.mac, input.how);
+  return d.s;
 }
 
 function know(d: Draft, input: Input): void {

@@ -39,6 +39,8 @@ export interface World {
   readonly wire: ReadonlyMap<string, WireView>;
   /** By successor: addresses that are being handed to it, as they stand at the turn of each address. BOUNDED by the nodes of the cluster. */
   readonly handing: ReadonlyMap<string, number>;
+  /** Addresses that this node answers on the evidence of the wire, without a record. */
+  readonly taking: number;
   /** The generation that the next table will have, and the last one the worker confirmed. */
   readonly nextGeneration: number;
   readonly appliedGeneration: number;
@@ -78,6 +80,8 @@ export interface Taken {
   readonly from: string;
   readonly why: MoveReason;
   readonly sinceMs: number;
+  /** One that comes later in the order was heard to announce it as well, and was let: it is told once more. */
+  readonly contested?: boolean;
 }
 
 /** The node that an address was taken from: it is probed until it is heard again, and then told (F2). */
@@ -280,13 +284,6 @@ export type Effect =
     }
   | { readonly type: "yielded"; readonly name: string; readonly reason: YieldReason; readonly epoch: number };
 
-export interface Step {
-  readonly state: AddressState;
-  readonly effects: readonly Effect[];
-  /** Monotonic milliseconds at which a tick is wanted; Infinity when nothing is due. */
-  readonly wakeAt: number;
-}
-
 /** Milliseconds; each with the section of the rules that it comes from. */
 export const TIMES = {
   /** A successor starts at once; the predecessor yields when it hears it, at the latest after this (section 8). */
@@ -300,7 +297,8 @@ export const TIMES = {
   markMs: 1_000,
   /**
    * Rounds of a node that leaves may be under way for so long after somebody has begun in its place: the last of a lot is announced at
-   * the end of `lotMs`, and only then the other can hear it. Less, and both fall silent.
+   * the end of `lotMs`, and only then the other can hear it. Less, and both fall silent. And of two that have taken the same from a lost
+   * node: beside the time that all their announcements take (section 5).
    */
   crossMs: 400,
   /** A successor that was not heard is passed over for so long (section 8). */

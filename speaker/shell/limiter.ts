@@ -1,3 +1,6 @@
+/** Records that a speaker reads and writes at a time (election.md section 5): when a node dies its hundreds must not crowd out the Leases. */
+export const RECORDS_MAX = 32;
+
 /** At most so many calls at a time; the rest wait in order. */
 export class Limiter {
   readonly #max: number;

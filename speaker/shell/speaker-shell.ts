@@ -12,7 +12,7 @@ import { DropLog } from "./drop-log.ts";
 import { EventWriter } from "./event-writer.ts";
 import { Gauges } from "./gauges.ts";
 import { KernelReader } from "./kernel-reader.ts";
-import { Limiter } from "./limiter.ts";
+import { Limiter, RECORDS_MAX } from "./limiter.ts";
 import { FrameCounters, fences, moves, recordCalls, yields } from "./metrics.ts";
 import { readRecord, writeCondition, writeFence, writeRecord } from "./records.ts";
 import { Runner } from "./runner.ts";
@@ -47,8 +47,7 @@ export interface SpeakerShellOptions {
   readonly onReady: () => void;
 }
 
-/** Records in flight (election.md section 5); conditions and events go beside them, fewer. */
-const RECORDS_MAX = 32;
+/** Conditions and events go beside the records, fewer. */
 const OTHERS_MAX = 4;
 
 export class SpeakerShell {

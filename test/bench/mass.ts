@@ -100,7 +100,7 @@ async function runMass(berth: Berth, stage: Stage, addresses: readonly string[])
   await lab.pullCable(VICTIM);
   const isRecorded = async (): Promise<number | undefined> =>
     (await onVictim(berth, addresses)) === 0 ? Date.now() - pulledAt : undefined;
-  const recordedMs = await lab.waitFor("the records", isRecorded, { timeoutMs: RECORDED_MS, everyMs: 200 });
+  const recordedMs = await lab.waitFor("the records", isRecorded, { timeoutMs: RECORDED_MS, everyMs: 1_000 });
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, pulledAt + LISTEN_MS - Date.now())));
   await stage.answered(100);
   const byService = await stage.finish(pulledAt);

@@ -239,11 +239,13 @@ export class Process {
   }
 
   #next(resource: string): number | undefined {
-    const from = this.#seen.get(resource) ?? 0;
-    const at = this.#api.events.findIndex((event, index) => index >= from && event.resource === resource);
+    const { events } = this.#api;
+    for (let at = this.#seen.get(resource) ?? 0; at < events.length; at++) {
+      if (events[at]?.resource === resource) return at;
+    }
     // Nothing so far: the next look begins at what comes.
-    if (at < 0) this.#seen.set(resource, this.#api.events.length);
-    return at < 0 ? undefined : at;
+    this.#seen.set(resource, events.length);
+    return undefined;
   }
 
   #cache<T>(resource: string) {

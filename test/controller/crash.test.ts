@@ -161,7 +161,7 @@ async function step(world: World, wild: boolean): Promise<void> {
       if (world.random() < 0.25) disturb(world);
   }
   await settled();
-  checkSafety(world);
+  if (world.checked < world.api.events.length) checkSafety(world);
 }
 
 function disturb(world: World): void {

@@ -28,6 +28,9 @@ const AGE_START = Date.UTC(2026, 0, 1);
 export class ScriptedApi {
   readonly events: StoredEvent[] = [];
   readonly #objects = new Map<string, JsonObject>();
+  /** What is listed again and again between two events, and of which of them it is. */
+  readonly #lists = new Map<string, readonly JsonObject[]>();
+  #listedAt = 0;
   #version = 100;
   #born = 0;
 
@@ -49,6 +52,15 @@ export class ScriptedApi {
   }
 
   list(resource: string): readonly JsonObject[] {
+    // Whatever changes an object is an event.
+    if (this.#listedAt !== this.events.length) this.#lists.clear();
+    this.#listedAt = this.events.length;
+    const known = this.#lists.get(resource) ?? this.#sorted(resource);
+    this.#lists.set(resource, known);
+    return known;
+  }
+
+  #sorted(resource: string): readonly JsonObject[] {
     const all = [...this.#objects].filter(([id]) => id.startsWith(`${resource}|`));
     return all.sort(([left], [right]) => (left < right ? -1 : 1)).map(([, object]) => object);
   }

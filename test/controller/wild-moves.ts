@@ -56,7 +56,7 @@ export class Moves {
       if (last !== undefined && last !== ip && !isFled) this.#count.set(key, (this.#count.get(key) ?? 0) + 1);
       before.set(family, ip);
       const excess = Math.max(0, (this.#count.get(key) ?? 0) - (this.#wild.wishes.get(key) ?? 0));
-      expect({ service: name, last, ip, excess }).toEqual({ service: name, last, ip, excess: 0 });
+      if (excess > 0) expect({ service: name, last, ip, excess }).toEqual({ service: name, last, ip, excess: 0 });
     }
   }
 }

@@ -76,15 +76,21 @@ export function createWild(seed: number): Wild {
   return wild;
 }
 
-/** Objects are never changed in place, so each is parsed once. */
+/** Objects and lists are never changed in place, so each is parsed once. */
 function listOf<T>(resource: string, parse: (raw: Json) => T | undefined): (wild: Wild) => readonly T[] {
   const parsed = new WeakMap<JsonObject, T>();
-  return ({ api }) =>
-    api.list(resource).map((raw) => {
-      const known = parsed.get(raw) ?? must(parse(raw));
-      parsed.set(raw, known);
-      return known;
-    });
+  const lists = new WeakMap<readonly JsonObject[], readonly T[]>();
+  const read = (raw: JsonObject): T => {
+    const known = parsed.get(raw) ?? must(parse(raw));
+    parsed.set(raw, known);
+    return known;
+  };
+  return ({ api }) => {
+    const raw = api.list(resource);
+    const known = lists.get(raw) ?? raw.map(read);
+    lists.set(raw, known);
+    return known;
+  };
 }
 
 export const services = listOf("services", parseService);

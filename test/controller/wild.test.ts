@@ -27,6 +27,7 @@ interface Watch {
 
 /** Reads every new event of the API server: what was true for one moment counts. */
 function checkEvents(wild: Wild, watch: Watch): void {
+  const isOther = watch.rollbacks !== wild.rollbacks || watch.checked < wild.api.events.length;
   if (watch.rollbacks !== wild.rollbacks) {
     watch.rollbacks = wild.rollbacks;
     watch.moves.forget();
@@ -39,8 +40,9 @@ function checkEvents(wild: Wild, watch: Watch): void {
     if (event?.resource === "virtualips" && event.object !== undefined) checkVip(wild, watch, event.object);
   }
   watch.quotas.look();
-  checkSharing(wild);
-  expect(wild.faults).toEqual([]);
+  if (isOther) checkSharing(wild);
+  // An expectation that holds takes longer than a step.
+  if (wild.faults.length > 0) expect(wild.faults).toEqual([]);
 }
 
 function checkVip(wild: Wild, { quotas, created, moves }: Watch, raw: Json): void {
@@ -61,9 +63,10 @@ function checkSharing(wild: Wild): void {
   }
   const given = namedIn(wild);
   for (const [ip, all] of users) {
+    if (all.length < 2 && wild.lost.size === 0) continue;
     const isApart = all.slice(1).some((other) => !haveMet(wild, all[0], other));
     const lost = all.map(({ meta }) => `${meta.uid} ${ip}`).filter((one) => wild.lost.has(one));
-    expect({ ip, isShared: !isApart || lost.length > 0 }).toEqual({ ip, isShared: true });
+    if (isApart && lost.length === 0) expect({ ip, isShared: false }).toEqual({ ip, isShared: true });
     if (!isApart) for (const one of lost) if (given.has(one)) wild.lost.delete(one);
   }
 }

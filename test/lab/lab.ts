@@ -95,9 +95,9 @@ export class Lab {
     return run([kubectlPath, ...args], { timeoutMs: 60_000, ...options });
   }
 
-  /** GET as the cluster's admin, parsed; BerthError "api-unreachable" or "api-refused". */
+  /** GET as the cluster's admin, parsed; BerthError "api-unreachable" or "api-refused". A busy server may take seconds for hundreds of objects. */
   async get<T>(path: string): Promise<T> {
-    return JSON.parse(await apiGet(path)) as T;
+    return JSON.parse(await apiGet(path, 10_000)) as T;
   }
 
   /** Applies a manifest: a file's path, or YAML text. */

@@ -59,7 +59,8 @@ export function readSource(path: string, text: string): Source {
   const lineOf = lineCounter(text);
   const found = { imports: [] as Import[], functions: [] as FunctionSpan[], globals: [] as GlobalUse[] };
   const inTables = new Set<number>();
-  const visit = (node: Node, parents: readonly Node[]): void => {
+  const parents: Node[] = [];
+  const visit = (node: Node): void => {
     const line = lineOf(node.span?.start ?? 1);
     const specifier = importOf(node);
     if (specifier !== undefined) {
@@ -78,21 +79,22 @@ export function readSource(path: string, text: string): Source {
         inTables.add(each);
       }
     }
+    parents.push(node);
     for (const child of childrenOf(node)) {
-      visit(child, [...parents, node]);
+      visit(child);
     }
+    parents.pop();
   };
-  visit(program, []);
+  visit(program);
   return { path, lines: text.trimEnd().split("\n").length, tableLines: inTables.size, ...found };
 }
 
 /** Positions of the parser are bytes, counted from 1. */
 function lineCounter(text: string): (position: number) => number {
   const starts = [0];
-  for (const [offset, byte] of Buffer.from(text).entries()) {
-    if (byte === 0x0a) {
-      starts.push(offset + 1);
-    }
+  const bytes = Buffer.from(text);
+  for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) {
+    starts.push(at + 1);
   }
   return (position) => {
     let low = 0;

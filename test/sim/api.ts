@@ -163,6 +163,10 @@ export class SimApi {
     return after;
   }
 
+  deleteLease(node: string): void {
+    this.#publish(this.store.commit("leases", node, undefined, this.#timeline.now));
+  }
+
   putNode(name: string, node: NodeObjectFacts): void {
     this.#publish(this.store.commit("nodes", name, node, this.#timeline.now));
   }

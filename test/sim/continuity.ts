@@ -7,7 +7,8 @@
  * cable is in, and all that has been so for a moment. Not promised, and why:
  * - a store that was put back: the record wins, and the one that it does not name yields (F6);
  * - where nodes hear each other one way, with losses or not at all, two take the same address now and then: whoever hears the other
- *   announce it and gets no record in time is silent, and comes back as a candidate that asks first (rule Y).
+ *   announce it and gets no record in time is silent, and comes back as a candidate that asks first (rule Y);
+ * - the same of two that answer, for whatever reason, while the server takes longer than rule Y has for a read: both are silent then.
  */
 import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import { isSilencing } from "../../speaker/election/decide.ts";
@@ -26,6 +27,8 @@ const RULE_Y_MS = 4_000;
 /** The store's older records may be found by the next renewal, and the age of Leases counts anew after it (F6, E4). */
 const PUT_BACK_MS = 60_000;
 
+const NEVER = Number.NEGATIVE_INFINITY;
+
 /** A second by a clock that runs fast, counted from the record, which is before its confirmation. */
 const HANDING_MS = 0.97 * TIMES.handOverMs;
 
@@ -38,6 +41,8 @@ export interface World {
   readonly reachesApi: (node: string) => boolean;
   /** When the store was put back last; -Infinity if never. */
   readonly putBackMs: () => number;
+  /** Calls to the server take a second or more now. */
+  readonly isSlow: () => boolean;
 }
 
 interface Debt {
@@ -62,6 +67,10 @@ export class Continuity {
   /** When each process was not able last. BOUNDED by the processes of one run. */
   readonly #unableMs = new Map<SimProcess, number>();
   readonly #brokenMs = new Map<SimWire, number>();
+  /** When two answered for an address last and no read could decide in time. BOUNDED by the addresses. */
+  readonly #undecidedMs = new Map<string, number>();
+  /** When the store was put back last, or could not be read after it: nobody finds it then. */
+  #putBackMs = NEVER;
   readonly #world: World;
 
   constructor(world: World) {
@@ -80,6 +89,9 @@ export class Continuity {
       const isOpen = !this.#isWhole(wire) && wire.nodes.some((node) => !this.#world.reachesApi(node));
       if (isBroken || isOpen) this.#brokenMs.set(wire, now);
     }
+    this.#putBackMs = Math.max(this.#putBackMs, this.#world.putBackMs());
+    const isUnread = [...this.#world.processes.keys()].some((node) => !this.#world.reachesApi(node));
+    if (isUnread && now - this.#putBackMs < PUT_BACK_MS) this.#putBackMs = now;
   }
 
   /** Called for each address with the nodes that answer for it. */
@@ -88,6 +100,7 @@ export class Continuity {
     if (holder !== undefined && this.#recorded.get(address)?.epoch !== holder.epoch) {
       this.#recorded.set(address, { epoch: holder.epoch, sinceMs: this.#world.now() });
     }
+    if (this.#world.isSlow() && isContested(vip, nodes)) this.#undecidedMs.set(address, this.#world.now());
     if (nodes.length > 0) {
       this.#last.set(address, nodes);
       this.#silences.delete(address);
@@ -114,13 +127,14 @@ export class Continuity {
 
   #judge(address: string, { process, sinceMs }: Silence): void {
     const lastedMs = this.#world.now() - sinceMs;
-    if (lastedMs <= (this.#isWhole(this.#world.wireOf(address)) ? MOMENT_MS : RULE_Y_MS)) return;
+    const isUndecided = this.#world.now() - (this.#undecidedMs.get(address) ?? NEVER) <= WHOLE_MS;
+    if (lastedMs <= (this.#isWhole(this.#world.wireOf(address)) && !isUndecided ? MOMENT_MS : RULE_Y_MS)) return;
     this.#world.protest(`S4: ${process.node} could answer for ${address} and does not, for ${Math.round(lastedMs)} ms`);
     this.#debts.delete(address);
   }
 
   #isWhole(wire: SimWire): boolean {
-    return this.#world.now() - (this.#brokenMs.get(wire) ?? Number.NEGATIVE_INFINITY) > WHOLE_MS;
+    return this.#world.now() - (this.#brokenMs.get(wire) ?? NEVER) > WHOLE_MS;
   }
 
   #debtorOf({ meta, address, holder }: VirtualIP): SimProcess | undefined {
@@ -135,14 +149,21 @@ export class Continuity {
     }
     // Who gave way to another owes nothing when that one dies.
     if (this.#last.get(address)?.includes(node) !== true) return undefined;
-    if (meta.deletionTimestamp !== undefined || now - this.#world.putBackMs() < PUT_BACK_MS) return undefined;
-    if (!isAble(process) || now - (this.#unableMs.get(process) ?? Number.NEGATIVE_INFINITY) < ABLE_MS) return undefined;
+    if (meta.deletionTimestamp !== undefined || now - this.#putBackMs < PUT_BACK_MS) return undefined;
+    if (!isAble(process) || now - (this.#unableMs.get(process) ?? NEVER) < ABLE_MS) return undefined;
     const wire = this.#world.wireOf(address);
     if (wire.unplugged.has(node) || wire.off.has(node) || wire.unanswered.has(`${node} ${address}`)) return undefined;
     const place = process.state.places.get(meta.name);
     // Nobody could hold it, or not this node: without an endpoint there is nothing to answer for.
     return place === undefined || place.ordered.length === 0 || isSilencing(place.standing.rule) ? undefined : process;
   }
+}
+
+/** Two answer, and not as a record has it in a hand-over. */
+function isContested({ holder }: VirtualIP, nodes: readonly string[]): boolean {
+  return (
+    nodes.length > 1 && !(holder !== undefined && [holder.node, holder.from].every((node) => nodes.includes(node)))
+  );
 }
 
 function isAble({ dead, frozen, worker, state }: SimProcess): boolean {

@@ -1,6 +1,6 @@
 /**
- * For how long two nodes that hear each other may answer for one address, by what has happened. The words are those of
- * docs/election.md (double-bound.test.ts looks them up there), and the times come from them, never from what was observed.
+ * For how long two nodes that hear each other may answer for one address, by what has happened. The words are those
+ * at the beginning of docs/election.md (double-bound.test.ts looks them up there), and the times come from them, never from what was observed.
  */
 import { type Bound, type Case, caseOf } from "./bound.ts";
 
@@ -17,6 +17,8 @@ export interface Occasion {
   readonly wasApart: boolean;
   /** Both answer on the evidence of the wire, without a record. */
   readonly bothTook: boolean;
+  /** One of the two does, under a record of before; the one of now names the other. */
+  readonly isStale: boolean;
   /** One of the two has no answer from the API server in time. */
   readonly isUnread: boolean;
   /** Frames get lost, or did a moment ago. */
@@ -33,6 +35,8 @@ export interface Occasion {
 const ROUND_MS = 1_100;
 /** A station that nobody pursues is asked for its own address so often. */
 const OTHERS_MS = 1_000;
+/** Who comes later in the order is let for so long, where few addresses were taken. */
+const LET_MS = 400;
 /** Rule Y: a read decides within this. */
 const READ_MS = 200;
 /** The worker waits so long for its main thread, and so long an address is new to it. */
@@ -77,17 +81,24 @@ const CASES: readonly Case<Occasion>[] = [
     says: "at most 150 ms after a pause",
   },
   {
+    name: "taken under a record of before",
+    holds: ({ isStale }) => isStale,
+    // The other one's first read has ended while it is let; then its second, and that of the one that has taken it.
+    ms: LET_MS + 2 * READ_MS,
+    says: "800 ms where the record names a holder that the other one cannot read of",
+  },
+  {
     name: "two takers",
     holds: ({ bothTook }) => bothTook,
     ms: ROUND_MS,
-    says: "The one that comes later in the order yields as it hears the other, which lets it",
+    says: "where two take at once without a record, until the next round of the first, 1.1 s at most",
   },
   {
     name: "taken from who answers",
     holds: () => true,
     // The read of the one that is not confirmed, or that of the one that is, its word, and the other's read.
     ms: 2 * READ_MS,
-    says: "a read decides within 200 ms. Confirmed, this node announces once more; otherwise, or without an answer, it falls silent",
+    says: "answered twice until rule Y has decided, 400 ms at most",
   },
 ];
 
@@ -96,7 +107,7 @@ const LOSSY: Bound = {
   name: "with losses",
   // An announcement is two frames; that none of two rounds comes through is one time in six hundred.
   ms: 2 * ROUND_MS,
-  says: "Five rounds, 1.1 s apart",
+  says: "Where frames get lost it may be two rounds more, 2.2 s",
 };
 const LATE: Bound = {
   name: "with late watches",
@@ -108,7 +119,7 @@ const STUCK: Bound = {
   name: "by the worker alone",
   // No longer than the main thread stands still: after that it decides by what it was told.
   ms: WORKER_MS + NEW_MS + ROUND_MS,
-  says: "An address that is new in the table, for 1.5 s, is exempt: the rounds of its predecessor may be under way",
+  says: "where the main thread of one of the two stands still, as much more as it does, 2.65 s at most",
 };
 
 export const BOUNDS: readonly Bound[] = [...CASES, LOSSY, LATE, STUCK];

@@ -48,6 +48,7 @@ interface Overlap extends Pair {
   isHandOver: boolean;
   isUnread: boolean;
   bothTook: boolean;
+  isStale: boolean;
   told: boolean;
 }
 
@@ -56,17 +57,21 @@ export class Doubles {
   readonly longest = new Map<string, number>();
   /** When the record of an address was written. BOUNDED by those. */
   readonly #writtenMs = new Map<string, number>();
-  /** By address and pair. BOUNDED by those. */
-  readonly #open = new Map<string, Overlap>();
+  /** By pair, of each address that has any. BOUNDED by those. */
+  readonly #open = new Map<string, Map<string, Overlap>>();
   readonly #options: DoublesOptions;
 
   constructor(options: DoublesOptions) {
     this.#options = options;
   }
 
-  /** Two answer now, so the end must not be missed. */
+  /** Two answer now for one address at least, so the end must not be missed. */
   get isOpen(): boolean {
     return this.#open.size > 0;
+  }
+
+  isOpenFor(address: string): boolean {
+    return this.#open.has(address);
   }
 
   get longestMs(): number {
@@ -80,7 +85,7 @@ export class Doubles {
 
   /** Called for each address with the nodes that answer for it. */
   look(vip: VirtualIP, nodes: readonly string[]): void {
-    if (nodes.length < 2 && this.#open.size === 0) return;
+    if (nodes.length < 2 && !this.isOpenFor(vip.address)) return;
     const wire = this.#options.wireOf(vip.address);
     for (const left of nodes) {
       for (const right of nodes) {
@@ -91,22 +96,25 @@ export class Doubles {
   }
 
   #close(address: string, nodes: readonly string[], wire: SimWire): void {
-    for (const [key, overlap] of this.#open) {
+    const open = this.#open.get(address);
+    for (const [key, overlap] of open ?? []) {
       const { left, right } = overlap;
-      if (overlap.address !== address) continue;
       if (nodes.includes(left) && nodes.includes(right) && wire.connected(left, right)) continue;
       this.#judge(overlap);
-      this.#open.delete(key);
+      open?.delete(key);
     }
+    if (open?.size === 0) this.#open.delete(address);
   }
 
   #both(vip: VirtualIP, wire: SimWire, pair: Pair): void {
-    const key = `${vip.address} ${pair.left} ${pair.right}`;
-    const overlap = this.#open.get(key) ?? this.#begin(vip.address, wire, pair);
-    this.#open.set(key, overlap);
+    const key = `${pair.left} ${pair.right}`;
+    const open = this.#open.get(vip.address) ?? new Map<string, Overlap>();
+    const overlap = open.get(key) ?? this.#begin(vip.address, wire, pair);
+    this.#open.set(vip.address, open.set(key, overlap));
     overlap.isHandOver ||= this.#isInHandOver(vip, overlap) || this.#isLeaving(pair) || this.#isNamedLate(vip, pair);
     overlap.isUnread ||= [pair.left, pair.right].some((node) => this.#isUnread(node, overlap));
     overlap.bothTook ||= [pair.left, pair.right].every((node) => this.#tookWithoutRecord(node, vip));
+    overlap.isStale ||= this.#isStale(vip, pair);
     this.#judge(overlap);
   }
 
@@ -126,6 +134,7 @@ export class Doubles {
       isHandOver: false,
       isUnread: false,
       bothTook: false,
+      isStale: false,
       told: false,
     };
   }
@@ -176,6 +185,14 @@ export class Doubles {
   #isPursued(address: string, node: string, by: string): boolean {
     const processes = this.#options.world.processesOf(by);
     return processes.some(({ state }) => state.addresses.get(address)?.pursuit?.node === node);
+  }
+
+  #isStale({ address, holder }: VirtualIP, { left, right }: Pair): boolean {
+    if (holder?.node !== left && holder?.node !== right) return false;
+    return this.#options.world.processesOf(holder.node === left ? right : left).some(({ state }) => {
+      const { taken, record } = state.addresses.get(address) ?? {};
+      return taken !== undefined && record?.node !== holder.node;
+    });
   }
 
   #tookWithoutRecord(node: string, vip: VirtualIP): boolean {

@@ -1,8 +1,11 @@
 /** What is broken in a run, and was a moment ago: what the bounds of the invariants depend on (double-bound.ts, answer-bound.ts). */
 import type { SimApi } from "./api.ts";
 import type { SimProcess } from "./process.ts";
+import { signatureOf } from "./signature.ts";
 import type { SimWire } from "./wire.ts";
 
+/** Whatever looks back at changes looks no further. */
+const CHANGES_KEPT_MS = 60_000;
 const NEVER = Number.NEGATIVE_INFINITY;
 
 export interface RunWorld {
@@ -42,6 +45,9 @@ export class Happened {
   readonly #apartMs = new Map<string, number>();
   /** Nodes that have had a speaker which runs and acts for them; before that none is missing. */
   readonly #served = new Set<string>();
+  /** What is broken and what is decided, as a line that is another one after each change; and when it changed. BOUNDED by what is looked back at. */
+  #signature = "";
+  #changedMs: readonly number[] = [];
   readonly #world: RunWorld;
 
   constructor(world: RunWorld) {
@@ -57,6 +63,20 @@ export class Happened {
     for (const wire of this.#world.wires) this.#lookAtWire(wire, now);
     this.#lookAtApi(now);
     for (const [node, all] of this.#world.processes) this.#lookAtNode(node, all, now);
+    this.#noteChange(now);
+  }
+
+  /** What happens in one moment, as when a machine loses its power, is one change. */
+  #noteChange(now: number): void {
+    const signature = signatureOf(this.#world);
+    if (signature === this.#signature) return;
+    this.#signature = signature;
+    this.#changedMs = [...this.#changedMs.filter((atMs) => atMs > now - CHANGES_KEPT_MS), now];
+  }
+
+  /** How often something has broken, was mended, or was decided by an operator or the node controller. */
+  changesSince(sinceMs: number): number {
+    return this.#changedMs.filter((atMs) => atMs > sinceMs).length;
   }
 
   /** Until this moment, or since: what begins now begins by its mending. */

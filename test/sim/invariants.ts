@@ -3,6 +3,7 @@ import type { VirtualIP } from "../../lib/model/virtual-ip.ts";
 import type { SimApi } from "./api.ts";
 import { Continuity } from "./continuity.ts";
 import { Doubles } from "./doubles.ts";
+import { Flaps } from "./flaps.ts";
 import { Happened } from "./happened.ts";
 import type { SimHost } from "./host.ts";
 import { Liveness } from "./liveness.ts";
@@ -47,6 +48,7 @@ export class Invariants {
   readonly #now: () => number;
   readonly #continuity: Continuity;
   readonly #happened: Happened;
+  readonly #flaps: Flaps;
   readonly doubles: Doubles;
   readonly liveness: Liveness;
 
@@ -69,11 +71,13 @@ export class Invariants {
       protest: (what) => this.protest(what),
       reachesApi: (node) => api.reaches(node),
       putBackMs: () => api.putBackMs,
+      isSlow: () => api.slowMs > 0,
     });
     const processesOf = (node: string) => processes.get(node) ?? [];
     const world = { api, wires, processes, processesOf, now };
     this.#happened = new Happened(world);
     const protest = (what: string): void => this.protest(what);
+    this.#flaps = new Flaps(this.#happened, now, protest);
     this.liveness = new Liveness({ world, happened: this.#happened, protest, callMs: 2 * limits.confirmMs });
     this.doubles = new Doubles({
       ...{ world, happened: this.#happened, confirmMs: limits.confirmMs, watchMs: limits.watchMs },
@@ -121,13 +125,16 @@ export class Invariants {
       this.#noteGap(vip.address, nodes.length > 0);
       this.doubles.look(vip, nodes);
       this.liveness.look(vip, nodes);
+      this.#flaps.look(vip, nodes);
     }
   }
 
   /** Called after what is quiet as well: a frame, or a timer of a worker, may end two answers. */
   glance(): void {
     if (!this.doubles.isOpen) return;
-    for (const vip of this.#api.vips.values()) this.doubles.look(vip, this.answering(vip.address));
+    for (const vip of this.#api.vips.values()) {
+      if (this.doubles.isOpenFor(vip.address)) this.doubles.look(vip, this.answering(vip.address));
+    }
   }
 
   /** With hundreds of addresses a look now and then is enough: what is wrong lasts for longer than some events. */

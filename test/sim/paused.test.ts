@@ -56,3 +56,56 @@ describe("meanwhile its address was taken, by a process that is another one by n
     },
   );
 });
+
+test("frozen, it comes back while the API is away, and the server answers again within a second or two: neither is confirmed in time, and one of the two goes on", () => {
+  const { cluster, holder } = settled({ seed: 4 });
+  const [process] = cluster.processes.get(holder) ?? [];
+  cluster.setApi(false);
+  cluster.run(1_000);
+  process?.freeze();
+  cluster.run(6_000);
+  expect(cluster.invariants.answering(ADDRESS)).not.toContain(holder);
+  process?.thaw();
+  cluster.run(2_000);
+  cluster.api.slowMs = 2_000;
+  cluster.setApi(true);
+  cluster.resetOutages();
+  cluster.run(10_000);
+  // Both were silent for a moment (rule Y).
+  expect(cluster.invariants.longestMs).toBeGreaterThan(200);
+  expect(cluster.invariants.longestGapMs).toBeGreaterThan(0);
+  expect(cluster.invariants.longestGapMs).toBeLessThan(500);
+  expect(unsound(cluster)).toEqual([]);
+});
+
+test("its main thread alone stood still, and reads in one go that the holder is gone and who has taken the address since: it takes nothing", () => {
+  // One of these moments has the verdict before the fence of the worker (3 s), and the announcement after it.
+  for (let beforeMs = 2_700; beforeMs <= 3_100; beforeMs += 50) {
+    const { cluster, holder, others } = settled({ seed: 1 });
+    const [first = "", second = ""] = rendezvousOrder(ADDRESS, others);
+    const [process] = cluster.processes.get(first) ?? [];
+    cluster.setApi(false);
+    process?.stick();
+    cluster.run(beforeMs);
+    begin(cluster, "power", holder, FOR_LONG_MS);
+    cluster.run(4_000);
+    process?.thaw();
+    cluster.run(8_000);
+    expect(cluster.moves.map(({ node }) => node)).toEqual([second]);
+    expect(cluster.invariants.violations).toEqual([]);
+  }
+});
+
+test("a machine that is paused while the main thread stands still goes on as before, and answers again when that does", () => {
+  const { cluster, holder } = settled({ seed: 1, nodes: 1 });
+  const [process] = cluster.processes.get(holder) ?? [];
+  process?.stick();
+  cluster.run(4_000);
+  cluster.pause(holder);
+  cluster.run(500);
+  cluster.resume(holder);
+  cluster.run(10_000);
+  process?.thaw();
+  cluster.run(30_000);
+  expect(unsound(cluster)).toEqual([]);
+});

@@ -10,11 +10,12 @@ import { SimHeartbeat } from "./heartbeat.ts";
 import { SimInformers } from "./informers.ts";
 import { gatewayOn, link } from "./objects.ts";
 import { givesUpLoudly, postCondition, SimRecords, writeFence } from "./records.ts";
-import type { Sabotage } from "./sabotage.ts";
+import { bentInputs, type Sabotage } from "./sabotage.ts";
 import { wrongStarts } from "./starting.ts";
 import { type Clocks, MachineTime, type Time } from "./timeline.ts";
 import type { SimWire } from "./wire.ts";
 import { SimWorker } from "./worker.ts";
+import { expectSilence } from "./yielding.ts";
 
 export interface ProcessOptions {
   readonly node: string;
@@ -43,8 +44,9 @@ export class SimProcess {
   frozen = false;
   /** After a stop it reads what waits in its sockets in several turns of its loop, a piece each millisecond; else all of it in one. */
   readsLater = false;
-  #isStopped = false;
-  #inbox: SpeakerInput[] = [];
+  /** Its main thread alone, or its worker as well. */
+  #stopped: "nothing" | "main" | "all" = "nothing";
+  readonly #inbox: SpeakerInput[] = [];
   /** Callbacks that came while the process was frozen. */
   readonly #waiting: (() => void)[] = [];
   #scheduled = false;
@@ -130,24 +132,25 @@ export class SimProcess {
 
   /** The main thread alone stands still; the worker goes on for as long as it may. */
   stick(): void {
-    this.#isStopped = true;
+    this.#stopped = "main";
     this.frozen = true;
   }
 
   /** Stopped by a signal. */
   freeze(): void {
-    this.#isStopped = true;
+    this.#stopped = "all";
     this.frozen = true;
     this.worker.freeze();
   }
 
   thaw(): void {
-    if (!this.#isStopped || this.dead) return;
-    this.#isStopped = false;
+    if (this.#stopped === "nothing" || this.dead) return;
+    this.#stopped = "nothing";
     // Of a paused machine nothing runs.
     if (this.#pausedMs !== undefined) return;
-    this.frozen = false;
+    // What the worker says now is read after what it has said before: it is one channel.
     this.worker.thaw();
+    this.frozen = false;
     this.#catchUp();
   }
 
@@ -180,8 +183,8 @@ export class SimProcess {
     if (this.#pausedMs === undefined || this.dead) return;
     this.#time.miss(this.#time.now - this.#pausedMs);
     this.#pausedMs = undefined;
-    this.frozen = this.#isStopped;
-    this.worker.resume(this.#isStopped);
+    this.worker.resume(this.#stopped === "all");
+    this.frozen = this.#stopped !== "nothing";
     if (!this.frozen) this.#catchUp();
   }
 
@@ -204,15 +207,12 @@ export class SimProcess {
     const { timeline, sabotage } = this.#options;
     const { now } = timeline;
     const before = sabotage.state?.(this.state, now) ?? this.state;
-    const inputs = this.#inbox.flatMap((input) => {
-      const told = sabotage.input === undefined ? input : sabotage.input(input, before, now);
-      return told === undefined ? [] : [told];
-    });
-    this.#inbox = [];
-    const { state, effects, wakeAt } = stepSpeaker(before, inputs, now);
+    const told = this.#inbox.splice(0);
+    const { state, effects, wakeAt } = stepSpeaker(before, bentInputs(sabotage, told, before, now), now);
     this.state = state;
     for (const what of wrongStarts(before, state, effects, this.worker.heard, now)) this.#options.onProtest(what);
     for (const effect of sabotage.effects?.(effects, state, now) ?? effects) this.#execute(effect);
+    expectSilence(this, told, before, timeline, this.#options.onProtest);
     if (!this.#heartbeatStarted && state.synced && state.linked) {
       this.#heartbeatStarted = true;
       this.#heartbeat.input({ type: "start" });

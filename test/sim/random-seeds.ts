@@ -4,8 +4,8 @@ import { IS_FULL } from "../scale.ts";
 import { describeRun, randomRun } from "./random-run.ts";
 
 const alone = process.env["BERTH_SIM_SEED"];
-/** `make test` runs eighteen times as many as `make check`, beside thousands of runs of the small world and the pairs. */
-const TIMES = IS_FULL ? 18 : 1;
+/** `make test` runs 36 times as many as `make check`, beside thousands of runs of the small world and the pairs. */
+const TIMES = IS_FULL ? 36 : 1;
 
 export interface World {
   readonly name: string;

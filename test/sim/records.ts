@@ -2,6 +2,7 @@
 import type { SpeakerLease } from "../../lib/model/speaker-lease.ts";
 import type { HolderIntent } from "../../speaker/election/types.ts";
 import { fenceMark, fenceScope } from "../../speaker/fence-mark.ts";
+import { RECORDS_MAX } from "../../speaker/shell/limiter.ts";
 import type { SpeakerEffect } from "../../speaker/state.ts";
 import type { SimApi } from "./api.ts";
 import type { SimProcess } from "./process.ts";
@@ -47,9 +48,7 @@ export function writeFence(api: SimApi, records: SimRecords, effect: FenceEffect
   attempt(3, effect.interface, effect.resourceVersion);
 }
 
-/** Calls that wait for each other: so many are under way (speaker/shell/speaker-shell.ts). */
-const IN_FLIGHT_MAX = 32;
-
+/** Calls that wait for each other, as those of speaker/shell/speaker-shell.ts do. */
 export class SimRecords {
   readonly #api: SimApi;
   readonly #node: string;
@@ -78,7 +77,7 @@ export class SimRecords {
   }
 
   #next(): void {
-    if (this.#inFlight >= IN_FLIGHT_MAX) return;
+    if (this.#inFlight >= RECORDS_MAX) return;
     const run = this.#waiting.shift();
     if (run === undefined) return;
     this.#inFlight += 1;

@@ -17,8 +17,8 @@ export function manyLeave(options: {
   return cluster;
 }
 
-export function leftWithSlowApi(sabotage: Sabotage): readonly string[] {
-  const cluster = manyLeave({ sabotage, addresses: 300, slowMs: 2_000 });
+export function leftWithSlowApi(sabotage: Sabotage, addresses = 300): readonly string[] {
+  const cluster = manyLeave({ sabotage, addresses, slowMs: 2_000 });
   cluster.run(12_000);
   const isGone = !cluster.isUp("n1");
   cluster.run(25_000);

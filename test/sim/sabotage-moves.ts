@@ -7,22 +7,22 @@ import { expected, nothingMoved, type SabotageStory, told } from "./sabotage-sto
 import { ADDRESS, allOnFirst, cachedNodes, FOR_LONG_MS, settled, unsound } from "./story.ts";
 
 const MINUTE_MS = 60_000;
-const EDGE = { edge: "yes" };
+export const EDGE = { edge: "yes" };
 
 /** The pools prefer the nodes with this label. */
-function prefer(cluster: Cluster): void {
+export function prefer(cluster: Cluster): void {
   const selector = { matchLabels: EDGE, matchExpressions: [] };
   for (const vip of cluster.api.vips.values()) {
     cluster.api.putVip({ ...vip, l2: { ...vip.l2, preferred: [{ weight: 10, selector }] } });
   }
 }
 
-function answeredWithin(cluster: Cluster, limitMs: number): readonly string[] {
+export function answeredWithin(cluster: Cluster, limitMs: number): readonly string[] {
   const gap = cluster.invariants.longestGapMs;
   return expected(gap < limitMs, `nobody answered for ${Math.round(gap)} ms`);
 }
 
-function neverTwo(cluster: Cluster, limitMs: number): readonly string[] {
+export function neverTwo(cluster: Cluster, limitMs: number): readonly string[] {
   const { longestMs } = cluster.invariants;
   return expected(longestMs < limitMs, `two answered at once for ${Math.round(longestMs)} ms`);
 }

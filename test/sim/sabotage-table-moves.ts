@@ -7,7 +7,7 @@ import * as moves from "./sabotage-moves.ts";
 import type { Broken } from "./sabotage-table.ts";
 import { withoutDoubt } from "./sabotage-table-records.ts";
 
-function withAddresses(state: SpeakerState, change: (one: AddressState) => AddressState): SpeakerState {
+export function withAddresses(state: SpeakerState, change: (one: AddressState) => AddressState): SpeakerState {
   return { ...state, addresses: new Map([...state.addresses].map(([name, one]) => [name, change(one)])) };
 }
 

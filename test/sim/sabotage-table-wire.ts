@@ -12,7 +12,7 @@ import * as stories from "./sabotage-stories.ts";
 import { type Broken, withStations } from "./sabotage-table.ts";
 import * as wire from "./sabotage-wire.ts";
 
-function eachStation(state: DetectorState, change: (one: Station) => Station): DetectorState {
+export function eachStation(state: DetectorState, change: (one: Station) => Station): DetectorState {
   return { ...state, stations: new Map([...state.stations].map(([key, one]) => [key, change(one)])) };
 }
 

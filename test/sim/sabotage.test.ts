@@ -8,9 +8,10 @@ import { BROKEN_BOUNDS } from "./sabotage-bounds.ts";
 import { BROKEN } from "./sabotage-table.ts";
 import { BROKEN_MOVES } from "./sabotage-table-moves.ts";
 import { BROKEN_RECORDS } from "./sabotage-table-records.ts";
+import { BROKEN_RETRIES } from "./sabotage-table-retries.ts";
 import { BROKEN_WIRE } from "./sabotage-table-wire.ts";
 
-const EVERY = [...BROKEN, ...BROKEN_RECORDS, ...BROKEN_WIRE, ...BROKEN_MOVES, ...BROKEN_BOUNDS];
+const EVERY = [...BROKEN, ...BROKEN_RECORDS, ...BROKEN_WIRE, ...BROKEN_MOVES, ...BROKEN_BOUNDS, ...BROKEN_RETRIES];
 const ALL = IS_FULL ? EVERY : EVERY.filter((_, index) => index % 4 === 0);
 
 /** The times of the rules are constants for everybody but this test. */

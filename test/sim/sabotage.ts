@@ -63,3 +63,14 @@ export function stepBent({ fence }: Sabotage, state: FenceState, input: FenceInp
   const told = fence?.({ input, state }, now) ?? { input, state };
   return stepFence(told.state, told.input, now);
 }
+
+/** What the main thread is told of all that it should be. */
+export function bentInputs(
+  { input: bend }: Sabotage,
+  told: readonly SpeakerInput[],
+  before: SpeakerState,
+  now: number,
+): readonly SpeakerInput[] {
+  if (bend === undefined) return told;
+  return told.map((input) => bend(input, before, now)).filter((input) => input !== undefined);
+}

@@ -9,7 +9,7 @@ import { BELIEVED_MS } from "./bound.ts";
 /**
  * A verdict ends with the first answer, and needs sixteen losses in a row, ten milliseconds apart, after one that was waited for
  * (section 4): whoever has answered so lately is not found gone. Announcements end no verdict: a holder that announces, and does not hear what it is
- * asked, is found gone all the same (docs/next.md, one-way paths).
+ * asked, is found gone all the same (docs/election.md section 5, E18).
  */
 const ALIVE_MS = 150;
 

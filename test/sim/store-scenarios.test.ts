@@ -63,6 +63,26 @@ describe("F6: epochs that go back", () => {
     expect(cachedNodes(cluster)).toEqual([cluster.holder(ADDRESS)]);
   });
 
+  test.each([1, 2])(
+    "put back in the moment in which the server goes away for a minute: it is found when that is back (seed %i)",
+    (seed) => {
+      const { cluster, holder } = settled({ seed, nodes: 2 });
+      const { revision } = cluster.api;
+      begin(cluster, "crash-and-restart", holder, 500);
+      cluster.run(15_000);
+      expect(cluster.api.vips.get(ADDRESS)?.holder?.epoch).toBe(2);
+      cluster.api.rollBack(revision, false);
+      cluster.setApi(false);
+      cluster.run(70_000);
+      cluster.setApi(true);
+      cluster.run(20_000);
+      // It reads a record of its former instance, asks as at a start, and writes above all that it has seen.
+      expect(cluster.holder(ADDRESS)).toBe(holder);
+      expect(cluster.api.vips.get(ADDRESS)?.holder?.epoch).toBe(3);
+      expect(unsound(cluster)).toEqual([]);
+    },
+  );
+
   test("put back by less than a renewal, which no resourceVersion shows: who is asked on the wire reads, and yields", () => {
     const { cluster, holder } = settled({ seed: 1 });
     const revision = cluster.api.revision;

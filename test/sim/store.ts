@@ -28,6 +28,8 @@ type Tables = { readonly [K in Kind]: Map<string, Objects[K]> };
 
 export class SimStore {
   readonly tables: Tables = { vips: new Map(), leases: new Map(), nodes: new Map(), endpoints: new Map() };
+  /** How often a Node or endpoints were changed. */
+  decisions = 0;
   #revision = 1;
   /** Everything since the beginning of the run; a run is short. */
   #log: Change[] = [];
@@ -45,6 +47,7 @@ export class SimStore {
 
   commit<K extends Kind>(kind: K, key: string, value: Objects[K] | undefined, atMs: number): Change {
     this.#revision += 1;
+    if (kind === "nodes" || kind === "endpoints") this.decisions += 1;
     const change: Change = { revision: this.#revision, atMs, kind, key, value };
     this.#log.push(change);
     this.#apply(change);

@@ -1,50 +1,62 @@
-/** A candidate on another segment than the holder's (E3): it cannot hear, so it leaves the address to those who can. */
+/** A holder that this node is apart from (election.md section 5, ADR 33). Node `a` is this one, `b` holds with epoch 3. */
 import { describe, expect, test } from "@jest/globals";
+import type { Holder } from "../../../lib/model/virtual-ip.ts";
 import type { World } from "../../../speaker/election/types.ts";
-import { holder, place, play, sketch, vip, world } from "./fixtures.ts";
+import { holder, NOW, next, peer, play, sketch, vip } from "./fixtures.ts";
+import { lost, OLD_MS, start, verdict } from "./on-wire.ts";
 
-/** The Lease of b, the holder, has run out; each node's segment by its letter, `-` for one that does not say. */
-function lost(segments: Readonly<Record<"a" | "b" | "c", string>>): Partial<World> {
-  const named = (node: "a" | "b" | "c") => (segments[node] === "-" ? {} : { segments: { eth0: segments[node] } });
-  const peers = new Map([...world().peers]);
-  for (const node of ["a", "b", "c"] as const) {
-    const before = peers.get(node);
-    if (before === undefined) throw new Error(node);
-    peers.set(node, { ...before, ...named(node), lease: node === "b" ? "expired" : "fresh" });
-  }
-  return { peers, segments: segments.a === "-" ? {} : { eth0: segments.a } };
-}
+/** The holder has found this node gone, which runs, and does not answer it since. */
+describe("a holder that this node is apart from (E18, ADR 33)", () => {
+  const untilMs = NOW + OLD_MS + 20_000;
+  const apart = { apart: { untilMs, renews: true } };
+  const late = { apart: { untilMs, renews: false } };
+  const silent = (on: string): Pick<World, "wire"> => ({
+    wire: new Map([...verdict(apart).wire, ...verdict({}, on).wire]),
+  });
+  const sites: Partial<World> = {
+    segments: { eth0: "a" },
+    peers: new Map([...peer("c", { segments: { eth0: "c" } }).peers]),
+  };
 
-const ASKS = "silent, probe (holder-lease-expired) | probe";
-const WAITS = "silent | ";
-
-describe("the holder's Lease has run out", () => {
-  test.each<[string, ReturnType<typeof lost>, string, string]>([
-    ["one segment", lost({ a: "x", b: "x", c: "x" }), "ac", ASKS],
-    ["c stands beside the holder, and lives: it is c's to ask", lost({ a: "y", b: "x", c: "x" }), "ac", WAITS],
-    ["c stood beside the holder, and is no candidate any more", lost({ a: "y", b: "x", c: "x" }), "a", ASKS],
-    ["everybody is alone: private VLAN", lost({ a: "a", b: "b", c: "c" }), "ac", ASKS],
-    ["c is on this node's side", lost({ a: "y", b: "x", c: "y" }), "ac", ASKS],
-    ["the holder does not say", lost({ a: "y", b: "-", c: "x" }), "ac", ASKS],
-    ["this node does not know", lost({ a: "-", b: "x", c: "x" }), "ac", ASKS],
-  ])("%s", (_, there, order, is) => {
-    expect(sketch(play(vip(holder("b", 3)), { world: there, place: place(order) }))).toBe(is);
+  test.each([
+    ["is left to the one that hears it", "abc", {}, apart],
+    ["is left alone where there are no others", "ab", {}, apart],
+    ["is left alone where the others are gone", "abc", silent("c"), apart],
+    ["is left alone where the others stand on another segment", "abc", sites, apart],
+    ["is left to the others though its Lease misses a renewal", "abc", {}, late],
+  ] as const)("%s", (_, order, world, view) => {
+    expect(sketch(start(...lost(order, world, view)))).toBe("silent | ");
   });
 
-  test("c stands beside the holder, and hears nobody: it cannot tell, and leaves it to this node (E1)", () => {
-    const there = lost({ a: "y", b: "x", c: "x" });
-    const { ordered, ...rest } = place("ac");
-    const deaf = ordered.map((one) => (one.node === "c" ? { ...one, hears: false, isolated: true } : one));
-    expect(sketch(play(vip(holder("b", 3)), { world: there, place: { ...rest, ordered: deaf } }))).toBe(ASKS);
+  test.each([
+    ["that is silent, and no more", "abc", {}, { ...apart, kind: "silent", sinceMs: NOW }],
+    ["whose Lease has run out", "abc", peer("b", { lease: "expired" }), apart],
+    ["whose Lease misses a renewal, where there are no others", "ab", {}, late],
+    ["where the time is over, and there are no others", "ab", {}, { apart: { ...apart.apart, untilMs: NOW } }],
+  ] as const)("loses to this node %s", (_, order, world, view) => {
+    expect(sketch(start(...lost(order, world, view)))).toContain("answers, claim 4");
   });
 
-  test("a Node that is gone, or a Lease that was given up, is waited for by nobody", () => {
-    const there = lost({ a: "y", b: "x", c: "x" });
-    const peers = new Map(there.peers);
-    const b = peers.get("b");
-    if (b === undefined) throw new Error("b");
-    peers.set("b", { ...b, nodeExists: false });
-    const gone = play(vip(holder("b", 3)), { world: { ...there, peers }, place: place("ac") });
-    expect(sketch(gone)).toBe("silent, probe (holder-node-gone) | probe");
+  test("and this node looks again when the time is over", () => {
+    expect(start(...lost("ab", {}, apart)).wakeAt).toBe(untilMs);
+  });
+
+  const takenFromHere = (reason: string, changes: Partial<Holder> = {}, world: Partial<World> = {}): string => {
+    const record = holder("b", 4, { reason, ...changes });
+    return sketch(next(play(vip(holder("a", 3)), {}), { input: { type: "seen", vip: vip(record) }, world }));
+  };
+
+  test("it is one when a record says that it has taken from this node as from one that is gone", () => {
+    expect(takenFromHere("holder-unreachable")).toContain("missed by b");
+  });
+
+  test.each([
+    ["when the Lease of this node had run out", "holder-lease-expired", {}, {}],
+    ["when its speaker was silent", "holder-speaker-silent", {}, {}],
+    ["by a hand-over", "hand-over-preferred", { from: "a" }, {}],
+    ["when this process had been stopped", "holder-unreachable", {}, { stalledMs: NOW }],
+    ["from a former process", "holder-unreachable", {}, { instance: "ia2" }],
+  ])("not %s", (_, reason, changes, world) => {
+    expect(takenFromHere(reason, changes, world)).not.toContain("missed by");
   });
 });

@@ -2,8 +2,8 @@
 import type { Holder, VirtualIP } from "../../../lib/model/virtual-ip.ts";
 import type { Candidate } from "../../../speaker/candidates.ts";
 import type { Place } from "../../../speaker/desired.ts";
-import { initialState, step } from "../../../speaker/election/machine.ts";
-import type { AddressState, Effect, Input, Peer, Step, World } from "../../../speaker/election/types.ts";
+import { initialState, type Step, step } from "../../../speaker/election/machine.ts";
+import type { AddressState, Effect, Input, Peer, World } from "../../../speaker/election/types.ts";
 
 export const NOW = 100_000;
 export const ADDRESS = "10.0.0.100";
@@ -37,6 +37,7 @@ export function world(changes: Partial<World> = {}): World {
     hearing: new Map(),
     wire: new Map(),
     handing: new Map(),
+    taking: 0,
     macOwners: new Map(Object.entries(MACS).map(([node, mac]) => [mac, node])),
     nextGeneration: 8,
     appliedGeneration: 7,

@@ -1,53 +1,17 @@
 /** What a verdict of the detector lets a node do (election.md sections 4 and 5). Node `a` is this one, `b` holds with epoch 3. */
 import { describe, expect, test } from "@jest/globals";
 import type { Holder } from "../../../lib/model/virtual-ip.ts";
-import type { WireView } from "../../../speaker/election/seen-on-wire.ts";
-import type { Input, World } from "../../../speaker/election/types.ts";
-import { wireKey } from "../../../speaker/election/types.ts";
-import {
-  ADDRESS,
-  answered,
-  type Beat,
-  holder,
-  MACS,
-  NOW,
-  next,
-  peer,
-  place,
-  play,
-  probed,
-  sketch,
-  vip,
-} from "./fixtures.ts";
+import type { Input } from "../../../speaker/election/types.ts";
+import { ADDRESS, answered, type Beat, holder, MACS, NOW, next, place, play, probed, sketch, vip } from "./fixtures.ts";
+import { lost, OLD_MS, start, verdict } from "./on-wire.ts";
 
 const [MAC_B = "", MAC_C = ""] = [MACS["b"], MACS["c"]];
-const OLD_MS = 5_000;
-
-function verdict(changes: Partial<WireView> = {}, node = "b"): Pick<World, "wire"> {
-  const view: WireView = {
-    kind: "gone",
-    sinceMs: NOW + OLD_MS,
-    toldMs: NOW + OLD_MS,
-    addresses: new Set([ADDRESS]),
-    proven: true,
-    apart: undefined,
-    ...changes,
-  };
-  return { wire: new Map([[wireKey(node, "eth0"), view]]) };
-}
-
 const written = (record: Holder): Input => ({
   type: "written",
   epoch: record.epoch,
   result: { kind: "ok", vip: vip(record) },
 });
 const heard = (mac: string, how: "announcement" | "answer" = "announcement"): Input => ({ type: "heard", mac, how });
-/** The record is old enough to be judged, and then the wire speaks. */
-const lost = (order: string, world: Partial<World> = {}, view: Partial<WireView> = {}): readonly Beat[] => [
-  { place: place(order) },
-  { afterMs: OLD_MS, place: place(order), world: { ...verdict(view), ...world } },
-];
-const start = (...beats: readonly Beat[]) => play(vip(holder("b", 3)), ...beats);
 const TAKEN = "answers, claim 4 | announce, moved holder-unreachable, fence b, write a@4 holder-unreachable";
 
 describe("a holder that the wire finds gone", () => {
@@ -242,6 +206,30 @@ describe("answered before any record", () => {
     expect(sketch(next(again, { ...hears, afterMs: 1_000 }))).toContain("reads (peer-heard)");
   });
 
+  test("the one that is let is told once more, when it has had the time to hear of it: whoever goes on after that has a record (E7, rule Y)", () => {
+    const down = { ...verdict(), apiUp: false, taking: 1 };
+    const early = next(start(...lost("abc", down)), { input: heard(MAC_C), afterMs: 300, world: down });
+    expect(sketch(early)).toBe("answers | ");
+    expect(early.wakeAt).toBe(early.now + 102);
+    const told = next(early, { afterMs: 102, world: down });
+    expect(sketch(told)).toBe("answers | announce");
+    expect(sketch(next(told, { afterMs: 500, world: down }))).toBe("answers | ");
+    expect(sketch(next(told, { input: heard(MAC_C), afterMs: 10, world: down }))).toContain("silent");
+  });
+
+  test.each([
+    [1, 401, "answers"],
+    [1, 402, "silent"],
+    [250, 899, "answers"],
+    [250, 900, "silent"],
+    [5_000, 999, "answers"],
+    [5_000, 1_000, "silent"],
+  ])("of %i addresses that were taken at once, the other is heard after %i ms: %s", (taking, afterMs, what) => {
+    const down = { ...verdict(), apiUp: false, taking };
+    const begun = start(...lost("abc", down));
+    expect(sketch(next(begun, { input: heard(MAC_C), afterMs, world: down }))).toContain(what);
+  });
+
   test("the holder of the record is heard announcing: it lives, and an unrecorded holder loses", () => {
     const refused = next(taken, {
       input: { type: "written", epoch: 4, result: { kind: "refused" } },
@@ -250,61 +238,5 @@ describe("answered before any record", () => {
     const alive = next(refused, { input: heard(MAC_B), afterMs: 1, world: verdict() });
     const read = next(alive, { input: answered(alive, vip(holder("b", 3))), world: {} });
     expect(sketch(read)).toContain("silent");
-  });
-});
-
-/** The holder has found this node gone, which runs, and does not answer it since. */
-describe("a holder that this node is apart from (E18, ADR 33)", () => {
-  const untilMs = NOW + OLD_MS + 20_000;
-  const apart = { apart: { untilMs, renews: true } };
-  const late = { apart: { untilMs, renews: false } };
-  const silent = (on: string): Pick<World, "wire"> => ({
-    wire: new Map([...verdict(apart).wire, ...verdict({}, on).wire]),
-  });
-  const sites: Partial<World> = {
-    segments: { eth0: "a" },
-    peers: new Map([...peer("c", { segments: { eth0: "c" } }).peers]),
-  };
-
-  test.each([
-    ["is left to the one that hears it", "abc", {}, apart],
-    ["is left alone where there are no others", "ab", {}, apart],
-    ["is left alone where the others are gone", "abc", silent("c"), apart],
-    ["is left alone where the others stand on another segment", "abc", sites, apart],
-    ["is left to the others though its Lease misses a renewal", "abc", {}, late],
-  ] as const)("%s", (_, order, world, view) => {
-    expect(sketch(start(...lost(order, world, view)))).toBe("silent | ");
-  });
-
-  test.each([
-    ["that is silent, and no more", "abc", {}, { ...apart, kind: "silent", sinceMs: NOW }],
-    ["whose Lease has run out", "abc", peer("b", { lease: "expired" }), apart],
-    ["whose Lease misses a renewal, where there are no others", "ab", {}, late],
-    ["where the time is over, and there are no others", "ab", {}, { apart: { ...apart.apart, untilMs: NOW } }],
-  ] as const)("loses to this node %s", (_, order, world, view) => {
-    expect(sketch(start(...lost(order, world, view)))).toContain("answers, claim 4");
-  });
-
-  test("and this node looks again when the time is over", () => {
-    expect(start(...lost("ab", {}, apart)).wakeAt).toBe(untilMs);
-  });
-
-  const takenFromHere = (reason: string, changes: Partial<Holder> = {}, world: Partial<World> = {}): string => {
-    const record = holder("b", 4, { reason, ...changes });
-    return sketch(next(play(vip(holder("a", 3)), {}), { input: { type: "seen", vip: vip(record) }, world }));
-  };
-
-  test("it is one when a record says that it has taken from this node as from one that is gone", () => {
-    expect(takenFromHere("holder-unreachable")).toContain("missed by b");
-  });
-
-  test.each([
-    ["when the Lease of this node had run out", "holder-lease-expired", {}, {}],
-    ["when its speaker was silent", "holder-speaker-silent", {}, {}],
-    ["by a hand-over", "hand-over-preferred", { from: "a" }, {}],
-    ["when this process had been stopped", "holder-unreachable", {}, { stalledMs: NOW }],
-    ["from a former process", "holder-unreachable", {}, { instance: "ia2" }],
-  ])("not %s", (_, reason, changes, world) => {
-    expect(takenFromHere(reason, changes, world)).not.toContain("missed by");
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { Limiter } from "../../../speaker/shell/limiter.ts";
+import { Limiter, RECORDS_MAX } from "../../../speaker/shell/limiter.ts";
 import { initialBudget, moveEvents, spend, warningEvents } from "../../../speaker/shell/move-events.ts";
 import { vip } from "../election/fixtures.ts";
 
@@ -22,6 +22,17 @@ describe("Limiter", () => {
     gates[2]?.resolve();
     await new Promise((resolve) => setImmediate(resolve));
     expect(begun).toEqual([0, 1, 2, 3]);
+  });
+
+  test("when a node dies its hundreds of records are written 32 at a time (election.md section 5)", () => {
+    const records = new Limiter(RECORDS_MAX);
+    let begun = 0;
+    const neverAnswered = (): Promise<void> => {
+      begun += 1;
+      return new Promise(() => {});
+    };
+    for (let index = 0; index < 500; index++) records.run(`write ${index}`, neverAnswered);
+    expect(begun).toBe(32);
   });
 });
 
