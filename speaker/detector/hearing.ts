@@ -9,7 +9,7 @@ import { GATEWAY_SILENT_MS } from "./witnesses.ts";
 
 /** So long nobody answers before a node is isolated: a switch that learns anew is no dead port. */
 export const ISOLATED_MS = 3_000;
-/** Questions in vain that it takes, of each station two at most: so at least two are silent, or one frame more than was lost by chance. */
+/** Questions in vain that it takes, of each station two at most: one station that is silent could be the broken one itself. */
 const QUESTIONS = 4;
 const QUESTIONS_EACH = 2;
 
