@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import type { Json } from "../../lib/kube/api.ts";
+import { parseSpeakerLease, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import type { Lab } from "../lab/lab.ts";
 import { type SharedLab, withLab } from "../lab/shared.ts";
 import { failuresOf } from "../lab/spawned.ts";
 import { Berth, berthNamespace, target } from "./berth.ts";
 import { backend, namespace, pool, service } from "./manifests.ts";
 
-/** The holder goes, in three ways. The bounds are generous; how fast it is stands in docs/failover.md. */
+/** The holder goes, in three ways; and a node that must not become one. The bounds are generous; how fast it is stands in docs/failover.md. */
 
 const ns = "failover";
 const annotations = { "berth.dev/pool": "failover" };
@@ -134,5 +136,46 @@ describe("when the holder goes", () => {
       );
       await berth.ready();
     }
+  }, 180_000);
+
+  /** By the Lease of its speaker. */
+  async function hears(node: string): Promise<boolean | undefined> {
+    const path = `/apis/coordination.k8s.io/v1/namespaces/${berthNamespace}/leases/${speakerLeaseName(node)}`;
+    return parseSpeakerLease(await lab.get<Json>(path))?.facts.hearing["eth0"];
+  }
+
+  /** Its connections go on: what is under way confirms the neighbours of both ends. */
+  async function deafen(node: string): Promise<void> {
+    const matches = ["ether type arp", "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }"];
+    const both = (match: string) => [
+      { label: "deaf", from: [node], match },
+      { label: "deaf", to: [node], match },
+    ];
+    await lab.addFaults(matches.flatMap(both));
+  }
+
+  test("a node whose port carries no question and no answer, though it reaches the API server: it is given nothing new (E1)", async () => {
+    const deaf = "n3";
+    const own = { "berth.dev/pool": "deaf" };
+    const names = ["one", "two", "three", "four"];
+    await backendsBeside(deaf);
+    await lab.waitFor("n3 to hear others", async () => ((await hears(deaf)) === true ? true : undefined));
+    await deafen(deaf);
+    const silent = async (): Promise<true | undefined> => ((await hears(deaf)) === false ? true : undefined);
+    await lab.waitFor("n3 to say that it hears nobody", silent, { timeoutMs: 30_000 });
+    await berth.apply(
+      // Of these four n3 is the first in line for two.
+      pool("deaf", ["10.99.0.216/30"], { autoAssign: false }),
+      ...names.map((name) => service(name, { namespace: ns, annotations: own, app: "web" })),
+    );
+    for (const name of names) {
+      const address = await berth.address(name, ns);
+      expect(await berth.holder(address)).not.toBe(deaf);
+      await berth.reached("c1", target(address));
+    }
+    await lab.heal();
+    await lab.waitFor("n3 to hear others again", async () => ((await hears(deaf)) === true ? true : undefined));
+    await berth.kubectl("-n", ns, "delete", "service", ...names, "--timeout=60s");
+    await berth.kubectl("delete", "ippool", "deaf", "--timeout=30s");
   }, 180_000);
 });
