@@ -226,10 +226,15 @@ export function rankOf(d: Draft, without: string): number {
   return livingOthers(d, without).findIndex((one) => one.node === d.w.node);
 }
 
-/** The same for an address that nobody has had yet: while anybody hears, whoever has heard nobody stands in no line (E1). */
+/**
+ * The same for an address that nobody has had yet: while anybody hears, whoever has heard nobody stands in no line (E1). All have just begun to
+ * listen with the first address of all, and who hears somebody first must not come first: the others' Leases say so a moment later.
+ */
 export function firstRankOf(d: Draft): number {
   const all = livingOthers(d, "");
-  const hearing = all.filter((one) => one.hears === true);
+  const sinceMs = d.w.hearing.get(ownCandidate(d)?.interface ?? "")?.sinceMs ?? Number.NEGATIVE_INFINITY;
+  const isOpen = d.now < sinceMs + TIMES.settleMs;
+  const hearing = all.filter((one) => one.hears === true || (isOpen && one.hears === undefined));
   return (hearing.length > 0 ? hearing : all).findIndex((one) => one.node === d.w.node);
 }
 

@@ -63,12 +63,12 @@ function isLeftToOthers(d: Draft, on: On, node: string, { kind, apart }: WireVie
   return hasNeighbour(d, on, node) || (apart.renews && !due(d, apart.untilMs));
 }
 
-/** Another candidate on this segment, which this node does not find silent. */
+/** Another candidate on this segment, which this node does not find silent, and which hears others. */
 function hasNeighbour(d: Draft, on: On, node: string): boolean {
   const here = d.w.segments[on.interface];
   return livingOthers(d, node).some((one) => {
     const there = d.w.peers.get(one.node)?.segments[one.interface];
-    return one.node !== d.w.node && (here === undefined || there === undefined || there === here);
+    return one.node !== d.w.node && !one.isolated && (here === undefined || there === undefined || there === here);
   });
 }
 

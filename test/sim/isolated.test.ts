@@ -3,6 +3,7 @@
  * address, so that no wire judges it: hosts get their answers from the others (election.md section 4, E1).
  */
 import { describe, expect, test } from "@jest/globals";
+import { rendezvousOrder } from "../../speaker/rendezvous.ts";
 import { Cluster } from "./cluster.ts";
 import { begin } from "./faults.ts";
 import { nodeObject, serviceAddress, virtualIP } from "./objects.ts";
@@ -112,6 +113,20 @@ describe("where nobody is better off all is as ever", () => {
     cluster.run(600);
     expect(unsound(cluster)).toEqual([]);
   });
+
+  test.each([1, 2, 3])(
+    "the first addresses of all, many at once: each is taken by who is first in line (seed %i)",
+    (seed) => {
+      const cluster = new Cluster({ seed, nodes: 8, addresses: 0, drift: 0.01 });
+      cluster.run(12_000);
+      const all = Array.from({ length: 12 }, (_, index) => serviceAddress(index));
+      for (const address of all) cluster.api.putVip(virtualIP(address, 0));
+      cluster.run(3_000);
+      const nodes = [...cluster.processes.keys()];
+      expect(all.map((address) => cluster.holder(address))).toEqual(all.map((one) => rendezvousOrder(one, nodes)[0]));
+      expect(cluster.moves).toHaveLength(all.length);
+    },
+  );
 
   test("two nodes and a router: the other one cannot hold it, so the broken one does, as well as it can", () => {
     const { cluster, holder, others } = settled({ nodes: 2 });

@@ -3,10 +3,11 @@
  * everybody else hears both (election.md section 5, ADR 33).
  */
 import { describe, expect, test } from "@jest/globals";
+import { rendezvousOrder } from "../../speaker/rendezvous.ts";
 import { brokenPaths } from "../../speaker/wire-view.ts";
 import type { Cluster } from "./cluster.ts";
 import { begin } from "./faults.ts";
-import { serviceAddress } from "./objects.ts";
+import { nodeObject, serviceAddress } from "./objects.ts";
 import { FOR_LONG_MS, settled, unsound } from "./story.ts";
 
 const MINUTE_MS = 60_000;
@@ -157,6 +158,34 @@ test.each(SEEDS)("the one that has taken is another process by then: it is found
   expect(mostMoves(cluster)).toBeLessThanOrEqual(2);
   expect(unsound(cluster)).toEqual([]);
 });
+
+test.each(SEEDS)(
+  "the one that has taken dies, and the only other candidate hears nobody: who was taken from takes again (seed %i)",
+  (seed) => {
+    const { cluster } = settled({ seed, nodes: 6, addresses: 2 });
+    // They bear witness, and are no candidates.
+    for (const node of ["n4", "n5", "n6"]) cluster.api.putNode(node, nodeObject({ excluded: true }));
+    cluster.run(20_000);
+    const address = serviceAddress(0);
+    const holder = cluster.holder(address) ?? "";
+    const [other = "", third = ""] = rendezvousOrder(
+      address,
+      ["n1", "n2", "n3"].filter((node) => node !== holder),
+    );
+    cluster.wire.blocked.add(`${holder}>${other}`);
+    cluster.wire.blocked.add(`${other}>${holder}`);
+    cluster.run(13_000);
+    expect(cluster.holder(address)).toBe(other);
+    begin(cluster, "dead-port", third, FOR_LONG_MS);
+    cluster.run(15_000);
+    cluster.resetOutages();
+    // Its Lease is renewed by another way.
+    begin(cluster, "dead-port", other, FOR_LONG_MS);
+    cluster.run(60_000);
+    expect(cluster.holder(address)).toBe(holder);
+    expect(cluster.longestOutageMs).toBeLessThan(35_000);
+  },
+);
 
 describe("two nodes and a gateway: nobody else could take", () => {
   test.each(SEEDS)("they leave each other alone for half a minute, and twice as long each time (seed %i)", (seed) => {
