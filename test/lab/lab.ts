@@ -234,19 +234,9 @@ export class Lab {
     const [station = "", own = station === "switch" ? bridgeName : "eth0"] = where.split("%");
     const device = port === undefined ? own : this.station(port).port;
     const namespace = port === undefined ? this.namespaceOf(station) : switchNamespace;
-    const tcpdump = [
-      "tcpdump",
-      "-i",
-      device,
-      "-n",
-      "-U",
-      "--immediate-mode",
-      "-s",
-      "0",
-      "-w",
-      "-",
-      ...filter.split(" "),
-    ];
+    // Frames that are longer than these are cut, or each would take a place of 256 KiB: eight places, and a burst of announcements is lost.
+    const options = "-n -U --immediate-mode -s 2048 -B 16384 -w -".split(" ");
+    const tcpdump = ["tcpdump", "-i", device, ...options, ...filter.split(" ")];
     const argv = inNamespace(namespace, tcpdump.filter(Boolean));
     const capture = new Capture(noted(this.#state.cgroups.recordRoot, argv));
     await capture.ready();

@@ -177,10 +177,20 @@ export class Capture {
     return this.#frames.map(viewFrame);
   }
 
-  /** Ends the capture and gives all frames. Waits first: tcpdump forgets what it has not read yet when it is interrupted. */
+  /**
+   * Ends the capture and gives all frames. Waits first: tcpdump forgets what it has not read yet when it is interrupted. BerthError "os" when
+   * the kernel had no room for a frame: what is not in the capture may have been on the wire.
+   */
   async stop(): Promise<readonly FrameView[]> {
     await new Promise((resolve) => setTimeout(resolve, settleMs));
     await this.#process.stop("SIGINT");
+    const dropped = droppedByKernel(this.#process.stderr);
+    if (dropped > 0) throw new BerthError("os", `the capture is not whole: ${dropped} frames dropped by the kernel`);
     return this.views;
   }
+}
+
+/** What tcpdump says at its end, of frames for which its ring had no place. */
+export function droppedByKernel(said: string): number {
+  return Number(/^(\d+) packets? dropped by kernel$/m.exec(said)?.[1] ?? 0);
 }
