@@ -234,7 +234,7 @@ export class Lab {
     const [station = "", own = station === "switch" ? bridgeName : "eth0"] = where.split("%");
     const device = port === undefined ? own : this.station(port).port;
     const namespace = port === undefined ? this.namespaceOf(station) : switchNamespace;
-    // Frames that are longer than these are cut, or each would take a place of 256 KiB: eight places, and a burst of announcements is lost.
+    // Frames that are longer than these are cut, or each takes the room of a segmented one: 32 fit (tried), and a burst of announcements is lost.
     const options = "-n -U --immediate-mode -s 2048 -B 16384 -w -".split(" ");
     const tcpdump = ["tcpdump", "-i", device, ...options, ...filter.split(" ")];
     const argv = inNamespace(namespace, tcpdump.filter(Boolean));
