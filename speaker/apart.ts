@@ -3,7 +3,7 @@
  * peer has taken addresses from this node, which runs, and does not answer it since, is what tells it from a peer that died.
  */
 import { hasMissedRenewal } from "../lib/lease/peers.ts";
-import { TIMES } from "./election/types.ts";
+import { ofWireKey, TIMES } from "./election/types.ts";
 import type { SpeakerState } from "./state.ts";
 import { sharesSegment } from "./watch-plan.ts";
 
@@ -50,7 +50,7 @@ export function stillApart(state: Known & Pick<SpeakerState, "peers">, now: numb
   let changed = false;
   for (const [key, one] of apart) {
     const isKept = instanceOf(state, key) === one.instance && isAskable(state, key);
-    const isLong = now >= one.sinceMs + TIMES.brokenMs && !hasMissedRenewal(peers, nodeOf(key), now);
+    const isLong = now >= one.sinceMs + TIMES.brokenMs && !hasMissedRenewal(peers, ofWireKey(key).node, now);
     const grows = isKept && isLong && !one.isBroken;
     if (isKept) kept.set(key, grows ? { ...one, isBroken: true } : one);
     changed ||= !isKept || grows;
@@ -68,8 +68,9 @@ export function notApart(apart: ApartMap, key: string): ApartMap {
 
 /** Whether an answer must come if the path carries both ways: cables are in, the Lease is fresh, and both have an address to ask for. */
 function isAskable({ speakers, interfaces, listening }: Omit<Known, "apart">, key: string): boolean {
-  const own = interfaces.find((one) => one.carrier && key.endsWith(` ${one.name}`));
-  const peer = speakers.get(nodeOf(key));
+  const { node, ownInterface } = ofWireKey(key);
+  const own = interfaces.find((one) => one.carrier && one.name === ownInterface);
+  const peer = speakers.get(node);
   if (own === undefined || !listening.interfaces.includes(own.name) || peer?.lease !== "fresh") return false;
   return peer.facts.interfaces.some(
     (one) =>
@@ -78,9 +79,5 @@ function isAskable({ speakers, interfaces, listening }: Omit<Known, "apart">, ke
 }
 
 function instanceOf({ speakers }: Pick<Known, "speakers">, key: string): string {
-  return speakers.get(nodeOf(key))?.facts.instance ?? "";
-}
-
-function nodeOf(key: string): string {
-  return key.slice(0, key.indexOf(" "));
+  return speakers.get(ofWireKey(key).node)?.facts.instance ?? "";
 }

@@ -134,3 +134,8 @@ function range(text: string): IpRange {
   if (!cidr.ok) throw new RangeError(cidr.reason);
   return cidrRange(cidr.value);
 }
+
+/** Whether the cable of the interface of that name is in. */
+export function hasCarrier(interfaces: readonly InterfaceFacts[], name: string): boolean {
+  return interfaces.some((one) => one.carrier && one.name === name);
+}

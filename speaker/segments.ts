@@ -3,8 +3,8 @@
  * no more, or its clients are told two MACs.
  */
 import type { Ip } from "../lib/address/ip.ts";
-import type { InterfaceFacts } from "./interfaces.ts";
-import { isConnected, type NodeInterface } from "./interfaces.ts";
+import { ofWireKey } from "./election/types.ts";
+import { hasCarrier, type InterfaceFacts, isConnected, type NodeInterface } from "./interfaces.ts";
 
 /** Pairs `FIRST SECOND` of interfaces, in order, one of which has heard what the other sent. */
 export type Joined = ReadonlySet<string>;
@@ -68,7 +68,7 @@ export function segmentNames(
   const names: Record<string, string> = {};
   for (const name of [...interfaces].sort()) names[name] = node;
   for (const key of met) {
-    const [other = "", name = ""] = key.split(" ");
+    const { node: other, ownInterface: name } = ofWireKey(key);
     const first = names[name];
     if (first !== undefined && other < first && isKnown(other)) names[name] = other;
   }
@@ -77,7 +77,7 @@ export function segmentNames(
 
 /** Who was heard there is forgotten with the carrier: the cable may be in another switch. */
 export function stillMet(met: ReadonlySet<string>, live: readonly InterfaceFacts[]): ReadonlySet<string> {
-  const kept = [...met].filter((key) => live.some((one) => one.carrier && key.endsWith(` ${one.name}`)));
+  const kept = [...met].filter((key) => hasCarrier(live, ofWireKey(key).ownInterface));
   return kept.length === met.size ? met : new Set(kept);
 }
 
@@ -86,6 +86,6 @@ export function metSpeakers(
   met: ReadonlySet<string>,
   speakers: { readonly has: (node: string) => boolean },
 ): ReadonlySet<string> {
-  const kept = [...met].filter((key) => speakers.has(key.slice(0, key.indexOf(" "))));
+  const kept = [...met].filter((key) => speakers.has(ofWireKey(key).node));
   return kept.length === met.size ? met : new Set(kept);
 }

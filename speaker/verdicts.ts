@@ -2,8 +2,8 @@
 import { notApart } from "./apart.ts";
 import { type Batch, tell } from "./batch.ts";
 import type { Verdict } from "./detector/types.ts";
-import { wireKey } from "./election/types.ts";
-import type { InterfaceFacts } from "./interfaces.ts";
+import { ofWireKey, wireKey } from "./election/types.ts";
+import { hasCarrier, type InterfaceFacts } from "./interfaces.ts";
 import type { SpeakerState } from "./state.ts";
 
 /** Told again every second while it lasts; the time of the first one counts, as long as it is the same process that is judged. */
@@ -23,13 +23,9 @@ function isUnplugged({ linked, interfaces }: SpeakerState, name: string): boolea
   return linked && !hasCarrier(interfaces, name);
 }
 
-function hasCarrier(interfaces: readonly InterfaceFacts[], name: string): boolean {
-  return interfaces.some((one) => one.carrier && one.name === name);
-}
-
 /** What was found there says nothing any more once the own cable was out: the detector forgets its stations as well. By wireKey. */
 export function stillTold<T>(found: ReadonlyMap<string, T>, live: readonly InterfaceFacts[]): ReadonlyMap<string, T> {
-  const kept = [...found].filter(([key]) => live.some((one) => one.carrier && key.endsWith(` ${one.name}`)));
+  const kept = [...found].filter(([key]) => hasCarrier(live, ofWireKey(key).ownInterface));
   return kept.length === found.size ? found : new Map(kept);
 }
 

@@ -3,6 +3,7 @@ import { hasMissedRenewal } from "../lib/lease/peers.ts";
 import { type Apart, type ApartMap, stillApart } from "./apart.ts";
 import type { Verdict } from "./detector/types.ts";
 import type { WireView } from "./election/seen-on-wire.ts";
+import { ofWireKey } from "./election/types.ts";
 import { hearingTold } from "./hearing.ts";
 import type { SpeakerState, ToldVerdict } from "./state.ts";
 
@@ -108,5 +109,5 @@ export function isolatedOn(state: SpeakerState): readonly string[] {
 export function brokenPaths(state: SpeakerState): readonly string[] {
   const isolated = isolatedOn(state);
   const broken = [...state.apart].filter(([, one]) => one.isBroken).map(([key]) => key);
-  return broken.filter((key) => !isolated.some((name) => key.endsWith(` ${name}`))).sort();
+  return broken.filter((key) => !isolated.includes(ofWireKey(key).ownInterface)).sort();
 }

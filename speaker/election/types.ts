@@ -50,6 +50,12 @@ export function wireKey(node: string, ownInterface: string): string {
   return `${node} ${ownInterface}`;
 }
 
+/** What `wireKey` put together: neither name has a space. */
+export function ofWireKey(key: string): { readonly node: string; readonly ownInterface: string } {
+  const [node = "", ownInterface = ""] = key.split(" ");
+  return { node, ownInterface };
+}
+
 export interface Peer {
   /** The process that its Lease names; "" without one. */
   readonly instance: string;

@@ -1,5 +1,6 @@
 /** What the speaker's state is, as metrics; and what in it must not go unnoticed, in the log. */
 import type { Logger } from "../../lib/runtime/log.ts";
+import { ofWireKey } from "../election/types.ts";
 import type { SpeakerState } from "../state.ts";
 import { brokenPaths, isolatedOn } from "../wire-view.ts";
 import { acting, broken, held, highestEpoch, isolated, verdicts } from "./metrics.ts";
@@ -48,6 +49,6 @@ export class Gauges {
 }
 
 function peerOf(path: string): { readonly peer: string; readonly interface: string } {
-  const [peer = "", name = ""] = path.split(" ");
-  return { peer, interface: name };
+  const { node, ownInterface } = ofWireKey(path);
+  return { peer: node, interface: ownInterface };
 }

@@ -1,5 +1,7 @@
 /** Berth in the lab as its users see it: installed from the manifest and the image, observed through the API. */
 import { parseIp, virtualIpName } from "../../lib/address/ip.ts";
+import type { Json } from "../../lib/kube/api.ts";
+import { parseSpeakerLease, type SpeakerLease, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import { archivePath } from "../../scripts/image/names.ts";
 import type { Lab } from "../lab/lab.ts";
 import { sourceDir } from "../lab/paths.ts";
@@ -160,6 +162,12 @@ export class Berth {
 
   async speakerOn(node: string): Promise<string> {
     return (await this.#speakerPod(node)).metadata.name;
+  }
+
+  /** What the speaker of a node says of itself; undefined: its Lease cannot be read as one. */
+  async speakerLease(node: string): Promise<SpeakerLease | undefined> {
+    const path = `/apis/coordination.k8s.io/v1/namespaces/${berthNamespace}/leases/${speakerLeaseName(node)}`;
+    return parseSpeakerLease(await this.lab.get<Json>(path));
   }
 
   async #speakerPod(node: string): Promise<PodObject> {

@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import type { Json } from "../../lib/kube/api.ts";
-import { parseSpeakerLease, speakerLeaseName } from "../../lib/model/speaker-lease.ts";
 import type { Lab } from "../lab/lab.ts";
 import { type SharedLab, withLab } from "../lab/shared.ts";
 import { failuresOf } from "../lab/spawned.ts";
@@ -140,8 +138,7 @@ describe("when the holder goes", () => {
 
   /** By the Lease of its speaker. */
   async function hears(node: string): Promise<boolean | undefined> {
-    const path = `/apis/coordination.k8s.io/v1/namespaces/${berthNamespace}/leases/${speakerLeaseName(node)}`;
-    return parseSpeakerLease(await lab.get<Json>(path))?.facts.hearing["eth0"];
+    return (await berth.speakerLease(node))?.facts.hearing["eth0"];
   }
 
   /** Its connections go on: what is under way confirms the neighbours of both ends. */

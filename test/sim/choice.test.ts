@@ -10,17 +10,12 @@ const EDGE = { edge: "yes" };
 const SELECTOR = { matchLabels: EDGE, matchExpressions: [] };
 
 /** The user edits the pool; the controller copies its block into each VirtualIP. */
-function editPool(cluster: Cluster, changes: Partial<L2Rules>): void {
-  for (const vip of cluster.api.vips.values()) cluster.api.putVip({ ...vip, l2: { ...vip.l2, ...changes } });
+function editPool(cluster: Cluster, changes: Partial<L2Rules>, isOf = (_address: string): boolean => true): void {
+  const { api } = cluster;
+  for (const vip of api.vips.values()) if (isOf(vip.address)) api.putVip({ ...vip, l2: { ...vip.l2, ...changes } });
 }
 
 const PREFER_EDGE: Partial<L2Rules> = { preferred: [{ weight: 10, selector: SELECTOR }] };
-
-/** The same for the addresses of one pool of several. */
-function editPoolOf(cluster: Cluster, address: string, changes: Partial<L2Rules>): void {
-  const vip = cluster.api.vips.get(address);
-  if (vip !== undefined) cluster.api.putVip({ ...vip, l2: { ...vip.l2, ...changes } });
-}
 
 describe("the pool prefers a node", () => {
   test("first holders are preferred ones", () => {
@@ -76,7 +71,7 @@ describe("the pool prefers a node", () => {
     const before = cluster.holder(other);
     const preferred = cluster.names.find((name) => name !== holder && name !== before) ?? "";
     cluster.api.putNode(preferred, nodeObject({ labels: EDGE }));
-    editPoolOf(cluster, ADDRESS, PREFER_EDGE);
+    editPool(cluster, PREFER_EDGE, (address) => address === ADDRESS);
     cluster.run(60_000);
     expect(cluster.invariants.answering(ADDRESS)).toEqual([preferred]);
     expect(cluster.invariants.answering(other)).toEqual([before]);

@@ -48,7 +48,7 @@ describe.each(FAULTS)("E1: %s", (fault) => {
     expect(told(cluster)).toBe("");
     cluster.run(40_000);
     expect(cluster.holder(ADDRESS)).toBe(broken);
-    expect(stories.answeredWithin(cluster, 300)).toEqual([]);
+    expect(stories.hostsAnsweredWithin(cluster, 300)).toEqual([]);
   });
 });
 
@@ -73,7 +73,7 @@ describe("where nobody is better off all is as ever", () => {
     const { cluster } = allIsolated();
     cluster.run(60_000);
     expect(told(cluster)).toBe("");
-    expect(stories.answeredWithin(cluster, 0)).toEqual([]);
+    expect(stories.hostsAnsweredWithin(cluster, 0)).toEqual([]);
   });
 
   test("and new addresses, a node that goes, and one that dies are as before", () => {
@@ -84,13 +84,13 @@ describe("where nobody is better off all is as ever", () => {
     expect(cluster.invariants.answering(serviceAddress(10))).toHaveLength(1);
     cluster.api.putNode(holder, nodeObject({ excluded: true }));
     cluster.run(5_000);
-    expect(stories.answeredWithin(cluster, 2_000)).toEqual([]);
+    expect(stories.hostsAnsweredWithin(cluster, 2_000)).toEqual([]);
     cluster.api.putNode(holder, nodeObject());
     begin(cluster, "power", cluster.holder(ADDRESS) ?? "", FOR_LONG_MS);
     cluster.run(20_000);
     expect(cluster.timeline.now - before).toBeLessThan(30_000);
     expect(unsound(cluster)).toEqual([]);
-    expect(stories.answeredWithin(cluster, 13_300)).toEqual([]);
+    expect(stories.hostsAnsweredWithin(cluster, 13_300)).toEqual([]);
   });
 
   test("a private VLAN from the start, without a router: the first address ever is answered", () => {
@@ -145,7 +145,7 @@ describe("where nobody is better off all is as ever", () => {
       for (const node of others) begin(cluster, "power", node, FOR_LONG_MS);
       cluster.run(20_000);
       expect(unsound(cluster)).toEqual([]);
-      expect(stories.answeredWithin(cluster, 13_300)).toEqual([]);
+      expect(stories.hostsAnsweredWithin(cluster, 13_300)).toEqual([]);
     },
   );
 });

@@ -23,7 +23,7 @@ function bothWays(sabotage: Sabotage, tell: (story: Story, broken: string) => re
   });
 }
 
-export function answeredWithin(cluster: Cluster, ms: number): readonly string[] {
+export function hostsAnsweredWithin(cluster: Cluster, ms: number): readonly string[] {
   const outage = cluster.longestOutageMs;
   return [
     ...cluster.invariants.violations,
@@ -39,7 +39,7 @@ export function handedOn(fault: OneSided): SabotageStory {
       cluster.run(KNOWN_MS);
       cluster.api.putNode(holder, nodeObject({ excluded: true }));
       cluster.run(15_000);
-      return [...answeredWithin(cluster, MOVE_MS), ...unsound(cluster)];
+      return [...hostsAnsweredWithin(cluster, MOVE_MS), ...unsound(cluster)];
     });
 }
 
@@ -50,7 +50,7 @@ export function left(fault: OneSided): SabotageStory {
       cluster.run(KNOWN_MS);
       begin(cluster, "sigterm", holder, FOR_LONG_MS);
       cluster.run(15_000);
-      return [...answeredWithin(cluster, MOVE_MS), ...unsound(cluster)];
+      return [...hostsAnsweredWithin(cluster, MOVE_MS), ...unsound(cluster)];
     });
 }
 
@@ -63,7 +63,7 @@ export function firstEver(fault: OneSided): SabotageStory {
     cluster.run(3_000);
     for (let index = 0; index < 9; index++) cluster.api.putVip(virtualIP(serviceAddress(index), 0));
     cluster.run(10_000);
-    return [...answeredWithin(cluster, 5_000), ...unsound(cluster)];
+    return [...hostsAnsweredWithin(cluster, 5_000), ...unsound(cluster)];
   };
 }
 
@@ -75,7 +75,7 @@ export const leaseRunsOut: SabotageStory = (sabotage) =>
     begin(cluster, "cut-off", holder, 25_000);
     cluster.run(60_000);
     return [
-      ...answeredWithin(cluster, 0),
+      ...hostsAnsweredWithin(cluster, 0),
       ...expected(cluster.holder(ADDRESS) === holder, `moved: ${told(cluster)}`),
       ...unsound(cluster),
     ];
@@ -92,7 +92,7 @@ export const namedTooEarly: SabotageStory = (sabotage) =>
     }
     cluster.api.putNode(holder, nodeObject({ excluded: true }));
     cluster.run(20_000);
-    return answeredWithin(cluster, 1_000);
+    return hostsAnsweredWithin(cluster, 1_000);
   });
 
 /** Node to node nothing passes any more, there is no router, and the holder dies: its Lease decides, as in a private VLAN. */
@@ -102,7 +102,7 @@ export const nobodyHears: SabotageStory = (sabotage) => {
   cluster.run(12_000);
   begin(cluster, "power", holder, FOR_LONG_MS);
   cluster.run(20_000);
-  return [...answeredWithin(cluster, 13_300), ...unsound(cluster)];
+  return [...hostsAnsweredWithin(cluster, 13_300), ...unsound(cluster)];
 };
 
 /** So late that the address has come to it before it could know. */
@@ -113,6 +113,6 @@ export function brokenBefore(fault: OneSided, beforeMs: number): SabotageStory {
       cluster.run(beforeMs);
       cluster.api.putNode(holder, nodeObject({ excluded: true }));
       cluster.run(20_000);
-      return [...answeredWithin(cluster, ANSWERED_MS), ...unsound(cluster)];
+      return [...hostsAnsweredWithin(cluster, ANSWERED_MS), ...unsound(cluster)];
     });
 }

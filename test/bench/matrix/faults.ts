@@ -1,6 +1,4 @@
 /** The longer faults of the matrix: each breaks something of the victim's, and tells what it saw and how it is mended. */
-import type { Json } from "../../../lib/kube/api.ts";
-import { parseSpeakerLease, speakerLeaseName } from "../../../lib/model/speaker-lease.ts";
 import { berthNamespace, type VipObject } from "../../e2e/berth.ts";
 import { doubleAfterMs, longestSilenceMs, staleAfter } from "./claims.ts";
 import { listened } from "./listening.ts";
@@ -41,9 +39,8 @@ export async function frozen(stage: Stage, forMs: number): Promise<Broken> {
 }
 
 /** The process that acts for the victim, by its Lease. */
-async function instance({ berth: { lab } }: Stage): Promise<string> {
-  const path = `/apis/coordination.k8s.io/v1/namespaces/${berthNamespace}/leases/${speakerLeaseName(VICTIM)}`;
-  return parseSpeakerLease(await lab.get<Json>(path))?.instance ?? "";
+async function instance({ berth }: Stage): Promise<string> {
+  return (await berth.speakerLease(VICTIM))?.instance ?? "";
 }
 
 /** Longer than anybody may wait who resolves an address anew, on a loaded machine too. */

@@ -1,4 +1,5 @@
 /** A foreign host on the segment has the addresses as its own and says so. */
+import { inNamespace, must } from "../../lab/run.ts";
 import { type Claim, mostWithin } from "./claims.ts";
 import { type Broken, sleep } from "./faults.ts";
 import { listened } from "./listening.ts";
@@ -18,26 +19,23 @@ async function claim4({ berth: { lab } }: Stage, address: string): Promise<void>
 }
 
 /** Announced twice, a second apart: with `ndisc_notify` the kernel announces what it is given, if it has no detection to make first. */
-async function claim6({ berth: { lab } }: Stage, address: string): Promise<void> {
+async function claim6(stage: Stage, address: string): Promise<void> {
   const own = [`${address}/128`, "dev", "eth0"];
-  await must(lab.exec(HOSTS.v6, ["ip", "addr", "add", ...own]));
+  await onHost6(stage, ["ip", "addr", "add", ...own]);
   await sleep(1_000);
-  await must(lab.exec(HOSTS.v6, ["ip", "addr", "del", ...own]));
-  await must(lab.exec(HOSTS.v6, ["ip", "addr", "add", ...own]));
+  await onHost6(stage, ["ip", "addr", "del", ...own]);
+  await onHost6(stage, ["ip", "addr", "add", ...own]);
 }
 
-async function must(done: Promise<{ readonly code: number | null; readonly stderr: string }>): Promise<void> {
-  const { code, stderr } = await done;
-  if (code !== 0) throw new Error(`the foreign host: ${stderr}`);
-}
+const notifies = (stage: Stage, on: boolean): Promise<string> =>
+  onHost6(stage, [
+    ...["sysctl", "-qw", `net.ipv6.conf.eth0.accept_dad=${on ? 0 : 1}`],
+    `net.ipv6.conf.eth0.ndisc_notify=${on ? 1 : 0}`,
+  ]);
 
-const notifies = ({ berth: { lab } }: Stage, on: boolean): Promise<void> =>
-  must(
-    lab.exec(HOSTS.v6, [
-      ...["sysctl", "-qw", `net.ipv6.conf.eth0.accept_dad=${on ? 0 : 1}`],
-      `net.ipv6.conf.eth0.ndisc_notify=${on ? 1 : 0}`,
-    ]),
-  );
+function onHost6({ berth: { lab } }: Stage, argv: readonly string[]): Promise<string> {
+  return must(inNamespace(lab.namespaceOf(HOSTS.v6), argv));
+}
 
 async function claimAll(stage: Stage): Promise<void> {
   const one = async (claim: typeof claim4, addresses: readonly string[]): Promise<void> => {
